@@ -1,0 +1,97 @@
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "storage/live/cut.h"
+#include "storage/live/tenant_session.h"
+#include "storage/model/streams.h"
+#include "storage/model/tenant_id.h"
+#include "storage/model/tenant_map.h"
+
+namespace reinstate {
+
+// Says which store this is.
+struct StoreIdentity {
+  std::string id;  // equal exactly if it is the same store; opaque
+  std::string
+      address;  // host and database, or path; for people, since a physical copy has the same id
+
+  friend bool operator==(const StoreIdentity&, const StoreIdentity&) = default;
+};
+
+// How the store is bearing up.
+struct StoreHealth {
+  bool writable = true;
+  std::string detail;  // a sentence for a person if it is not, or is under pressure
+};
+
+// How many rows and bytes a tenant has live, roughly, without reading them.
+struct SizeEstimate {
+  int64_t rows = 0;
+  int64_t bytes = 0;
+};
+
+// What an adapter can do beyond the contract; the conformance suite pins it for each.
+struct StoreCapabilities {
+  // TenantSession::Resolve settles every token that it gave within 30 days, without looking at
+  // rows.
+  bool resolves_tokens = false;
+  // A key can belong to another tenant (false where the tenant is a part of every key).
+  bool keys_span_tenants = false;
+};
+
+struct CutOptions {
+  int max_shards = 1;  // how many readers will work at once, at least 1
+};
+
+struct SessionOptions {
+  std::string purpose;  // e.g. "rst-01J…"; shown by the store where it can
+  absl::Duration lock_timeout = absl::Seconds(10);  // how long to wait for the tenant's lock
+};
+
+// A live multi-tenant store: all that the engine knows of one. There is no way to write but through
+// a TenantSession.
+//
+// Thread-safe. Outlives every cut and session that it opened. An adapter is one implementation;
+// storage/live/README.md says how to write one, and the conformance suite (tests/conformance) what
+// it must do.
+//
+// Every call can fail with UNAVAILABLE (the store cannot be reached now; a later call may succeed)
+// and NOT_ALLOWED (the role lacks a privilege, which the message names).
+class LiveStore {
+ public:
+  virtual ~LiveStore() = default;
+
+  virtual StoreCapabilities Capabilities() const = 0;
+
+  // Which store the adapter is connected to, asked anew.
+  virtual absl::StatusOr<StoreIdentity> Identity() = 0;
+
+  // Every table as of now and how it relates to tenants, including those that are not resolved.
+  virtual absl::StatusOr<TenantMap> Catalog() = 0;
+
+  // Opens a consistent view of the whole store, with at most `options.max_shards` shards.
+  virtual absl::StatusOr<std::unique_ptr<Cut>> OpenCut(const CutOptions& options) = 0;
+
+  // Takes the lock of `tenant`, waiting for it if need be; no transaction is begun. The tenant need
+  // not have rows. At most one session a tenant exists at any time, over all clients of the store;
+  // the application is not kept out. TENANT_BUSY if the lock is not had within
+  // options.lock_timeout.
+  virtual absl::StatusOr<std::unique_ptr<TenantSession>> OpenTenant(
+      const TenantId& tenant, const SessionOptions& options) = 0;
+
+  // About how large `tenant` is live. Cheap: never reads the rows.
+  virtual absl::StatusOr<SizeEstimate> EstimateTenant(const TenantId& tenant) = 0;
+
+  // Counts the live rows of every tenant, in owned tables, in one consistent view. Reads keys or
+  // indexes of the whole store.
+  virtual absl::StatusOr<std::unique_ptr<TenantCountStream>> CountTenants() = 0;
+
+  virtual StoreHealth ProbeHealth() = 0;
+};
+
+}  // namespace reinstate

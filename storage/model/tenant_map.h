@@ -1,0 +1,44 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "storage/model/table_schema.h"
+
+namespace reinstate {
+
+// How a table relates to tenants.
+enum class Relation {
+  kOwned,       // each row belongs to one tenant
+  kShared,      // belongs to all; neither captured nor restored
+  kExcluded,    // left out on purpose, with a reason
+  kUnresolved,  // not known: restores that would touch it are refused
+};
+
+// "owned", "shared", "excluded" or "unresolved".
+std::string RelationName(Relation relation);
+
+struct MappedTable {
+  TableSchema schema;
+  Relation relation = Relation::kUnresolved;
+  std::string how;  // owned: the column or path; excluded: the reason; for people
+
+  friend bool operator==(const MappedTable&, const MappedTable&) = default;
+};
+
+// Every table of a store and how it relates to tenants. A value.
+struct TenantMap {
+  std::vector<MappedTable> tables;  // in the store's order, each identity once
+  std::string label_source;         // where labels come from, for people, e.g. "table tenant"
+
+  // The table with this identity, or nullptr. Borrowed from this map.
+  const MappedTable* Find(const std::string& identity) const;
+
+  // The table with this name, or nullptr.
+  const MappedTable* FindByName(const std::string& name) const;
+
+  // SHA-256 (32 bytes) over identities, names and relations, independent of the order of tables.
+  std::string Digest() const;
+};
+
+}  // namespace reinstate
