@@ -1,0 +1,97 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "server/jobs/store_registry.h"
+#include "server/restore/restore_engine.h"
+#include "storage/state/state_store.h"
+
+namespace reinstate {
+
+struct RestoreManagerOptions {
+  int workers = 4;                           // restores (of different tenants) that run at once
+  absl::Duration aging = absl::Minutes(10);  // waiting this long counts as one step of priority
+  const Clock* clock = Clock::System();
+};
+
+// Restores, undos and plans as durable jobs: accepts orders, runs them on a fixed pool of workers,
+// tells watchers.
+//
+// Thread-safe. A call returns once its order is durable; work goes on without the caller. At Start,
+// everything that has not ended goes on. Borrows everything it is given.
+class RestoreManager {
+ public:
+  static absl::StatusOr<std::unique_ptr<RestoreManager>> Create(RestoreManagerOptions options,
+                                                                StoreRegistry* stores,
+                                                                History* history, StateStore* state,
+                                                                RestoreEngine* engine);
+  virtual ~RestoreManager() = default;  // as Shutdown
+
+  // Goes on with what an earlier process left. Once, before the first call arrives.
+  virtual absl::Status Start() = 0;
+
+  // Restores that are committing finish; the others roll back and stay queued. Blocks until the
+  // workers have ended.
+  virtual void Shutdown() = 0;
+
+  // Checks `order` (whose point is resolved here from order.point().requested()), stores and queues
+  // it. STORE_NOT_FOUND, TENANT_ID_INVALID, TENANT_NOT_AT_POINT, errors of ResolvePoint,
+  // POINT_SHRUNKEN unless accepted, TABLE_NOT_FOUND, TENANT_IN_DOUBT, STORE_IDENTITY_CHANGED,
+  // REQUEST_ID_REUSED; PLAN_NOT_FOUND and PLAN_CHANGED if order.plan() names a plan that is not
+  // there, or is of another order. With `validate_only` nothing is stored and the returned record
+  // has no id.
+  virtual absl::StatusOr<state::RestoreRecord> CreateRestore(const RequestKey& request,
+                                                             state::RestoreOrder order,
+                                                             bool validate_only) = 0;
+
+  // Queues the undo of the restore order.undo_of(); store and tenant are taken from it.
+  // RESTORE_NOT_FOUND; NOT_UNDOABLE (did not succeed, was undone, its undo has expired or is under
+  // way).
+  virtual absl::StatusOr<state::RestoreRecord> CreateUndo(const RequestKey& request,
+                                                          state::RestoreOrder order,
+                                                          bool validate_only) = 0;
+
+  // Begins a plan of a restore, or of an undo if order.undo_of() is set. Errors as for creating,
+  // but what needs consent is in the plan instead.
+  virtual absl::StatusOr<state::PlanRecord> CreatePlan(const RequestKey& request,
+                                                       state::RestoreOrder order) = 0;
+
+  virtual absl::StatusOr<state::PlanRecord> GetPlan(const std::string& id) const = 0;
+
+  // With the running restore's present progress.
+  virtual absl::StatusOr<state::RestoreRecord> GetRestore(const std::string& id) const = 0;
+  virtual absl::StatusOr<std::vector<state::RestoreRecord>> ListRestores(
+      const RestoreFilter& filter, const std::string& after, int64_t limit) const = 0;
+
+  // A queued one ends at once, a running one soon. OK if it is CANCELLED already; NOT_CANCELLABLE
+  // once it commits or has ended otherwise.
+  virtual absl::StatusOr<state::RestoreRecord> CancelRestore(const std::string& id,
+                                                             const state::Actor& actor) = 0;
+
+  // NOT_IN_DOUBT.
+  virtual absl::StatusOr<state::RestoreRecord> ResolveRestore(const std::string& id, bool committed,
+                                                              const state::Actor& actor,
+                                                              const std::string& reason) = 0;
+
+  // Seconds until a restore is likely to end, from its bytes and the measured throughput.
+  struct Eta {
+    bool known = false;
+    double rows_per_second = 0;
+    absl::Duration low;
+    absl::Duration high;
+  };
+  virtual Eta EstimateEnd(const state::RestoreRecord& record) const = 0;
+
+  // Calls `on_change` (from any thread; quick, must not call back in) whenever the restore or plan
+  // with this id changes, until the returned guard is destroyed, which waits for a call under way.
+  using Watch = std::shared_ptr<void>;
+  virtual Watch WatchJob(const std::string& id, std::function<void()> on_change) = 0;
+};
+
+}  // namespace reinstate

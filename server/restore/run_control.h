@@ -1,0 +1,61 @@
+#pragma once
+
+#include <functional>
+
+#include "absl/status/status.h"
+#include "storage/base/mutex.h"
+#include "storage/state/state.pb.h"
+
+namespace reinstate {
+
+class TenantSession;
+
+// The line between a restore that runs and those who watch or stop it. Thread-safe.
+class RunControl {
+ public:
+  // Called by the running restore; may be null. Must be quick.
+  struct Listener {
+    std::function<void(state::Phase)> on_phase;
+    std::function<void(const state::Progress&)> on_progress;
+    std::function<void(const state::PlanSummary&)> on_plan;
+  };
+
+  RunControl() = default;
+  explicit RunControl(Listener listener) : listener_(std::move(listener)) {}
+  RunControl(const RunControl&) = delete;
+  RunControl& operator=(const RunControl&) = delete;
+
+  // A person no longer wants it. Has no effect once the intent is recorded.
+  void Cancel();
+
+  // The daemon stops: what has not recorded its intent rolls back and is to be queued again.
+  void Stop();
+
+  // CANCELLED or SHUTTING_DOWN if asked to end; otherwise OK. Asked by the running restore between
+  // steps.
+  absl::Status Check() const;
+
+  // From here on Cancel and Stop have no effect: the commit is under way. As Check if it is too
+  // late for that.
+  absl::Status EnterCommit();
+
+  // The session to cancel when asked to end, or null when it is about to be destroyed. Borrowed.
+  void Attach(TenantSession* session);
+
+  void ReportPhase(state::Phase phase);
+  void ReportProgress(const state::Progress& progress);
+  void ReportPlan(const state::PlanSummary& plan);
+
+ private:
+  enum class End { kNone, kCancel, kStop };
+
+  void Ask(End end);
+
+  const Listener listener_;
+  mutable Mutex mu_;
+  End end_ ABSL_GUARDED_BY(mu_) = End::kNone;
+  bool committing_ ABSL_GUARDED_BY(mu_) = false;
+  TenantSession* session_ ABSL_GUARDED_BY(mu_) = nullptr;
+};
+
+}  // namespace reinstate
