@@ -138,7 +138,7 @@ function(reinstate_proto_library name)
     # It depends on all files of the library, since they may import each other.
     add_custom_command(
       OUTPUT ${outputs}
-      COMMAND protobuf::protoc "--proto_path=${arg_IMPORT_ROOT}" "--cpp_out=${REINSTATE_GENERATED_DIR}"
+      COMMAND protobuf::protoc --fatal_warnings "--proto_path=${arg_IMPORT_ROOT}" "--cpp_out=${REINSTATE_GENERATED_DIR}"
               ${plugin} "${proto}"
       DEPENDS ${arg_PROTOS}
       COMMENT "Generating ${stem}.pb.cc"
