@@ -19,10 +19,10 @@ struct TenantMatch {
   TenantId tenant = TenantId::Ownerless();
   std::string matched;  // the id or label that matched
   MatchKind kind = MatchKind::kSimilar;
-  double similarity = 0;            // 1 for exact and normalised
-  std::vector<std::string> labels;  // of the newest snapshot that has the tenant
+  double similarity = 0;            // in (0, 1]; 1 for exact and normalised
+  std::vector<std::string> labels;  // of the newest visible snapshot that has the tenant
   SnapshotId last_seen;             // that snapshot
-  bool in_newest = true;            // is in the newest snapshot
+  bool in_newest = true;            // it is the newest visible snapshot
 };
 
 // A tenant that was there at a point and is gone or much smaller live.
@@ -37,17 +37,19 @@ class TenantDirectory {
  public:
   explicit TenantDirectory(const History* history) : history_(history) {}
 
-  // Tenants whose id or label, in any kept snapshot of `lineage`, is `query`: exactly; else after
-  // Unicode normalisation (NFKC, case folding, white space collapsed, punctuation dropped); else
-  // similar (Levenshtein distance of the normalised texts at most a third of the longer one, or it
-  // contains the query). Best first, at most `limit`.
+  // Tenants whose id or label, in any visible snapshot of `lineage`, is `query`: exactly; else
+  // after Unicode normalisation (NormalisedLabel); else similar (LabelSimilarity). Each tenant
+  // once, with its best match; best first, at most `limit`. Reads the manifests of the whole
+  // lineage. INVALID_ARGUMENT if the query is empty; errors of History::ScanManifests.
   absl::StatusOr<std::vector<TenantMatch>> Find(uint32_t lineage, const std::string& query,
                                                 int64_t limit) const;
 
-  // Tenants at `point` with ids after `after` that live have no more than `max_fraction_left` of
-  // their rows.
+  // Tenants with rows at `point` and ids after `after` (all if nullopt) that live have less than
+  // the fraction `lost_fraction`, in (0, 1], of those rows: ascending, at most `limit`. Counts the
+  // whole live store. Errors of History::OpenPoint, PointReader::ListTenants and
+  // LiveStore::CountTenants.
   absl::StatusOr<std::vector<LostTenant>> ListLost(const SnapshotId& point, LiveStore* live,
-                                                   double max_fraction_left,
+                                                   double lost_fraction,
                                                    const std::optional<TenantId>& after,
                                                    int64_t limit) const;
 
