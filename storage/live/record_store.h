@@ -4,6 +4,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -26,6 +27,7 @@ struct RecordWrite {
 // and a restore that cannot take it up fails instead.
 class RecordStore {
  public:
+  static constexpr size_t kMaxTableNameBytes = 255;
   static constexpr size_t kMaxKeyBytes = 16 << 10;
   static constexpr size_t kMaxPayloadBytes = 64 << 20;
 
@@ -50,5 +52,11 @@ class RecordStore {
   // many there were.
   virtual absl::StatusOr<int64_t> DeleteTenant(const TenantId& tenant) = 0;
 };
+
+// INVALID_ARGUMENT if `table` is no table's name.
+absl::Status CheckTableName(std::string_view table);
+
+// OK if `write` is within the limits above; otherwise the error that Write gives for it.
+absl::Status CheckRecordWrite(const RecordWrite& write);
 
 }  // namespace reinstate
