@@ -23,6 +23,7 @@ class FaultPoints {
   using Action = std::function<absl::Status()>;
 
   FaultPoints() = default;
+  ~FaultPoints() = default;
   FaultPoints(const FaultPoints&) = delete;
   FaultPoints& operator=(const FaultPoints&) = delete;
 

@@ -40,6 +40,7 @@ Uint128 RecordHasher::Hash(uint32_t table, std::string_view key, std::string_vie
     return Join(XXH3_128bits_withSeed(flat.data(), total, seed_));
   }
   XXH3_state_t state;
+  XXH3_INITSTATE(&state);
   XXH3_128bits_reset_withSeed(&state, seed_);
   XXH3_128bits_update(&state, &frame, sizeof(frame));
   XXH3_128bits_update(&state, key.data(), key.size());
