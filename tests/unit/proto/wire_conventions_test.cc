@@ -152,6 +152,18 @@ TEST_F(WireConventions, CallsThatChangeSomethingTakeActorAndRequestId) {
   EXPECT_GE(changing, 10);
 }
 
+// Debian's python3-grpc-tools has a compiler that refuses the keyword.
+TEST_F(WireConventions, NoFieldIsDeclaredOptional) {
+  for (const pb::FileDescriptor* file : files_) {
+    for (int m = 0; m < file->message_type_count(); ++m) {
+      for (int f = 0; f < file->message_type(m)->field_count(); ++f) {
+        const pb::FieldDescriptor& field = *file->message_type(m)->field(f);
+        EXPECT_FALSE(field.has_optional_keyword()) << field.full_name();
+      }
+    }
+  }
+}
+
 TEST_F(WireConventions, WatchesAreStreams) {
   ForEachMethod([](const pb::MethodDescriptor& method) {
     if (method.name().starts_with("Watch")) {
