@@ -1,8 +1,10 @@
 #pragma once
 
 #include <functional>
+#include <utility>
 
 #include "absl/status/status.h"
+#include "absl/time/time.h"
 #include "storage/base/mutex.h"
 #include "storage/state/state.pb.h"
 
@@ -20,7 +22,7 @@ class RunControl {
     std::function<void(const state::PlanSummary&)> on_plan;
   };
 
-  RunControl() = default;
+  RunControl() : RunControl(Listener{}) {}
   explicit RunControl(Listener listener) : listener_(std::move(listener)) {}
   RunControl(const RunControl&) = delete;
   RunControl& operator=(const RunControl&) = delete;
@@ -35,24 +37,39 @@ class RunControl {
   // steps.
   absl::Status Check() const;
 
-  // From here on Cancel and Stop have no effect: the commit is under way. As Check if it is too
-  // late for that.
+  // As Check, after waiting for `duration` or until asked to end.
+  absl::Status Sleep(absl::Duration duration);
+
+  // From here on Cancel and Stop do not interrupt: the commit is under way. As Check if it was
+  // asked to end before.
   absl::Status EnterCommit();
+
+  // The same where the commit has been tried already: a cancel that came before has no effect any
+  // more.
+  void EnterSettlement();
+
+  // As Sleep, but ended by Stop alone.
+  absl::Status SleepInSettlement(absl::Duration duration);
+
+  // The commit surely did not happen: it may be interrupted again.
+  void LeaveCommit();
 
   // The session to cancel when asked to end, or null when it is about to be destroyed. Borrowed.
   void Attach(TenantSession* session);
 
-  void ReportPhase(state::Phase phase);
-  void ReportProgress(const state::Progress& progress);
-  void ReportPlan(const state::PlanSummary& plan);
+  void ReportPhase(state::Phase phase) const;
+  void ReportProgress(const state::Progress& progress) const;
+  void ReportPlan(const state::PlanSummary& plan) const;
 
  private:
   enum class End { kNone, kCancel, kStop };
 
   void Ask(End end);
+  absl::Status CheckLocked() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
 
   const Listener listener_;
   mutable Mutex mu_;
+  CondVar changed_;
   End end_ ABSL_GUARDED_BY(mu_) = End::kNone;
   bool committing_ ABSL_GUARDED_BY(mu_) = false;
   TenantSession* session_ ABSL_GUARDED_BY(mu_) = nullptr;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <functional>
 #include <map>
 #include <string>
@@ -44,6 +45,7 @@ class FaultPoints {
   absl::Status Hit(std::string_view place);
 
  private:
+  std::atomic<bool> any_ = false;  // whether something has been armed
   Mutex mu_;
   std::map<std::string, Action, std::less<>> actions_ ABSL_GUARDED_BY(mu_);
 };

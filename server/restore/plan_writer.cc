@@ -1,0 +1,134 @@
+#include "server/restore/plan_writer.h"
+
+#include <utility>
+
+#include "server/restore/sum_proto.h"
+#include "storage/base/status_macros.h"
+#include "storage/model/digest.h"
+
+namespace reinstate {
+namespace {
+
+constexpr int kSamplesPerActionAndTable = 3;
+constexpr int kConflictsListed = 100;
+
+Uint128 HashOf(const TenantPlan& plan, const PlannedTable& table, const std::string& key,
+               const std::string& payload) {
+  return plan.hasher.Hash(table.number, key, payload);
+}
+
+int64_t SizeOf(const RowKey& key, const std::string& payload) {
+  return static_cast<int64_t>(key.bytes().size() + payload.size());
+}
+
+}  // namespace
+
+void PlanWriter::BeginTable(PlannedTable table, bool covered) {
+  state::TableSummary* summary = plan_->summary.add_tables();
+  summary->set_table(table.identity);
+  summary->set_name(table.name);
+  summary->set_covered(covered);
+  plan_->tables.push_back(std::move(table));
+  current_ = plan_->tables.size() - 1;
+}
+
+void PlanWriter::CountLive(const Record& record) {
+  const Uint128 hash = HashOf(*plan_, table(), record.key.bytes(), record.payload);
+  table().live.Add(hash, RecordBytes(record));
+  table().expected.Add(hash, RecordBytes(record));
+  summary().set_rows_live(table().live.rows);
+}
+
+void PlanWriter::CountAtPoint(const Record& record) {
+  if (!table().at_point.has_value()) {
+    table().at_point.emplace();
+  }
+  table().at_point->Add(HashOf(*plan_, table(), record.key.bytes(), record.payload),
+                        RecordBytes(record));
+  summary().set_rows_at_point(table().at_point->rows);
+}
+
+absl::Status PlanWriter::Append(ChangeKind kind, const RowKey& key, const std::string& old_payload,
+                                const std::string& new_payload) {
+  action_.kind = kind;
+  action_.table = static_cast<uint32_t>(current_);
+  action_.key = key.bytes();
+  action_.old_payload = old_payload;
+  action_.new_payload = new_payload;
+  if (kind != ChangeKind::kInsert) {
+    table().expected.Subtract(HashOf(*plan_, table(), action_.key, old_payload),
+                              SizeOf(key, old_payload));
+  }
+  if (kind != ChangeKind::kDelete) {
+    table().expected.Add(HashOf(*plan_, table(), action_.key, new_payload),
+                         SizeOf(key, new_payload));
+    bytes_to_write_ += SizeOf(key, new_payload);
+  }
+  return plan_->actions.Append(action_);
+}
+
+absl::Status PlanWriter::Insert(const Record& record) {
+  summary().set_inserted(summary().inserted() + 1);
+  if (summary().inserted() <= kSamplesPerActionAndTable) {
+    AddSample(record.key, "inserted");
+  }
+  return Append(ChangeKind::kInsert, record.key, std::string(), record.payload);
+}
+
+absl::Status PlanWriter::Replace(const Record& live, const std::string& new_payload) {
+  summary().set_replaced(summary().replaced() + 1);
+  if (summary().replaced() <= kSamplesPerActionAndTable) {
+    AddSample(live.key, "replaced");
+  }
+  return Append(ChangeKind::kReplace, live.key, live.payload, new_payload);
+}
+
+absl::Status PlanWriter::Delete(const Record& live) {
+  summary().set_deleted(summary().deleted() + 1);
+  if (summary().deleted() <= kSamplesPerActionAndTable) {
+    AddSample(live.key, "deleted");
+  }
+  return Append(ChangeKind::kDelete, live.key, live.payload, std::string());
+}
+
+void PlanWriter::Unchanged() { summary().set_unchanged(summary().unchanged() + 1); }
+
+void PlanWriter::Kept(const RowKey& key) {
+  summary().set_kept(summary().kept() + 1);
+  if (summary().kept() <= kSamplesPerActionAndTable) {
+    AddSample(key, "kept");
+  }
+}
+
+void PlanWriter::Conflict(const RowKey& key) {
+  summary().set_conflicts(summary().conflicts() + 1);
+  plan_->summary.set_conflict_count(plan_->summary.conflict_count() + 1);
+  if (plan_->summary.conflicts_size() < kConflictsListed) {
+    state::Sample* conflict = plan_->summary.add_conflicts();
+    conflict->set_table(table().name);
+    conflict->set_key(key.bytes());
+    conflict->set_action("conflict");
+  }
+}
+
+void PlanWriter::AddSample(const RowKey& key, const std::string& action) {
+  state::Sample* sample = plan_->summary.add_samples();
+  sample->set_table(table().name);
+  sample->set_key(key.bytes());
+  sample->set_action(action);
+}
+
+void PlanWriter::Finish(const std::string& framing) {
+  for (size_t i = 0; i < plan_->tables.size(); ++i) {
+    *plan_->summary.mutable_tables(static_cast<int>(i))->mutable_expected() =
+        ToProto(plan_->tables[i].expected);
+  }
+  plan_->summary.set_rows_to_change(plan_->actions.size());
+  plan_->summary.set_bytes_to_write(bytes_to_write_);
+  Digest digest;
+  digest.Add(framing);
+  digest.Add(plan_->actions.FinishDigest());
+  plan_->summary.set_digest(digest.Finish());
+}
+
+}  // namespace reinstate

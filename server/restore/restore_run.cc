@@ -1,0 +1,454 @@
+#include "server/restore/restore_run.h"
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/escaping.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "server/restore/certificate.h"
+#include "server/restore/evidence.h"
+#include "server/restore/restore_planner.h"
+#include "server/restore/undo_planner.h"
+#include "server/restore/undo_writer.h"
+#include "server/restore/verifier.h"
+#include "storage/base/error.h"
+#include "storage/base/status_macros.h"
+
+namespace reinstate {
+namespace {
+
+// Planning, applying and reading back each go over the tenant once.
+constexpr int kPasses = 3;
+constexpr int kSettleAttempts = 40;
+constexpr absl::Duration kFirstBackoff = absl::Milliseconds(20);
+constexpr absl::Duration kLongestBackoff = absl::Seconds(10);
+
+absl::Duration Backoff(int attempt) {
+  return std::min(kLongestBackoff, kFirstBackoff * (int64_t{1} << std::min(attempt, 20)));
+}
+
+// Whether another attempt can end better.
+bool IsTransient(const absl::Status& status) {
+  return HasReason(status, Reason::kLiveChanged) || HasReason(status, Reason::kTenantBusy) ||
+         HasReason(status, Reason::kUnavailable) || HasReason(status, Reason::kSessionLost);
+}
+
+// Whether a failed Commit says that nothing was committed.
+bool SurelyRolledBack(const absl::Status& status) {
+  return HasReason(status, Reason::kLiveChanged) || HasReason(status, Reason::kDeadlineExceeded);
+}
+
+state::Failure ToFailure(const absl::Status& status) {
+  state::Failure failure;
+  failure.set_reason(ReasonOf(status));
+  failure.set_message(std::string(status.message()));
+  failure.set_code(static_cast<int>(status.code()));
+  failure.set_retryable(IsTransient(status) ||
+                        status.code() == absl::StatusCode::kDeadlineExceeded ||
+                        status.code() == absl::StatusCode::kResourceExhausted);
+  return failure;
+}
+
+bool IsUndo(const state::RestoreRecord& record) { return !record.order().undo_of().empty(); }
+
+}  // namespace
+
+AuditDraft RestoreAudit(const state::RestoreRecord& record, const std::string& action) {
+  AuditDraft audit;
+  *audit.mutable_actor() = record.order().actor();
+  audit.set_action(action);
+  audit.set_subject(record.id());
+  audit.set_store(record.order().store());
+  audit.set_tenant(record.order().tenant());
+  nlohmann::json details = {{"mode", state::Mode_Name(record.order().mode())},
+                            {"snapshot", record.order().point().snapshot()},
+                            {"plan_digest", absl::BytesToHexString(record.plan().digest())},
+                            {"rows_changed", record.plan().rows_to_change()},
+                            {"reason", record.order().reason()},
+                            {"reference", record.order().reference()}};
+  if (IsUndo(record)) {
+    details["undo_of"] = record.order().undo_of();
+  }
+  if (record.has_failure()) {
+    details["failure"] = record.failure().reason();
+  }
+  audit.set_details(details.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));
+  return audit;
+}
+
+RestoreRun::~RestoreRun() { Close(); }
+
+absl::Status RestoreRun::Hit(const char* place) const {
+  FaultPoints* const faults = parts_.options->faults;
+  return faults == nullptr ? absl::OkStatus() : faults->Hit(place);
+}
+
+absl::Status RestoreRun::Open() {
+  Close();
+  ASSIGN_OR_RETURN(const TenantId tenant, TenantId::Parse(record_.order().tenant()));
+  ASSIGN_OR_RETURN(
+      session_, parts_.store->OpenTenant(tenant, {.purpose = record_.id(),
+                                                  .lock_timeout = parts_.options->lock_timeout}));
+  parts_.control->Attach(session_.get());
+  return absl::OkStatus();
+}
+
+void RestoreRun::Close() {
+  parts_.control->Attach(nullptr);
+  session_.reset();
+}
+
+absl::StatusOr<TenantPlan> RestoreRun::MakePlan(ProgressMeter* meter) {
+  const state::RestoreOrder& order = record_.order();
+  const std::string& folder = parts_.options->spill_path;
+  const int64_t memory = parts_.options->memory_budget_bytes;
+  if (IsUndo(record_)) {
+    ASSIGN_OR_RETURN(const state::RestoreRecord undone, parts_.state->GetRestore(order.undo_of()));
+    return UndoPlanner(folder, memory)
+        .Plan(undone, *parts_.state, parts_.store, session_.get(), meter);
+  }
+  if (point_ == nullptr) {
+    ASSIGN_OR_RETURN(const SnapshotId snapshot, SnapshotId::Parse(order.point().snapshot()));
+    ASSIGN_OR_RETURN(point_, parts_.history->OpenPoint(snapshot));
+  }
+  return RestorePlanner(folder, memory)
+      .Plan(order, {.point = point_.get(), .store = parts_.store, .session = session_.get()},
+            meter);
+}
+
+absl::StatusOr<state::PlanSummary> RestoreRun::PlanOnly() {
+  RETURN_IF_ERROR(Open());
+  RETURN_IF_ERROR(session_->Begin());
+  ProgressMeter meter(parts_.control, /*passes=*/1, record_.size_rows(), record_.size_bytes());
+  ASSIGN_OR_RETURN(TenantPlan plan, MakePlan(&meter));
+  RETURN_IF_ERROR(session_->Rollback());
+  return std::move(plan.summary);
+}
+
+absl::Status RestoreRun::CheckConsents(const TenantPlan& plan) const {
+  const state::RestoreOrder& order = record_.order();
+  const state::PlanSummary& summary = plan.summary;
+  if (summary.conflict_count() > 0 && !(IsUndo(record_) && order.skip_undo_conflicts())) {
+    return MakeError(
+        IsUndo(record_) ? Reason::kUndoConflict : Reason::kKeyConflict,
+        absl::StrCat(summary.conflict_count(),
+                     IsUndo(record_)
+                         ? " rows have changed since the restore; undo with --skip-conflicts to "
+                           "leave them alone"
+                         : " keys belong to somebody else now",
+                     ", the first in table ", summary.conflicts(0).table()));
+  }
+  if (summary.shrunken() && !order.accept_shrunken()) {
+    return MakeError(
+        Reason::kPointShrunken,
+        absl::StrCat("at this point tenant ", order.tenant(), " has less than half of the ",
+                     summary.peak_rows(), " rows that it had in ", summary.peak_snapshot(),
+                     "; choose that snapshot, or accept it with --accept-shrunken"));
+  }
+  if (!plan.unresolved_tables.empty() && !order.accept_uncovered()) {
+    return MakeError(
+        Reason::kTableUnresolved,
+        absl::StrCat("it is not known how these tables relate to tenants: ",
+                     absl::StrJoin(plan.unresolved_tables, ", "),
+                     "; resolve them in the config, or leave them out with --accept-uncovered"));
+  }
+  if (summary.uncovered_tables_size() > 0 && order.mode() == state::MIRROR &&
+      !order.accept_uncovered()) {
+    return MakeError(
+        Reason::kTablesUncovered,
+        absl::StrCat(
+            "the snapshot does not cover these tables, which a mirror would leave as they are: ",
+            absl::StrJoin(summary.uncovered_tables(), ", "), "; accept with --accept-uncovered"));
+  }
+  if (!order.plan_digest().empty() && order.plan_digest() != summary.digest()) {
+    return MakeError(Reason::kPlanChanged,
+                     "the live rows have changed since the plan was made; look at a new plan and "
+                     "order by its digest");
+  }
+  return absl::OkStatus();
+}
+
+absl::Status RestoreRun::ApplyActions(const TenantPlan& plan, ProgressMeter* meter,
+                                      state::Intent* intent) {
+  meter->BeginPass(state::APPLYING, plan.actions.size(), plan.summary.bytes_to_write());
+  const int64_t deletions = plan.actions.count(ChangeKind::kDelete);
+  EvidenceCollector evidence(deletions, plan.actions.size() - deletions);
+  UndoWriter undo(parts_.state, record_.id());
+  Change change;
+  RETURN_IF_ERROR(plan.actions.ForEach([&](const Action& action) -> absl::Status {
+    RETURN_IF_ERROR(Hit("restore.applying"));
+    const std::string& table = plan.tables[action.table].identity;
+    change.kind = action.kind;
+    change.table = table;
+    change.key = RowKey(action.key);
+    change.old_payload = action.old_payload;
+    change.new_payload = action.new_payload;
+    RETURN_IF_ERROR(session_->Apply(change));
+    // An undo is not undone: it is once.
+    if (!IsUndo(record_)) {
+      RETURN_IF_ERROR(undo.Add(action, table));
+    }
+    evidence.Add(action, table);
+    return meter->Tick(static_cast<int64_t>(action.key.size() + action.new_payload.size()));
+  }));
+  *intent->mutable_evidence() = std::move(evidence).Finish();
+  return undo.Finish(intent);
+}
+
+absl::Status RestoreRun::Verify(const TenantPlan& plan, ProgressMeter* meter,
+                                state::Intent* intent) {
+  meter->BeginPass(state::VERIFYING, plan.expected_rows(), record_.size_bytes());
+  RETURN_IF_ERROR(Hit("restore.verifying"));
+  ASSIGN_OR_RETURN(const TenantId tenant, TenantId::Parse(record_.order().tenant()));
+  Verifier::Promise promise = Verifier::Promise::kSumsOnly;
+  if (!IsUndo(record_)) {
+    promise = record_.order().mode() == state::MIRROR ? Verifier::Promise::kEqualsPoint
+                                                      : Verifier::Promise::kEveryKeyIsThere;
+  }
+  ASSIGN_OR_RETURN(std::vector<state::TableFinding> findings,
+                   Verifier::ReadBack(plan, promise, tenant, point_.get(), session_.get(), meter));
+  for (state::TableFinding& finding : findings) {
+    *intent->add_findings() = std::move(finding);
+  }
+  return absl::OkStatus();
+}
+
+absl::Status RestoreRun::Attempt() {
+  if (session_ == nullptr) {
+    RETURN_IF_ERROR(Open());
+  }
+  RETURN_IF_ERROR(session_->Begin());
+  ProgressMeter meter(parts_.control, kPasses, record_.size_rows(), record_.size_bytes());
+  RETURN_IF_ERROR(Hit("restore.planning"));
+  ASSIGN_OR_RETURN(const TenantPlan plan, MakePlan(&meter));
+  *record_.mutable_plan() = plan.summary;
+  parts_.control->ReportPlan(plan.summary);
+  RETURN_IF_ERROR(CheckConsents(plan));
+
+  ASSIGN_OR_RETURN(const StoreIdentity identity, parts_.store->Identity());
+  state::Intent intent;
+  *intent.mutable_plan() = plan.summary;
+  intent.set_live_identity(identity.id);
+  intent.set_attempt(record_.attempts());
+  if (point_ != nullptr) {
+    intent.set_snapshot_root_digest_hex(absl::BytesToHexString(point_->snapshot().root_digest));
+  }
+  RETURN_IF_ERROR(ApplyActions(plan, &meter, &intent));
+  RETURN_IF_ERROR(Verify(plan, &meter, &intent));
+  ASSIGN_OR_RETURN(CommitToken token, session_->Seal());
+  intent.set_commit_token(std::move(token.bytes));
+  RETURN_IF_ERROR(CommitWithIntent(std::move(intent)));
+  if (certificate_.has_value() && record_.order().mode() == state::MIRROR && !IsUndo(record_)) {
+    LookAgain(plan, *certificate_);
+  }
+  return absl::OkStatus();
+}
+
+absl::Status RestoreRun::CommitWithIntent(state::Intent intent) {
+  RETURN_IF_ERROR(parts_.control->EnterCommit());
+  parts_.control->ReportPhase(state::COMMITTING);
+  absl::Status status = Hit("restore.before_intent");
+  if (status.ok()) {
+    status = parts_.state->RecordIntent(record_.id(), intent);
+  }
+  if (!status.ok()) {
+    parts_.control->LeaveCommit();
+    return status;
+  }
+  *record_.mutable_intent() = std::move(intent);
+  status = Hit("restore.after_intent");
+  if (status.ok()) {
+    status = session_->Commit(Now() + parts_.options->commit_timeout);
+  }
+  if (status.ok()) {
+    status = Hit("restore.after_commit");
+  }
+  if (status.ok()) {
+    return RecordSuccess(/*by_evidence=*/false);
+  }
+  if (SurelyRolledBack(status)) {
+    RETURN_IF_ERROR(parts_.state->ClearIntent(record_.id()));
+    record_.clear_intent();
+    parts_.control->LeaveCommit();
+    return status;
+  }
+  ASSIGN_OR_RETURN(const Settlement settlement, SettleIntent());
+  return settlement == Settlement::kRecorded ? absl::OkStatus()
+                                             : WithContext(status, "the commit did not happen");
+}
+
+absl::StatusOr<CommitOutcome> RestoreRun::FindOutcome() {
+  ASSIGN_OR_RETURN(const StoreIdentity identity, parts_.store->Identity());
+  if (identity.id != record_.intent().live_identity()) {
+    return MakeError(Reason::kStoreIdentityChanged,
+                     "the store is not the one that the restore was committed to; it cannot say "
+                     "what became of it");
+  }
+  RETURN_IF_ERROR(Open());
+  ASSIGN_OR_RETURN(const CommitOutcome outcome,
+                   session_->Resolve({.bytes = record_.intent().commit_token()}));
+  if (outcome != CommitOutcome::kNotKnown) {
+    return outcome;
+  }
+  RETURN_IF_ERROR(session_->Begin());
+  ASSIGN_OR_RETURN(const CommitOutcome judged,
+                   JudgeEvidence(record_.intent().evidence(), session_.get()));
+  RETURN_IF_ERROR(session_->Rollback());
+  return judged;
+}
+
+absl::StatusOr<RestoreRun::Settlement> RestoreRun::SettleIntent() {
+  parts_.control->EnterSettlement();
+  parts_.control->ReportPhase(state::COMMITTING);
+  for (int attempt = 0;; ++attempt) {
+    const absl::StatusOr<CommitOutcome> outcome = FindOutcome();
+    if (!outcome.ok() && IsTransient(outcome.status()) && attempt < kSettleAttempts) {
+      Close();
+      RETURN_IF_ERROR(parts_.control->SleepInSettlement(Backoff(attempt)));
+      continue;
+    }
+    if (outcome.ok() && *outcome == CommitOutcome::kCommitted) {
+      RETURN_IF_ERROR(RecordSuccess(/*by_evidence=*/true));
+      return Settlement::kRecorded;
+    }
+    if (outcome.ok() && *outcome == CommitOutcome::kNotCommitted) {
+      RETURN_IF_ERROR(parts_.state->ClearIntent(record_.id()));
+      record_.clear_intent();
+      parts_.control->LeaveCommit();
+      return Settlement::kRunAgain;
+    }
+    RETURN_IF_ERROR(RecordInDoubt(outcome.status()));
+    return Settlement::kRecorded;
+  }
+}
+
+absl::Status RestoreRun::RunAttempts() {
+  absl::Status status;
+  for (int attempt = 0; attempt < parts_.options->max_attempts; ++attempt) {
+    if (attempt > 0) {
+      RETURN_IF_ERROR(parts_.state->DiscardUndo(record_.id()));
+      RETURN_IF_ERROR(parts_.control->Sleep(Backoff(attempt)));
+    }
+    record_.set_attempts(record_.attempts() + 1);
+    status = Attempt();
+    if (status.ok() || !IsTransient(status)) {
+      return status;
+    }
+    // The lock is kept over attempts unless the session is of no use any more.
+    if (session_ != nullptr && !session_->Rollback().ok()) {
+      Close();
+    }
+  }
+  return MakeError(
+      HasReason(status, Reason::kLiveChanged) ? Reason::kTenantBusy : Reason::kUnavailable,
+      absl::StrCat("gave up after ", parts_.options->max_attempts,
+                   " attempts; nothing was changed; the last one ended with: ", status.message()));
+}
+
+absl::StatusOr<state::RestoreRecord> RestoreRun::Run() {
+  ASSIGN_OR_RETURN(record_,
+                   parts_.state->UpdateRestore(record_.id(), [&](state::RestoreRecord* record) {
+                     record->set_state(state::RUNNING);
+                     if (record->started_us() == 0) {
+                       record->set_started_us(absl::ToUnixMicros(Now()));
+                     }
+                     return absl::OkStatus();
+                   }));
+  if (record_.has_intent()) {
+    ASSIGN_OR_RETURN(const Settlement settlement, SettleIntent());
+    if (settlement == Settlement::kRecorded) {
+      return record_;
+    }
+  }
+  const absl::Status status = RunAttempts();
+  return status.ok() ? record_ : EndWith(status);
+}
+
+absl::StatusOr<state::RestoreRecord> RestoreRun::EndWith(const absl::Status& cause) {
+  Close();
+  // An intent that is still there says that the outcome could not be recorded: the next run settles
+  // it.
+  if (record_.has_intent()) {
+    return cause;
+  }
+  RETURN_IF_ERROR(parts_.state->DiscardUndo(record_.id()));
+  if (HasReason(cause, Reason::kShuttingDown)) {
+    RETURN_IF_ERROR(parts_.state
+                        ->UpdateRestore(record_.id(),
+                                        [](state::RestoreRecord* record) {
+                                          record->set_state(state::QUEUED);
+                                          record->clear_phase();
+                                          return absl::OkStatus();
+                                        })
+                        .status());
+    return cause;
+  }
+  RETURN_IF_ERROR(
+      RecordEnd(HasReason(cause, Reason::kCancelled) ? state::CANCELLED : state::FAILED, cause));
+  return record_;
+}
+
+absl::Status RestoreRun::RecordEnd(state::JobState end, const absl::Status& cause) {
+  record_.set_state(end);
+  record_.clear_phase();
+  *record_.mutable_failure() = ToFailure(cause);
+  record_.set_finished_us(absl::ToUnixMicros(Now()));
+  return parts_.state->RecordOutcome(
+      record_, std::nullopt,
+      RestoreAudit(record_, end == state::CANCELLED ? "restore.cancelled" : "restore.failed"));
+}
+
+absl::Status RestoreRun::RecordSuccess(bool by_evidence) {
+  ASSIGN_OR_RETURN(const StoreIdentity identity, parts_.store->Identity());
+  *record_.mutable_plan() = record_.intent().plan();
+  state::Certificate certificate = MakeCertificate(record_, identity, Now(), by_evidence);
+  record_.set_state(state::SUCCEEDED);
+  record_.clear_phase();
+  record_.clear_failure();
+  record_.set_finished_us(absl::ToUnixMicros(Now()));
+  if (!IsUndo(record_)) {
+    record_.set_undo_expires_us(absl::ToUnixMicros(Now() + parts_.options->undo_validity));
+  }
+  RETURN_IF_ERROR(parts_.state->RecordOutcome(record_, certificate,
+                                              RestoreAudit(record_, "restore.succeeded")));
+  certificate_ = std::move(certificate);
+  return absl::OkStatus();
+}
+
+absl::Status RestoreRun::RecordInDoubt(const absl::Status& cause) {
+  Close();
+  record_.set_state(state::IN_DOUBT);
+  record_.clear_phase();
+  *record_.mutable_failure() = ToFailure(
+      MakeError(Reason::kCommitUnknown,
+                absl::StrCat("it cannot be established whether the commit happened",
+                             cause.ok() ? "" : absl::StrCat(" (", cause.message(), ")"),
+                             "; look at the tenant and settle it with `reinstate restore resolve ",
+                             record_.id(), "`")));
+  return parts_.state->RecordOutcome(record_, std::nullopt,
+                                     RestoreAudit(record_, "restore.in_doubt"));
+}
+
+void RestoreRun::LookAgain(const TenantPlan& plan, state::Certificate certificate) {
+  // The restore is done; that it could not be looked at again is no failure of it, and the
+  // certificate shows it.
+  if (!session_->Begin().ok()) {
+    return;
+  }
+  const absl::Time now = Now();
+  absl::StatusOr<std::vector<state::TableFinding>> differing =
+      Verifier::LookAgain(plan, session_.get());
+  if (!differing.ok()) {
+    return;
+  }
+  certificate.set_second_look_us(absl::ToUnixMicros(now));
+  for (state::TableFinding& finding : *differing) {
+    *certificate.add_second_look() = std::move(finding);
+  }
+  (void)parts_.state->AppendSecondLook(certificate);
+}
+
+}  // namespace reinstate

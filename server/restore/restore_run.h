@@ -1,0 +1,88 @@
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "server/restore/progress_meter.h"
+#include "server/restore/restore_engine.h"
+#include "server/restore/tenant_plan.h"
+#include "storage/history/point_reader.h"
+#include "storage/live/live_store.h"
+#include "storage/live/tenant_session.h"
+#include "storage/state/state_store.h"
+
+namespace reinstate {
+
+// One run of one restore or undo, from wherever an earlier run left it to its end. Not thread-safe;
+// used once.
+//
+// An attempt is one transaction: plan, apply, read back, seal, record the intent, commit. A race
+// with the application costs an attempt; the tenant's lock is kept meanwhile. Before the intent is
+// recorded, an end of the process leaves nothing to settle; after it, the next run finds out what
+// became of the commit.
+class RestoreRun {
+ public:
+  // What a run works with; all borrowed.
+  struct Parts {
+    const RestoreEngineOptions* options = nullptr;
+    const History* history = nullptr;
+    StateStore* state = nullptr;
+    LiveStore* store = nullptr;
+    RunControl* control = nullptr;
+  };
+
+  RestoreRun(const Parts& parts, state::RestoreRecord record)
+      : parts_(parts), record_(std::move(record)) {}
+  ~RestoreRun();
+  RestoreRun(const RestoreRun&) = delete;
+  RestoreRun& operator=(const RestoreRun&) = delete;
+
+  // As RestoreEngine::Plan. The record need not be stored.
+  absl::StatusOr<state::PlanSummary> PlanOnly();
+
+  // As RestoreEngine::Run.
+  absl::StatusOr<state::RestoreRecord> Run();
+
+ private:
+  enum class Settlement { kRecorded, kRunAgain };
+
+  // Takes the tenant's lock.
+  absl::Status Open();
+  void Close();
+  absl::StatusOr<TenantPlan> MakePlan(ProgressMeter* meter);
+  // Refuses a plan that may not be carried out.
+  absl::Status CheckConsents(const TenantPlan& plan) const;
+
+  absl::Status RunAttempts();
+  absl::Status Attempt();
+  absl::Status ApplyActions(const TenantPlan& plan, ProgressMeter* meter, state::Intent* intent);
+  absl::Status Verify(const TenantPlan& plan, ProgressMeter* meter, state::Intent* intent);
+  absl::Status CommitWithIntent(state::Intent intent);
+  void LookAgain(const TenantPlan& plan, state::Certificate certificate);
+
+  // Finds out what became of the commit of record_.intent().
+  absl::StatusOr<Settlement> SettleIntent();
+  absl::StatusOr<CommitOutcome> FindOutcome();
+
+  absl::Status RecordSuccess(bool by_evidence);
+  absl::Status RecordInDoubt(const absl::Status& cause);
+  absl::Status RecordEnd(state::JobState end, const absl::Status& cause);
+  absl::StatusOr<state::RestoreRecord> EndWith(const absl::Status& cause);
+
+  absl::Status Hit(const char* place) const;
+  absl::Time Now() const { return parts_.options->clock->Now(); }
+
+  const Parts parts_;
+  state::RestoreRecord record_;
+  std::unique_ptr<PointReader> point_;  // null for an undo
+  std::unique_ptr<TenantSession> session_;
+  std::optional<state::Certificate> certificate_;  // once recorded
+};
+
+// The audit entry of what became of `record`, by `action`, e.g. "restore.succeeded".
+AuditDraft RestoreAudit(const state::RestoreRecord& record, const std::string& action);
+
+}  // namespace reinstate

@@ -1,0 +1,39 @@
+#pragma once
+
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "server/restore/progress_meter.h"
+#include "server/restore/tenant_plan.h"
+#include "storage/history/point_reader.h"
+#include "storage/live/tenant_session.h"
+#include "storage/state/state.pb.h"
+
+namespace reinstate {
+
+// Reads a tenant back after a plan was applied and compares it with what the plan was to leave.
+// Shares no step with the planner and the application but the reading of tables itself. Stateless.
+class Verifier {
+ public:
+  // What the plan promises beyond its sums.
+  enum class Promise {
+    kSumsOnly,         // an undo
+    kEveryKeyIsThere,  // each key of the point exists afterwards
+    kEqualsPoint,      // the tables that the snapshot covers equal it
+  };
+
+  // Reads every table of `plan` in `session`'s transaction. Returns what was found, table by table,
+  // if all is as promised. VERIFICATION_MISMATCH, naming table and counts, if it is not; other
+  // errors mean that it could not be verified. `point` may be null for kSumsOnly. `tenant` is the
+  // session's.
+  static absl::StatusOr<std::vector<state::TableFinding>> ReadBack(
+      const TenantPlan& plan, Promise promise, const TenantId& tenant, const PointReader* point,
+      TenantSession* session, ProgressMeter* meter);
+
+  // Sums every table of `plan` in `session`'s view, for the second look, and returns those that no
+  // longer are as the plan left them.
+  static absl::StatusOr<std::vector<state::TableFinding>> LookAgain(const TenantPlan& plan,
+                                                                    TenantSession* session);
+};
+
+}  // namespace reinstate
