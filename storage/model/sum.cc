@@ -35,8 +35,9 @@ Uint128 RecordHasher::Hash(uint32_t table, std::string_view key, std::string_vie
     std::array<char, kFlatBytes>
         flat;  // NOLINT(cppcoreguidelines-pro-type-member-init): filled below
     std::memcpy(flat.data(), &frame, sizeof(frame));
-    std::memcpy(flat.data() + sizeof(frame), key.data(), key.size());
-    std::memcpy(flat.data() + sizeof(frame) + key.size(), payload.data(), payload.size());
+    // Not memcpy, which must not be given the null pointer of an empty view.
+    key.copy(flat.data() + sizeof(frame), key.size());
+    payload.copy(flat.data() + sizeof(frame) + key.size(), payload.size());
     return Join(XXH3_128bits_withSeed(flat.data(), total, seed_));
   }
   XXH3_state_t state;
