@@ -59,7 +59,8 @@ struct RestoreFilter {
 // file.
 //
 // Thread-safe. Every change is one synced, atomic batch: when a call returns OK it is durable,
-// otherwise nothing has changed. Records are counted, and the counts checked when it opens.
+// otherwise nothing has changed (after an I/O error, the next Open may find it done all the same).
+// Changes and records are numbered and counted, which is checked when it opens.
 // DATA_DIRECTORY_IN_USE if another process has it open, CORRUPT if records are missing or damaged,
 // NO_SPACE if the disk is full. Lists are newest first; `after` is the last id of the page before,
 // or empty.
@@ -77,8 +78,10 @@ class StateStore {
 
   // --- Restores ---
 
-  // Stores `record` as QUEUED, with its audit entry. If request.id was used before by the same
-  // request nothing is stored and the earlier id is returned; by another one: REQUEST_ID_REUSED.
+  // Stores `record`, whose id is new, as QUEUED, with its audit entry. If request.id was used
+  // before by the same request nothing is stored and the earlier id is returned; by another one:
+  // REQUEST_ID_REUSED. NOT_UNDOABLE if order.undo_of names a restore that did not succeed, was
+  // undone, or whose undo is under way.
   virtual absl::StatusOr<Created> CreateRestore(const RequestKey& request,
                                                 const state::RestoreRecord& record,
                                                 const AuditDraft& audit) = 0;
@@ -92,13 +95,14 @@ class StateStore {
   // All restores that have not ended, oldest first: what a start goes on with.
   virtual absl::StatusOr<std::vector<state::RestoreRecord>> UnfinishedRestores() const = 0;
 
-  // Changes a restore that has not ended: calls `change` on the stored record and writes it back.
-  // Not for intents and outcomes. Returns the record as written.
+  // Changes a restore that has not ended: calls `change` on the stored record and, if it returns
+  // OK, writes it back. Not for intents and outcomes (INTERNAL). Returns the record as written. The
+  // same holds for changes of other jobs.
   virtual absl::StatusOr<state::RestoreRecord> UpdateRestore(
       const std::string& id, const std::function<absl::Status(state::RestoreRecord*)>& change) = 0;
 
-  // Stores part `chunk` (from 0) of the undo of a restore. Durable only with the next synced batch
-  // (RecordIntent).
+  // Stores part `chunk` of the undo of a restore; they come in order, from 0, which begins anew.
+  // Durable only with the next synced batch (RecordIntent). NO_SPACE.
   virtual absl::Status AppendUndo(const std::string& restore, int64_t chunk,
                                   const state::UndoChunk& rows) = 0;
 
@@ -106,12 +110,14 @@ class StateStore {
   virtual absl::Status DiscardUndo(const std::string& restore) = 0;
 
   // Calls `visit` with each chunk in order. SHORTFALL if one is missing (by the intent's count and
-  // digest).
+  // digest), which may be found as late as after the last one: until it returns OK, nothing that
+  // was visited may be relied on.
   virtual absl::Status ReadUndo(
       const std::string& restore,
       const std::function<absl::Status(const state::UndoChunk&)>& visit) const = 0;
 
-  // The last write before the commit: all undo chunks are durable when it returns.
+  // The last write before the commit: all undo chunks are durable when it returns. INTERNAL if the
+  // intent does not say as many chunks as were appended.
   virtual absl::Status RecordIntent(const std::string& id, const state::Intent& intent) = 0;
 
   // Takes the intent back after a commit that surely did not happen, and the undo with it.
@@ -119,7 +125,7 @@ class StateStore {
 
   // The end of a restore (SUCCEEDED, FAILED, CANCELLED) or IN_DOUBT: the record, its certificate if
   // it succeeded, and the audit entry in one batch. When an undo succeeds, the undone restore
-  // becomes UNDONE in the same batch.
+  // becomes UNDONE in the same batch. The undo of what failed or was cancelled is removed.
   virtual absl::Status RecordOutcome(const state::RestoreRecord& record,
                                      const std::optional<state::Certificate>& certificate,
                                      const AuditDraft& audit) = 0;

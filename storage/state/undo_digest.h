@@ -7,8 +7,8 @@
 
 namespace reinstate {
 
-// What Intent.undo_digest is: SHA-256 over the chunks of an undo in their order, each framed by its length. Who writes
-// an undo and who reads it back compute it alike.
+// What Intent.undo_digest is: SHA-256 over the chunks of an undo in their order, each framed by its
+// length. Who writes an undo and who reads it back compute it alike.
 class UndoDigest {
  public:
   void Add(const state::UndoChunk& chunk) { digest_.Add(chunk.SerializeAsString()); }

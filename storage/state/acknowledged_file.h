@@ -1,0 +1,46 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+
+namespace rocksdb {
+class Env;
+class RandomRWFile;
+}  // namespace rocksdb
+
+namespace reinstate {
+
+// Keeps the number of the last change that was acknowledged, outside of the database.
+//
+// A database whose log was damaged in the middle opens as it was before the damage, counters
+// included: it cannot know by itself that it is short. This file can. It has two slots of 24 bytes,
+// written in turn (magic, number, checksum), so that a torn write leaves the number before.
+//
+// Not thread-safe.
+class AcknowledgedFile {
+ public:
+  // Makes the file at `path`, synced, with number 0.
+  static absl::Status Create(rocksdb::Env* env, const std::string& path);
+
+  // CORRUPT if the file is missing or neither slot is whole.
+  static absl::StatusOr<std::unique_ptr<AcknowledgedFile>> Open(rocksdb::Env* env,
+                                                                const std::string& path);
+  ~AcknowledgedFile();
+
+  uint64_t number() const { return number_; }
+
+  // Makes `number` durable. May be repeated after an error.
+  absl::Status Record(uint64_t number);
+
+ private:
+  AcknowledgedFile(std::unique_ptr<rocksdb::RandomRWFile> file, uint64_t number);
+
+  const std::unique_ptr<rocksdb::RandomRWFile> file_;
+  uint64_t number_;
+};
+
+}  // namespace reinstate

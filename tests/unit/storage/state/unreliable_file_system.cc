@@ -1,0 +1,97 @@
+#include "tests/unit/storage/state/unreliable_file_system.h"
+
+#include <rocksdb/file_system.h>
+
+#include <utility>
+
+namespace reinstate {
+namespace {
+
+using rocksdb::FSWritableFile;
+using rocksdb::IODebugContext;
+using rocksdb::IOOptions;
+using rocksdb::IOStatus;
+
+class UnreliableFile final : public rocksdb::FSWritableFileOwnerWrapper {
+ public:
+  UnreliableFile(std::unique_ptr<FSWritableFile> file, FileSystemFaults* faults)
+      : FSWritableFileOwnerWrapper(std::move(file)), faults_(faults) {}
+
+  IOStatus Append(const rocksdb::Slice& data, const IOOptions& options,
+                  IODebugContext* context) override {
+    if (faults_->full) {
+      return IOStatus::NoSpace("injected");
+    }
+    if (faults_->hold_unsynced) {
+      held_.append(data.data(), data.size());
+      return IOStatus::OK();
+    }
+    return FSWritableFileOwnerWrapper::Append(data, options, context);
+  }
+  IOStatus Append(const rocksdb::Slice& data, const IOOptions& options,
+                  const rocksdb::DataVerificationInfo& /*info*/, IODebugContext* context) override {
+    return Append(data, options, context);
+  }
+  IOStatus Sync(const IOOptions& options, IODebugContext* context) override {
+    const IOStatus status = Release(options, context);
+    return status.ok() ? FSWritableFileOwnerWrapper::Sync(options, context) : status;
+  }
+  IOStatus Fsync(const IOOptions& options, IODebugContext* context) override {
+    const IOStatus status = Release(options, context);
+    return status.ok() ? FSWritableFileOwnerWrapper::Fsync(options, context) : status;
+  }
+  IOStatus Close(const IOOptions& options, IODebugContext* context) override {
+    const IOStatus status = Release(options, context);
+    return status.ok() ? FSWritableFileOwnerWrapper::Close(options, context) : status;
+  }
+
+ private:
+  IOStatus Release(const IOOptions& options, IODebugContext* context) {
+    if (held_.empty()) {
+      return IOStatus::OK();
+    }
+    const std::string held = std::exchange(held_, std::string());
+    return FSWritableFileOwnerWrapper::Append(held, options, context);
+  }
+
+  FileSystemFaults* const faults_;
+  std::string held_;
+};
+
+class UnreliableFileSystem final : public rocksdb::FileSystemWrapper {
+ public:
+  explicit UnreliableFileSystem(FileSystemFaults* faults)
+      : FileSystemWrapper(rocksdb::FileSystem::Default()), faults_(faults) {}
+
+  const char* Name() const override { return "UnreliableFileSystem"; }
+
+  IOStatus NewWritableFile(const std::string& name, const rocksdb::FileOptions& options,
+                           std::unique_ptr<FSWritableFile>* file,
+                           IODebugContext* context) override {
+    std::unique_ptr<FSWritableFile> made;
+    const IOStatus status = target()->NewWritableFile(name, options, &made, context);
+    if (status.ok()) {
+      *file = std::make_unique<UnreliableFile>(std::move(made), faults_);
+    }
+    return status;
+  }
+  IOStatus DeleteFile(const std::string& name, const IOOptions& options,
+                      IODebugContext* context) override {
+    const IOStatus status = target()->DeleteFile(name, options, context);
+    if (status.ok() && !faults_->frees_space.empty() && name.ends_with(faults_->frees_space)) {
+      faults_->full = false;
+    }
+    return status;
+  }
+
+ private:
+  FileSystemFaults* const faults_;
+};
+
+}  // namespace
+
+std::unique_ptr<rocksdb::Env> MakeUnreliableEnv(FileSystemFaults* faults) {
+  return rocksdb::NewCompositeEnv(std::make_shared<UnreliableFileSystem>(faults));
+}
+
+}  // namespace reinstate

@@ -1,0 +1,25 @@
+#pragma once
+
+#include <rocksdb/env.h>
+
+#include <atomic>
+#include <memory>
+#include <string>
+
+namespace reinstate {
+
+// What a test can make go wrong below RocksDB. Thread-safe.
+struct FileSystemFaults {
+  // Appending to files fails for lack of space, until a file whose name ends with
+  // `frees_space` is deleted (if set).
+  std::atomic<bool> full = false;
+  std::string frees_space;
+  // What was not synced stays in memory: a copy of the folder is then what a crash of the machine
+  // leaves behind.
+  std::atomic<bool> hold_unsynced = false;
+};
+
+// The default environment with `faults`, which outlives it.
+std::unique_ptr<rocksdb::Env> MakeUnreliableEnv(FileSystemFaults* faults);
+
+}  // namespace reinstate
