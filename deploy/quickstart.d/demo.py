@@ -93,7 +93,7 @@ def maintenance_script(client, victims):
 
 def find_by_name(cli, name, lost):
     """The id of the lost tenant that people know by this name."""
-    for match in cli.ask("tenant", "find", name)["matches"]:
+    for match in cli.ask("tenant", "find", name):
         if match["ref"]["tenant"] in lost:
             return match["ref"]["tenant"]
     raise DemoError(f"`reinstate tenant find` does not find '{name}'; look at the daemon's log.")
@@ -166,7 +166,7 @@ def tell_story(address, cli):
 
     headline("Who was hit? The data knows")
     say(f"$ reinstate tenant list --lost --at {snapshot}")
-    lost = [tenant["ref"]["tenant"] for tenant in cli.ask("tenant", "list", "--lost", "--at", snapshot)]
+    lost = [tenant["ref"]["tenant"] for tenant in cli.ask("tenant", "list", "--lost", "--at", snapshot, "--limit", "0")]
     if sorted(lost) != sorted(victims):
         raise DemoError(f"{len(victims)} customers were deleted and {len(lost)} were found; that must not be. Please "
                         "report it.")
