@@ -307,8 +307,9 @@ absl::Status ReinstateClient::PutRecord(v1::PutRequest request) {
   return impl_->Call(&impl_->records, &v1::RecordService::Stub::Put, std::move(request)).status();
 }
 
-absl::StatusOr<v1::DeleteResponse> ReinstateClient::DeleteRecord(v1::DeleteRequest request) {
-  return impl_->Call(&impl_->records, &v1::RecordService::Stub::Delete, std::move(request));
+absl::Status ReinstateClient::DeleteRecord(v1::DeleteRequest request) {
+  return impl_->Call(&impl_->records, &v1::RecordService::Stub::Delete, std::move(request))
+      .status();
 }
 
 absl::StatusOr<v1::GetResponse> ReinstateClient::GetRecord(v1::GetRequest request) {

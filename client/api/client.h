@@ -119,7 +119,7 @@ class ReinstateClient {
 
   // Records of the embedded store.
   absl::Status PutRecord(v1::PutRequest request);
-  absl::StatusOr<v1::DeleteResponse> DeleteRecord(v1::DeleteRequest request);
+  absl::Status DeleteRecord(v1::DeleteRequest request);
   absl::StatusOr<v1::GetResponse> GetRecord(v1::GetRequest request);
   absl::StatusOr<v1::DeleteTenantResponse> DeleteTenant(v1::DeleteTenantRequest request);
 
