@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
+#include "client/cli/help_formatter.h"
 #include "storage/base/error.h"
 
 namespace reinstate {
@@ -82,6 +83,7 @@ absl::Status UnknownCommand(const CLI::App* at, const std::string& word) {
 CommandTree::CommandTree()
     : app_("Puts back one customer's data in a shared, live store, from a point in the past.",
            kProgram) {
+  app_.formatter(std::make_shared<HelpFormatter>());  // inherited by the commands
   app_.fallthrough();  // options of every command may stand anywhere; inherited by the commands
   app_.require_subcommand(0, 1);
   app_.set_help_all_flag();
@@ -156,8 +158,8 @@ absl::StatusOr<CommandTree::Parsed> CommandTree::Parse(std::vector<std::string> 
   try {
     app_.parse(words);
   } catch (const CLI::CallForHelp&) {
-    return Parsed{.action = nullptr, .text = DeepestParsed(&app_)->help()};
-  } catch (const CLI::ExtrasError& error) {
+    return Parsed{.action = nullptr, .text = app_.help()};  // of the command that was reached
+  } catch (const CLI::ExtrasError&) {
     const CLI::App* at = DeepestParsed(&app_);
     const std::vector<std::string> extras = app_.remaining(/*recurse=*/true);
     if (!actions_.contains(at) && !extras.empty() && !absl::StartsWith(extras.front(), "-")) {
