@@ -51,8 +51,7 @@ class TaskQueue {
 absl::Status RunInParallel(int max_threads,
                            const std::vector<std::function<absl::Status()>>& tasks) {
   TaskQueue queue(tasks);
-  const size_t threads =
-      std::min(tasks.size(), static_cast<size_t>(std::max(max_threads, 1)));
+  const size_t threads = std::min(tasks.size(), static_cast<size_t>(std::max(max_threads, 1)));
   {
     std::vector<std::jthread> others;
     for (size_t i = 1; i < threads; ++i) {

@@ -15,8 +15,7 @@
 namespace reinstate {
 namespace {
 
-using EntryVisitor =
-    std::function<absl::Status(std::string_view key, std::string_view body)>;
+using EntryVisitor = std::function<absl::Status(std::string_view key, std::string_view body)>;
 
 // Visits all keys of a family that begin with `prefix`.
 absl::Status ForEach(const HistoryDb& db, Family family, std::string_view prefix,
@@ -180,9 +179,9 @@ absl::StatusOr<SnapshotInfo> Catalog::Get(const SnapshotId& id) const {
 absl::StatusOr<SnapshotInfo> Catalog::At(uint32_t lineage, absl::Time time) const {
   std::vector<SnapshotInfo> visible = List(lineage);
   std::erase_if(visible, [](const SnapshotInfo& info) { return !info.visible(); });
-  const auto found = std::find_if(
-      visible.rbegin(), visible.rend(),
-      [time](const SnapshotInfo& info) { return info.instant <= time; });
+  const auto found =
+      std::find_if(visible.rbegin(), visible.rend(),
+                   [time](const SnapshotInfo& info) { return info.instant <= time; });
   if (found != visible.rend()) {
     return *found;
   }
@@ -190,10 +189,10 @@ absl::StatusOr<SnapshotInfo> Catalog::At(uint32_t lineage, absl::Time time) cons
       Reason::kPointBeforeFirstSnapshot,
       visible.empty()
           ? std::string("There is no snapshot yet.")
-          : absl::StrCat("The first snapshot is ", visible.front().id.ToString(), " of ",
-                         absl::FormatTime(absl::RFC3339_full, visible.front().instant,
-                                          absl::UTCTimeZone()),
-                         ", which is later than the point that was asked for."));
+          : absl::StrCat(
+                "The first snapshot is ", visible.front().id.ToString(), " of ",
+                absl::FormatTime(absl::RFC3339_full, visible.front().instant, absl::UTCTimeZone()),
+                ", which is later than the point that was asked for."));
 }
 
 uint64_t Catalog::LastVersion(uint32_t lineage) const {

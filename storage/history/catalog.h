@@ -30,8 +30,7 @@ class Catalog {
   // Keeps a snapshot from expiring for as long as it lives.
   class Reading {
    public:
-    Reading(Catalog* catalog, SnapshotInfo info)
-        : catalog_(catalog), info_(std::move(info)) {}
+    Reading(Catalog* catalog, SnapshotInfo info) : catalog_(catalog), info_(std::move(info)) {}
     ~Reading() { catalog_->EndReading(info_.id); }
     Reading(const Reading&) = delete;
     Reading& operator=(const Reading&) = delete;
@@ -106,7 +105,7 @@ class Catalog {
 
   HistoryDb* const db_;
   mutable Mutex changes_mu_ ABSL_ACQUIRED_BEFORE(mu_);  // one change at a time, disk included
-  mutable Mutex mu_;                            // never held over disk access
+  mutable Mutex mu_;                                    // never held over disk access
   std::map<uint32_t, std::string> lineages_ ABSL_GUARDED_BY(mu_);
   Entries entries_ ABSL_GUARDED_BY(mu_);
 };

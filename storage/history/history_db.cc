@@ -114,10 +114,11 @@ absl::StatusOr<Found> LookForDatabase(rocksdb::Env* env, const std::string& data
     }
   }
   if (tables) {
-    return MakeError(Reason::kHistoryIncomplete,
-                     absl::StrCat("The folder ", database, " holds tables of a history, but what ",
-                                  "lists them is damaged or gone. Nothing was written. Restore the ",
-                                  "folder from a copy."));
+    return MakeError(
+        Reason::kHistoryIncomplete,
+        absl::StrCat("The folder ", database, " holds tables of a history, but what ",
+                     "lists them is damaged or gone. Nothing was written. Restore the ",
+                     "folder from a copy."));
   }
   const bool begun = missing.size() <= kFamilies.size();
   return begun ? Found::kUnfinishedCreation : Found::kNothing;
@@ -238,8 +239,7 @@ absl::Status HistoryDb::InspectExisting(const Options& options, const Inspection
 
 absl::Status HistoryDb::OpenDatabase(bool read_only) {
   std::vector<rocksdb::ColumnFamilyDescriptor> families;
-  families.emplace_back(rocksdb::kDefaultColumnFamilyName,
-                        FamilyOptions(Family::kCatalog, cache_));
+  families.emplace_back(rocksdb::kDefaultColumnFamilyName, FamilyOptions(Family::kCatalog, cache_));
   for (const Family family : kFamilies) {
     families.emplace_back(NameOf(family), FamilyOptions(family, cache_));
   }
@@ -344,8 +344,8 @@ absl::StatusOr<int64_t> HistoryDb::DiskBytes() const {
   int64_t bytes = 0;
   for (const char* name : {kDatabaseFolder, kStagingFolder}) {
     std::vector<rocksdb::Env::FileAttributes> files;
-    RETURN_IF_ERROR(FromRocksdb(
-        env_->GetChildrenFileAttributes(Join(options_.path, name), &files), "list its files"));
+    RETURN_IF_ERROR(FromRocksdb(env_->GetChildrenFileAttributes(Join(options_.path, name), &files),
+                                "list its files"));
     for (const rocksdb::Env::FileAttributes& file : files) {
       bytes += static_cast<int64_t>(file.size_bytes);
     }

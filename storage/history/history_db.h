@@ -52,8 +52,8 @@ class HistoryDb {
   std::unique_ptr<rocksdb::Iterator> NewIterator(Family family,
                                                  const rocksdb::ReadOptions& options) const;
 
-  // Writes to the catalog, `body` without its checksum. With `flush` it is in a table file, not only
-  // in the log, when this returns.
+  // Writes to the catalog, `body` without its checksum. With `flush` it is in a table file, not
+  // only in the log, when this returns.
   absl::Status PutCatalog(std::string_view key, std::string body, bool flush);
 
   struct FamilyFiles {

@@ -30,10 +30,10 @@ absl::StatusOr<std::optional<history::Format>> ReadFormat(const HistoryDb& db) {
 
 absl::Status CheckMark(const history::Format& format, const FormatExpectations& expectations) {
   if (format.magic() != kMagic || format.version() != kVersion) {
-    return MakeError(Reason::kHistoryWrongFormat,
-                     absl::StrCat("The history has format ", format.version(),
-                                  " and this program reads format ", kVersion,
-                                  ". Use the program that wrote it."));
+    return MakeError(
+        Reason::kHistoryWrongFormat,
+        absl::StrCat("The history has format ", format.version(), " and this program reads format ",
+                     kVersion, ". Use the program that wrote it."));
   }
   if (!format.state_id().empty() && !expectations.state_id.empty() &&
       format.state_id() != expectations.state_id && !expectations.accept_other_state) {
@@ -57,9 +57,10 @@ absl::StatusOr<bool> HasExpired(const HistoryDb& db, const Witness& witness) {
 absl::Status TellMissing(const Witness& witness) {
   return MakeError(
       Reason::kHistoryIncomplete,
-      absl::StrCat("The snapshot ", witness.snapshot.ToString(),
-                   " was taken, and the history does not have it, or has another one in its place. ",
-                   "Nothing was written. Restore the history's folder from a copy."));
+      absl::StrCat(
+          "The snapshot ", witness.snapshot.ToString(),
+          " was taken, and the history does not have it, or has another one in its place. ",
+          "Nothing was written. Restore the history's folder from a copy."));
 }
 
 absl::Status CheckWitness(const HistoryDb& db, const Witness& witness) {

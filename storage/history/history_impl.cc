@@ -50,10 +50,7 @@ absl::StatusOr<std::unique_ptr<History>> HistoryImpl::Open(const HistoryOptions&
 
 HistoryImpl::HistoryImpl(const HistoryOptions& options, std::unique_ptr<HistoryDb> db,
                          std::unique_ptr<Catalog> catalog, const history::Format& format)
-    : options_(options),
-      hasher_(format.seed()),
-      db_(std::move(db)),
-      catalog_(std::move(catalog)) {}
+    : options_(options), hasher_(format.seed()), db_(std::move(db)), catalog_(std::move(catalog)) {}
 
 absl::StatusOr<uint32_t> HistoryImpl::EnsureLineage(const std::string& name) {
   return catalog_->EnsureLineage(name);

@@ -30,8 +30,8 @@ class TableStream : public RecordStream {
   TableStream(const HistoryDb* db, Origin origin, const RecordHasher& hasher)
       : origin_(std::move(origin)),
         hasher_(hasher),
-        prefix_(KeyCodec::TablePrefix(origin_.snapshot.lineage, origin_.tenant.value(),
-                                      origin_.table)),
+        prefix_(
+            KeyCodec::TablePrefix(origin_.snapshot.lineage, origin_.tenant.value(), origin_.table)),
         scan_(db, {.family = Family::kRecords,
                    .begin = prefix_,
                    .end = KeyCodec::PrefixEnd(prefix_),
@@ -188,11 +188,11 @@ absl::StatusOr<std::vector<TenantManifest>> PointReaderImpl::ListTenants(
   const SnapshotId& id = snapshot().id;
   // The one that stands for nobody has the first key and is not listed.
   const TenantId last = after.value_or(TenantId::Ownerless());
-  VersionScan scan(
-      db_, {.family = Family::kManifests,
-            .begin = KeyCodec::PrefixEnd(KeyCodec::TenantPrefix(id.lineage, last.value())),
-            .end = KeyCodec::PrefixEnd(KeyCodec::LineagePrefix(id.lineage)),
-            .version = id.version});
+  VersionScan scan(db_,
+                   {.family = Family::kManifests,
+                    .begin = KeyCodec::PrefixEnd(KeyCodec::TenantPrefix(id.lineage, last.value())),
+                    .end = KeyCodec::PrefixEnd(KeyCodec::LineagePrefix(id.lineage)),
+                    .version = id.version});
   std::vector<TenantManifest> tenants;
   KeyCodec::ManifestGroup group;
   while (static_cast<int64_t>(tenants.size()) < limit) {

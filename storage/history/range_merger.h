@@ -28,7 +28,7 @@ class RangeMerger {
     const TableBinding* tables = nullptr;
     RunWatch* watch = nullptr;
     FaultPoints* faults = nullptr;
-    std::string begin;            // of the range, as keys
+    std::string begin;  // of the range, as keys
     std::string end;
   };
 
@@ -64,7 +64,8 @@ class RangeMerger {
   SstSink records_;
 
   // Of the present new row.
-  std::string tenant_prefix_;  // of the tenant whose rows are being added up; empty before the first
+  std::string
+      tenant_prefix_;  // of the tenant whose rows are being added up; empty before the first
   std::string table_prefix_;
   std::string row_key_;
   uint32_t schema_id_ = 0;

@@ -26,9 +26,8 @@ absl::Status Duplicate() {
 // One run, being read.
 class RunCursor {
  public:
-  static absl::StatusOr<std::unique_ptr<RunCursor>> Open(const HistoryDb& db,
-                                                         const SortedRun& run, std::string begin,
-                                                         std::string end) {
+  static absl::StatusOr<std::unique_ptr<RunCursor>> Open(const HistoryDb& db, const SortedRun& run,
+                                                         std::string begin, std::string end) {
     auto cursor = std::make_unique<RunCursor>(db, std::move(end));
     RETURN_IF_ERROR(FromRocksdb(cursor->reader_.Open(run.file), "open a sorted run"));
     rocksdb::ReadOptions options;
@@ -86,7 +85,9 @@ class MergedRuns : public SortedRows {
 
  private:
   struct Later {
-    bool operator()(const RunCursor* a, const RunCursor* b) const { return a->group() > b->group(); }
+    bool operator()(const RunCursor* a, const RunCursor* b) const {
+      return a->group() > b->group();
+    }
   };
 
   absl::Status Queue(RunCursor* cursor) {

@@ -10,7 +10,8 @@
 
 namespace reinstate {
 
-// What the threads of one long piece of work share: its progress, and whether to go on. Thread-safe.
+// What the threads of one long piece of work share: its progress, and whether to go on.
+// Thread-safe.
 class RunWatch {
  public:
   // Either may be null; both are called from any thread. `total_rows` is an estimate, 0 if unknown.

@@ -120,9 +120,9 @@ absl::StatusOr<std::vector<SnapshotWriter::Part>> SnapshotWriter::OrderedParts()
       continue;
     }
     shards.push_back(rows.get());
-    std::string begin =
-        parts.empty() ? lineage_begin
-                      : KeyCodec::TenantPrefix(request_.lineage, rows->peeked().tenant);
+    std::string begin = parts.empty()
+                            ? lineage_begin
+                            : KeyCodec::TenantPrefix(request_.lineage, rows->peeked().tenant);
     parts.push_back({.rows = std::move(rows), .begin = std::move(begin), .end = lineage_end});
   }
   for (size_t i = 0; i + 1 < parts.size(); ++i) {
@@ -204,24 +204,21 @@ std::vector<SnapshotWriter::Part> SnapshotWriter::DivideBySamples(
 }
 
 absl::StatusOr<SnapshotWriter::Merged> SnapshotWriter::Merge(std::vector<Part> parts) {
-  const MergeTarget target{.db = env_.db,
-                           .hasher = env_.hasher,
-                           .lineage = request_.lineage,
-                           .version = id_.version};
+  const MergeTarget target{
+      .db = env_.db, .hasher = env_.hasher, .lineage = request_.lineage, .version = id_.version};
   std::vector<std::unique_ptr<RangeMerger>> mergers;
   std::vector<std::function<absl::Status()>> tasks;
   for (Part& part : parts) {
-    mergers.push_back(std::make_unique<RangeMerger>(target, RangeMerger::Inputs{
-                                                                .rows = part.rows.get(),
-                                                                .labels = &*labels_,
-                                                                .tables = &*tables_,
-                                                                .watch = &*watch_,
-                                                                .faults = env_.faults,
-                                                                .begin = part.begin,
-                                                                .end = part.end}));
-    tasks.emplace_back([this, merger = mergers.back().get()] {
-      return watch_->StopIfFailed(merger->Run());
-    });
+    mergers.push_back(
+        std::make_unique<RangeMerger>(target, RangeMerger::Inputs{.rows = part.rows.get(),
+                                                                  .labels = &*labels_,
+                                                                  .tables = &*tables_,
+                                                                  .watch = &*watch_,
+                                                                  .faults = env_.faults,
+                                                                  .begin = part.begin,
+                                                                  .end = part.end}));
+    tasks.emplace_back(
+        [this, merger = mergers.back().get()] { return watch_->StopIfFailed(merger->Run()); });
   }
   RETURN_IF_ERROR(RunInParallel(env_.threads, tasks));
   Merged merged;
@@ -319,11 +316,10 @@ absl::StatusOr<SnapshotInfo> SnapshotWriter::Add(const Merged& merged) {
   RETURN_IF_ERROR(roots.Put(key, value));
   RETURN_IF_ERROR(roots.Finish());
   RETURN_IF_ERROR(HitFault("history.before_ingest"));
-  RETURN_IF_ERROR(
-      env_.db->Ingest({{.family = Family::kRecords, .files = merged.records},
-                       {.family = Family::kManifests, .files = merged.manifests},
-                       {.family = Family::kSchemas, .files = std::move(schemas)},
-                       {.family = Family::kRoots, .files = roots.files()}}));
+  RETURN_IF_ERROR(env_.db->Ingest({{.family = Family::kRecords, .files = merged.records},
+                                   {.family = Family::kManifests, .files = merged.manifests},
+                                   {.family = Family::kSchemas, .files = std::move(schemas)},
+                                   {.family = Family::kRoots, .files = roots.files()}}));
   // The snapshot is there, so this place can only end or hold up the process, not fail.
   HitFault("history.after_ingest").IgnoreError();
   return info;

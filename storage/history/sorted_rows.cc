@@ -66,8 +66,8 @@ absl::StatusOr<bool> OrderedShardRows::Next() {
   if (group_ < last_group_ || group_ < begin_ || group_ >= end_) {
     return MakeError(Reason::kInternal,
                      absl::StrCat("The store says that its rows are in the order of tenants, and ",
-                                  "they are not (tenant ", Printable(row_.tenant),
-                                  ", table index ", row_.table, ")."));
+                                  "they are not (tenant ", Printable(row_.tenant), ", table index ",
+                                  row_.table, ")."));
   }
   return true;
 }

@@ -42,7 +42,8 @@ class SstSink {
   const std::string label_;
   std::unique_ptr<rocksdb::SstFileWriter> writer_;  // null between files
   std::vector<std::string> files_;
-  int64_t input_bytes_ = 0;  // in the present file; its size on disk is known only when it is closed
+  int64_t input_bytes_ =
+      0;  // in the present file; its size on disk is known only when it is closed
   int64_t file_bytes_ = 0;
 };
 
