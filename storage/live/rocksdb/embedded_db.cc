@@ -1,0 +1,347 @@
+#include "storage/live/rocksdb/embedded_db.h"
+
+#include <rocksdb/cache.h>
+#include <rocksdb/file_checksum.h>
+#include <rocksdb/filter_policy.h>
+#include <rocksdb/table.h>
+#include <rocksdb/write_buffer_manager.h>
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+#include <filesystem>
+#include <random>
+#include <utility>
+
+#include "absl/strings/escaping.h"
+#include "absl/strings/str_cat.h"
+#include "storage/base/error.h"
+#include "storage/base/status_macros.h"
+#include "storage/base/strings.h"
+#include "storage/live/rocksdb/rocksdb_status.h"
+
+namespace reinstate {
+namespace {
+
+// In the order of families_.
+constexpr std::array kFamilyNames = {"default", "records", "heads", "tables"};
+
+std::string NewStoreId() {
+  std::random_device random;
+  std::string bytes;
+  while (bytes.size() < 16) {
+    const uint32_t word = random();
+    bytes.append(reinterpret_cast<const char*>(&word), sizeof(word));
+  }
+  return absl::StrCat("embedded-", absl::BytesToHexString(bytes));
+}
+
+// Closes a database that was opened to be looked at, whatever happens.
+struct OpenedReadOnly {
+  OpenedReadOnly() = default;
+  OpenedReadOnly(const OpenedReadOnly&) = delete;
+  OpenedReadOnly& operator=(const OpenedReadOnly&) = delete;
+  ~OpenedReadOnly() {
+    for (rocksdb::ColumnFamilyHandle* family : families) {
+      db->DestroyColumnFamilyHandle(family);
+    }
+    delete db;
+  }
+
+  rocksdb::DB* db = nullptr;
+  std::vector<rocksdb::ColumnFamilyHandle*> families;
+};
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<EmbeddedDb>> EmbeddedDb::Open(EmbeddedStoreOptions options) {
+  auto db = std::unique_ptr<EmbeddedDb>(new EmbeddedDb(std::move(options)));
+  std::error_code error;
+  std::filesystem::create_directory(db->options_.path, error);
+  if (error) {
+    return MakeError(
+        error == std::errc::no_space_on_device ? Reason::kNoSpace : Reason::kUnavailable,
+        absl::StrCat("cannot make the folder ", db->options_.path,
+                     " of the store: ", error.message()));
+  }
+  const rocksdb::Options database_options = db->DatabaseOptions();
+  ASSIGN_OR_RETURN(db->acknowledged_,
+                   AcknowledgedCounts::Open(db->options_.path + "/ACKNOWLEDGED"));
+  RETURN_IF_ERROR(db->CheckBeforeWriting(database_options));
+  RETURN_IF_ERROR(db->OpenForWriting(database_options));
+  RETURN_IF_ERROR(db->LoadMeta());
+  RETURN_IF_ERROR(db->LoadCounts());
+  RETURN_IF_ERROR(db->LoadTables());
+  return db;
+}
+
+EmbeddedDb::~EmbeddedDb() {
+  for (rocksdb::ColumnFamilyHandle* family : families_) {
+    db_->DestroyColumnFamilyHandle(family);
+  }
+}
+
+rocksdb::Options EmbeddedDb::DatabaseOptions() const {
+  rocksdb::Options options;
+  if (options_.env != nullptr) {
+    options.env = options_.env;
+  }
+  options.create_if_missing = true;
+  options.create_missing_column_families = true;
+  options.fail_if_options_file_error = true;
+  options.file_checksum_gen_factory = rocksdb::GetFileChecksumGenCrc32cFactory();
+  // Stops at the first damage, so that nothing after a gap shows; whether what it then has is all
+  // that was acknowledged, the counts say. (kAbsoluteConsistency would refuse the half record that
+  // every kill in the middle of a write leaves.)
+  options.wal_recovery_mode = rocksdb::WALRecoveryMode::kPointInTimeRecovery;
+  // Families are flushed together, so that what is lost by a cut-off MANIFEST is lost of all of
+  // them, the counts included.
+  options.atomic_flush = true;
+  options.write_buffer_manager =
+      std::make_shared<rocksdb::WriteBufferManager>(options_.write_buffer_bytes);
+  options.max_total_wal_size = 2 * options_.write_buffer_bytes;
+  // Spread the work of the sync at the end of a large session.
+  options.wal_bytes_per_sync = 1 << 20;
+  options.bytes_per_sync = 1 << 20;
+  options.max_background_jobs = 3;
+  options.compaction_readahead_size = 2 << 20;
+  options.keep_log_file_num = 4;
+  options.max_log_file_size = 4 << 20;
+  options.info_log_level = rocksdb::InfoLogLevel::WARN_LEVEL;
+  options.max_open_files = 512;
+  return options;
+}
+
+std::vector<rocksdb::ColumnFamilyDescriptor> EmbeddedDb::Families() const {
+  rocksdb::BlockBasedTableOptions table;
+  table.block_cache = rocksdb::NewLRUCache(options_.block_cache_bytes);
+  table.filter_policy.reset(rocksdb::NewBloomFilterPolicy(10));
+  table.block_size = 16 << 10;
+  table.format_version = 5;
+  rocksdb::ColumnFamilyOptions family;
+  family.level_compaction_dynamic_level_bytes = true;
+  family.compression = rocksdb::kLZ4Compression;
+  family.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));
+  family.write_buffer_size = options_.write_buffer_bytes / 3;
+
+  std::vector<rocksdb::ColumnFamilyDescriptor> families;
+  families.reserve(kFamilyNames.size());
+  for (const char* name : kFamilyNames) {
+    families.emplace_back(name, family);
+  }
+  return families;
+}
+
+// Opening for writing deletes files that the MANIFEST does not name, so what was lost must be found
+// out before. The database's lock keeps others from changing it meanwhile.
+absl::Status EmbeddedDb::CheckBeforeWriting(const rocksdb::Options& options) const {
+  rocksdb::Env* const env = options.env;
+  rocksdb::FileLock* lock = nullptr;
+  RETURN_IF_ERROR(EmbeddedStatus(env->LockFile(options_.path + "/LOCK", &lock),
+                              absl::StrCat("cannot lock the store in ", options_.path)));
+  const absl::Status checked = CheckReadOnly(options);
+  const rocksdb::Status unlocked = env->UnlockFile(lock);
+  RETURN_IF_ERROR(checked);
+  return EmbeddedStatus(unlocked, "cannot unlock the store");
+}
+
+absl::Status EmbeddedDb::CheckReadOnly(const rocksdb::Options& options) const {
+  const rocksdb::Status current = options.env->FileExists(options_.path + "/CURRENT");
+  if (current.IsNotFound()) {
+    return CheckCounts(nullptr, nullptr);
+  }
+  RETURN_IF_ERROR(EmbeddedStatus(current, "cannot look at the store"));
+  std::vector<std::string> names;
+  RETURN_IF_ERROR(EmbeddedStatus(rocksdb::DB::ListColumnFamilies(options, options_.path, &names),
+                              absl::StrCat("cannot read the store in ", options_.path)));
+  // Where the first start was interrupted, some families are not there yet.
+  std::vector<rocksdb::ColumnFamilyDescriptor> families = Families();
+  std::erase_if(families, [&](const rocksdb::ColumnFamilyDescriptor& family) {
+    return std::find(names.begin(), names.end(), family.name) == names.end();
+  });
+  OpenedReadOnly opened;
+  RETURN_IF_ERROR(EmbeddedStatus(
+      rocksdb::DB::OpenForReadOnly(options, options_.path, families, &opened.families, &opened.db),
+      absl::StrCat("cannot read the store in ", options_.path)));
+  return CheckCounts(opened.db, opened.families.front());
+}
+
+absl::Status EmbeddedDb::CheckCounts(rocksdb::DB* db, rocksdb::ColumnFamilyHandle* meta) const {
+  for (uint32_t shard = 0; shard < AcknowledgedCounts::kShards; ++shard) {
+    uint64_t count = 0;
+    std::string value;
+    if (db != nullptr) {
+      const rocksdb::Status status =
+          db->Get(rocksdb::ReadOptions(), meta, EmbeddedKeyCodec::CountKey(shard), &value);
+      if (!status.IsNotFound()) {
+        RETURN_IF_ERROR(EmbeddedStatus(status, "cannot read the store's counts"));
+        EmbeddedKeyCodec::DecodeNumber(value, &count);
+      }
+    }
+    if (count < acknowledged_->AtOpen(shard)) {
+      return MakeError(
+          Reason::kCorrupt,
+          absl::StrCat("the store in ", options_.path,
+                       " has lost writes that it had acknowledged (", count, " of ",
+                       acknowledged_->AtOpen(shard), " in shard ", shard,
+                       "): its log or its list of files is damaged. Nothing was changed. Bring the "
+                       "folder back from a backup, or, to go on with what is left, remove ",
+                       options_.path, "/ACKNOWLEDGED"));
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::Status EmbeddedDb::OpenForWriting(const rocksdb::Options& options) {
+  rocksdb::DB* db = nullptr;
+  RETURN_IF_ERROR(
+      EmbeddedStatus(rocksdb::DB::Open(options, options_.path, Families(), &families_, &db),
+                  absl::StrCat("cannot open the store in ", options_.path)));
+  db_.reset(db);
+  return absl::OkStatus();
+}
+
+absl::Status EmbeddedDb::LoadMeta() {
+  ASSIGN_OR_RETURN(const std::optional<std::string> format,
+                   Get(meta(), EmbeddedKeyCodec::kFormatKey, nullptr));
+  if (!format) {
+    store_id_ = NewStoreId();
+    rocksdb::WriteBatch batch;
+    batch.Put(meta(), ToSlice(EmbeddedKeyCodec::kFormatKey), ToSlice(EmbeddedKeyCodec::kFormat));
+    batch.Put(meta(), ToSlice(EmbeddedKeyCodec::kStoreIdKey), store_id_);
+    return WriteSynced(&batch, {});
+  }
+  if (*format != EmbeddedKeyCodec::kFormat) {
+    return MakeError(
+        Reason::kUnsupported,
+        absl::StrCat("the store in ", options_.path, " has format \"", Printable(*format),
+                     "\"; this program reads format ", Absl(EmbeddedKeyCodec::kFormat)));
+  }
+  ASSIGN_OR_RETURN(const std::optional<std::string> id,
+                   Get(meta(), EmbeddedKeyCodec::kStoreIdKey, nullptr));
+  if (!id) {
+    return MakeError(Reason::kCorrupt,
+                     absl::StrCat("the store in ", options_.path, " has lost its id"));
+  }
+  store_id_ = *id;
+  return absl::OkStatus();
+}
+
+absl::Status EmbeddedDb::LoadCounts() {
+  for (uint32_t shard = 0; shard < AcknowledgedCounts::kShards; ++shard) {
+    ASSIGN_OR_RETURN(const std::optional<std::string> value,
+                     Get(meta(), EmbeddedKeyCodec::CountKey(shard), nullptr));
+    if (value && !EmbeddedKeyCodec::DecodeNumber(*value, &counts_[shard])) {
+      return MakeError(Reason::kCorrupt, "a count of the store's writes is malformed");
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::Status EmbeddedDb::LoadTables() {
+  MutexLock lock(&tables_mu_);
+  const std::unique_ptr<rocksdb::Iterator> names(
+      db_->NewIterator(rocksdb::ReadOptions(), tables()));
+  for (names->SeekToFirst(); names->Valid(); names->Next()) {
+    table_names_.insert(names->key().ToString());
+  }
+  return EmbeddedStatus(names->status(), "cannot read the names of the store's tables");
+}
+
+absl::Status EmbeddedDb::Fault(std::string_view place) const {
+  return options_.faults == nullptr ? absl::OkStatus() : options_.faults->Hit(place);
+}
+
+SnapshotPtr EmbeddedDb::TakeSnapshot() const {
+  return {db_->GetSnapshot(),
+          [db = db_.get()](const rocksdb::Snapshot* snapshot) { db->ReleaseSnapshot(snapshot); }};
+}
+
+absl::StatusOr<std::optional<std::string>> EmbeddedDb::Get(
+    rocksdb::ColumnFamilyHandle* family, std::string_view key,
+    const rocksdb::Snapshot* snapshot) const {
+  rocksdb::ReadOptions options;
+  options.snapshot = snapshot;
+  std::string value;
+  const rocksdb::Status status = db_->Get(options, family, ToSlice(key), &value);
+  if (status.IsNotFound()) {
+    return std::nullopt;
+  }
+  RETURN_IF_ERROR(EmbeddedStatus(status, "cannot read from the store"));
+  return value;
+}
+
+absl::StatusOr<std::optional<TenantHead>> EmbeddedDb::ReadHead(
+    const TenantId& tenant, const rocksdb::Snapshot* snapshot) const {
+  ASSIGN_OR_RETURN(const std::optional<std::string> value, Get(heads(), tenant.value(), snapshot));
+  if (!value) {
+    return std::nullopt;
+  }
+  TenantHead head;
+  if (!EmbeddedKeyCodec::DecodeHead(*value, &head)) {
+    return MakeError(Reason::kCorrupt, absl::StrCat("the head of tenant \"",
+                                                    Printable(tenant.value()), "\" is malformed"));
+  }
+  return head;
+}
+
+bool EmbeddedDb::HasTable(std::string_view name) const {
+  MutexLock lock(&tables_mu_);
+  return table_names_.contains(name);
+}
+
+void EmbeddedDb::AddTable(const std::string& name) {
+  MutexLock lock(&tables_mu_);
+  table_names_.insert(name);
+}
+
+absl::Status EmbeddedDb::AfterWrite(const rocksdb::Status& status) {
+  if (!status.ok()) {
+    ++failures_;
+  }
+  return EmbeddedStatus(status, "cannot write to the store");
+}
+
+absl::Status EmbeddedDb::Write(rocksdb::WriteBatch* batch) {
+  RETURN_IF_ERROR(Settle());
+  return AfterWrite(db_->Write(rocksdb::WriteOptions(), batch));
+}
+
+absl::Status EmbeddedDb::WriteSynced(rocksdb::WriteBatch* batch, std::span<const uint32_t> shards) {
+  RETURN_IF_ERROR(Settle());
+  for (const uint32_t shard : shards) {
+    batch->Put(meta(), EmbeddedKeyCodec::CountKey(shard),
+               EmbeddedKeyCodec::EncodeNumber(counts_[shard] + 1));
+  }
+  rocksdb::WriteOptions options;
+  options.sync = true;
+  RETURN_IF_ERROR(AfterWrite(db_->Write(options, batch)));
+  for (const uint32_t shard : shards) {
+    acknowledged_->Set(shard, ++counts_[shard]);
+  }
+  return absl::OkStatus();
+}
+
+absl::Status EmbeddedDb::Settle() {
+  if (!is_suspect()) {
+    return absl::OkStatus();
+  }
+  MutexLock lock(&settle_mu_);
+  // Writes that fail from here on are not settled by this.
+  const uint64_t failures = failures_;
+  if (failures == settled_failures_) {
+    return absl::OkStatus();
+  }
+  RETURN_IF_ERROR(EmbeddedStatus(db_->Resume(), "the store does not take writes"));
+  // What failed is not in the memtables, but it may be in the log. Once these are on disk, that log
+  // will never be read again.
+  RETURN_IF_ERROR(EmbeddedStatus(
+      db_->Put(rocksdb::WriteOptions(), meta(), ToSlice(EmbeddedKeyCodec::kBarrierKey), {}),
+      "the store does not take writes"));
+  RETURN_IF_ERROR(EmbeddedStatus(db_->Flush(rocksdb::FlushOptions(), families_),
+                              "the store does not take writes"));
+  settled_failures_ = failures;
+  return absl::OkStatus();
+}
+
+}  // namespace reinstate
