@@ -75,7 +75,8 @@ endfunction()
 #                [ENVIRONMENT <variable=value>...])
 #
 # A GoogleTest program with main() provided; each TEST becomes one of ctest's. Its first label is the folder below
-# tests/ (`unit`, `conformance`, …). TIMEOUT is for one TEST and defaults to 120.
+# tests/ (`unit`, `conformance`, …); those of storage and of the engine are labelled `tsan` as well. TIMEOUT is for one
+# TEST, in seconds, and defaults to 120.
 function(reinstate_test name)
   cmake_parse_arguments(PARSE_ARGV 1 arg "" "TIMEOUT" "SOURCES;DEPS;LABELS;ENVIRONMENT")
   _reinstate_refuse_unparsed(reinstate_test ${name} ${arg_UNPARSED_ARGUMENTS})
@@ -86,6 +87,9 @@ function(reinstate_test name)
   reinstate_executable(${name} SOURCES ${arg_SOURCES} DEPS ${arg_DEPS} GTest::gmock_main)
 
   file(RELATIVE_PATH folder "${PROJECT_SOURCE_DIR}/tests" "${CMAKE_CURRENT_SOURCE_DIR}")
+  if(folder MATCHES "^(conformance|unit/storage|unit/server/(snapshot|restore|jobs))(/|$)")
+    list(APPEND arg_LABELS tsan)
+  endif()
   string(REGEX REPLACE "/.*" "" folder "${folder}")
   set(labels ${folder} ${arg_LABELS})
   list(REMOVE_DUPLICATES labels)

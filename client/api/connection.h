@@ -1,0 +1,69 @@
+#pragma once
+
+#include <grpcpp/grpcpp.h>
+
+#include <functional>
+#include <memory>
+#include <set>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "client/api/client.h"
+#include "storage/base/mutex.h"
+
+namespace reinstate {
+
+// A channel to the daemon, and what repeats calls that it lost. For client/api only. Thread-safe.
+class Connection {
+ public:
+  // One try of a call, with a context of its own.
+  using Attempt = std::function<grpc::Status(grpc::ClientContext*)>;
+
+  // See ReinstateClient::Connect.
+  static absl::StatusOr<std::unique_ptr<Connection>> Open(ClientOptions options);
+
+  const ClientOptions& options() const { return options_; }
+  const std::shared_ptr<grpc::Channel>& channel() const { return channel_; }
+
+  // Makes a unary call: repeats `attempt` while it gets lost, until the timeout.
+  absl::Status Call(const Attempt& attempt);
+
+  // Makes one try of a call that ends by itself, by Interrupt(), or after `limit`.
+  grpc::Status Stream(absl::Duration limit, const Attempt& attempt);
+
+  // Ends all streams, present and future, and Sleep.
+  void Interrupt();
+  bool interrupted() const;
+
+  // Waits for `duration`; returns early after Interrupt().
+  void Sleep(absl::Duration duration);
+
+ private:
+  Connection(ClientOptions options, std::shared_ptr<grpc::Channel> channel)
+      : options_(std::move(options)), channel_(std::move(channel)) {}
+
+  const ClientOptions options_;
+  const std::shared_ptr<grpc::Channel> channel_;
+
+  mutable Mutex mu_;
+  CondVar interruption_;
+  bool interrupted_ ABSL_GUARDED_BY(mu_) = false;
+  std::set<grpc::ClientContext*> streams_ ABSL_GUARDED_BY(mu_);
+};
+
+// The pauses between tries: they grow, so that a daemon that comes back is noticed soon and one
+// that does not is left in peace.
+class Backoff {
+ public:
+  absl::Duration Next();
+  void Reset() { next_ = kFirst; }
+
+ private:
+  static constexpr absl::Duration kFirst = absl::Milliseconds(50);
+  static constexpr absl::Duration kLongest = absl::Seconds(1);
+
+  absl::Duration next_ = kFirst;
+};
+
+}  // namespace reinstate

@@ -1,0 +1,92 @@
+#include "absl/strings/str_cat.h"
+#include "client/api/client.h"
+#include "storage/base/error.h"
+
+namespace reinstate {
+namespace {
+
+absl::Status FromFailure(const v1::Failure& failure, const std::string& what) {
+  if (failure.code() == 0) {
+    return MakeError(Reason::kInternal,
+                     absl::StrCat(what, " failed and the daemon does not say why."));
+  }
+  return MakeErrorFromName(static_cast<absl::StatusCode>(failure.code()), failure.reason(),
+                           failure.message());
+}
+
+absl::Status NotFinal(const std::string& what) {
+  return MakeError(Reason::kUnavailable, absl::StrCat(what, " has not ended yet."));
+}
+
+}  // namespace
+
+bool IsFinal(const v1::Restore& restore) {
+  switch (restore.state()) {
+    case v1::RESTORE_STATE_IN_DOUBT:
+    case v1::RESTORE_STATE_SUCCEEDED:
+    case v1::RESTORE_STATE_FAILED:
+    case v1::RESTORE_STATE_CANCELLED:
+    case v1::RESTORE_STATE_UNDONE:
+      return true;
+    default:
+      return false;
+  }
+}
+
+bool IsFinal(const v1::Plan& plan) {
+  return plan.state() == v1::PLAN_STATE_READY || plan.state() == v1::PLAN_STATE_FAILED;
+}
+
+bool IsFinal(const v1::Job& job) {
+  return job.state() == v1::JOB_STATE_SUCCEEDED || job.state() == v1::JOB_STATE_FAILED ||
+         job.state() == v1::JOB_STATE_CANCELLED;
+}
+
+absl::Status OutcomeOf(const v1::Restore& restore) {
+  const std::string what = absl::StrCat("The restore ", restore.id());
+  switch (restore.state()) {
+    case v1::RESTORE_STATE_SUCCEEDED:
+    case v1::RESTORE_STATE_UNDONE:
+      return absl::OkStatus();
+    case v1::RESTORE_STATE_FAILED:
+      return FromFailure(restore.failure(), what);
+    case v1::RESTORE_STATE_CANCELLED:
+      return MakeError(Reason::kCancelled,
+                       absl::StrCat(what, " was cancelled; the tenant is as it was."));
+    case v1::RESTORE_STATE_IN_DOUBT:
+      return MakeError(Reason::kTenantInDoubt,
+                       absl::StrCat("It is not known whether ", restore.id(),
+                                    " was committed: ", restore.failure().message()));
+    default:
+      return NotFinal(what);
+  }
+}
+
+absl::Status OutcomeOf(const v1::Plan& plan) {
+  const std::string what = absl::StrCat("The plan ", plan.id());
+  switch (plan.state()) {
+    case v1::PLAN_STATE_READY:
+      return absl::OkStatus();
+    case v1::PLAN_STATE_FAILED:
+      return FromFailure(plan.failure(), what);
+    default:
+      return NotFinal(what);
+  }
+}
+
+absl::Status OutcomeOf(const v1::Job& job) {
+  const std::string what = absl::StrCat("The job ", job.id());
+  switch (job.state()) {
+    case v1::JOB_STATE_SUCCEEDED:
+      return absl::OkStatus();
+    case v1::JOB_STATE_FAILED:
+      return FromFailure(job.failure(), what);
+    case v1::JOB_STATE_CANCELLED:
+      return MakeError(Reason::kCancelled,
+                       absl::StrCat(what, " was cancelled; nothing came of it."));
+    default:
+      return NotFinal(what);
+  }
+}
+
+}  // namespace reinstate

@@ -1,0 +1,67 @@
+#include "client/api/status_from_wire.h"
+
+#include <grpcpp/support/status.h>
+
+#include <optional>
+#include <string>
+
+#include "absl/strings/str_cat.h"
+#include "google/rpc/error_details.pb.h"
+#include "google/rpc/status.pb.h"
+#include "storage/base/error.h"
+
+namespace reinstate {
+namespace {
+
+// What the details of a failed call say.
+struct Details {
+  std::string reason;      // empty without ErrorInfo
+  std::string violations;  // "field: what is wrong" of each wrong field
+};
+
+Details DetailsOf(const grpc::Status& status) {
+  Details details;
+  google::rpc::Status wire;
+  if (status.error_details().empty() || !wire.ParseFromString(status.error_details())) {
+    return details;
+  }
+  for (const google::protobuf::Any& any : wire.details()) {
+    google::rpc::ErrorInfo info;
+    google::rpc::BadRequest bad_request;
+    if (any.UnpackTo(&info)) {
+      details.reason = info.reason();
+    } else if (any.UnpackTo(&bad_request)) {
+      for (const auto& violation : bad_request.field_violations()) {
+        absl::StrAppend(&details.violations, details.violations.empty() ? "" : "; ",
+                        violation.field(), ": ", violation.description());
+      }
+    }
+  }
+  return details;
+}
+
+}  // namespace
+
+absl::Status StatusFromWire(const grpc::Status& status) {
+  if (status.ok()) {
+    return absl::OkStatus();
+  }
+  const auto code = static_cast<absl::StatusCode>(status.error_code());
+  const Details details = DetailsOf(status);
+  std::string message = status.error_message();
+  if (!details.violations.empty() && message.find(details.violations) == std::string::npos) {
+    absl::StrAppend(&message, " (", details.violations, ")");
+  }
+  return MakeErrorFromName(
+      code, details.reason.empty() ? absl::StatusCodeToString(code) : details.reason, message);
+}
+
+bool IsLostCall(const grpc::Status& status) {
+  if (status.error_code() != grpc::StatusCode::UNAVAILABLE) {
+    return false;
+  }
+  const std::string reason = DetailsOf(status).reason;
+  return reason.empty() || reason == ReasonName(Reason::kShuttingDown);
+}
+
+}  // namespace reinstate

@@ -1,0 +1,239 @@
+#include "client/cli/completion.h"
+
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "absl/strings/str_replace.h"
+#include "absl/strings/str_split.h"
+
+namespace reinstate {
+namespace {
+
+// What can come after some words: the path of a command ("restore plan"), or a command and one of
+// its options ("restore plan --mode").
+struct Node {
+  const CLI::App* command = nullptr;
+  std::string path;
+};
+
+void Collect(const CLI::App& app, const std::string& path, std::vector<Node>* nodes) {
+  nodes->push_back({&app, path});
+  for (const CLI::App* child : app.get_subcommands([](const CLI::App*) { return true; })) {
+    Collect(*child, path.empty() ? child->get_name() : absl::StrCat(path, " ", child->get_name()),
+            nodes);
+  }
+}
+
+std::vector<std::string> CommandsBelow(const CLI::App& app) {
+  std::vector<std::string> names;
+  for (const CLI::App* child : app.get_subcommands([](const CLI::App*) { return true; })) {
+    names.push_back(child->get_name());
+  }
+  return names;
+}
+
+std::vector<std::string> FlagsOf(const CLI::Option& option) {
+  std::vector<std::string> flags;
+  for (const std::string& name : option.get_lnames()) {
+    flags.push_back(absl::StrCat("--", name));
+  }
+  for (const std::string& name : option.get_snames()) {
+    flags.push_back(absl::StrCat("-", name));
+  }
+  return flags;
+}
+
+std::vector<std::string> FlagsOf(const CLI::App& app) {
+  std::vector<std::string> flags;
+  for (const CLI::Option* option : app.get_options()) {
+    for (std::string& flag : FlagsOf(*option)) {
+      flags.push_back(std::move(flag));
+    }
+  }
+  return flags;
+}
+
+enum class ValueKind { kNone, kWords, kFile, kOther };
+
+struct Values {
+  ValueKind kind = ValueKind::kNone;
+  std::vector<std::string> words;
+};
+
+// What can be given to an option. The type of one with a fixed set is written "TEXT:{a,b}".
+Values ValuesOf(const CLI::Option& option) {
+  if (option.get_items_expected_max() == 0) {
+    return {};
+  }
+  const std::string type = option.get_type_name();
+  const size_t open = type.find('{');
+  const size_t close = type.find('}');
+  if (open != std::string::npos && close != std::string::npos) {
+    return {ValueKind::kWords, absl::StrSplit(type.substr(open + 1, close - open - 1), ',')};
+  }
+  return {type.find("FILE") != std::string::npos ? ValueKind::kFile : ValueKind::kOther, {}};
+}
+
+bool IsPositional(const CLI::Option& option) { return !option.nonpositional(); }
+
+// The first word after a command that is no option: a fixed set of one of its arguments, or a file.
+Values ArgumentsOf(const CLI::App& app) {
+  for (const CLI::Option* option : app.get_options()) {
+    if (IsPositional(*option)) {
+      Values values = ValuesOf(*option);
+      if (values.kind == ValueKind::kWords || values.kind == ValueKind::kFile) {
+        return values;
+      }
+    }
+  }
+  return {};
+}
+
+// The commands as branches of a bash `case`: for each path its words, or "@files".
+std::string WordCases(const CLI::App& root) {
+  std::vector<Node> nodes;
+  Collect(root, "", &nodes);
+  const std::string global_flags = absl::StrJoin(FlagsOf(root), " ");
+  std::string cases;
+  for (const Node& node : nodes) {
+    std::vector<std::string> words = CommandsBelow(*node.command);
+    const Values arguments = ArgumentsOf(*node.command);
+    words.insert(words.end(), arguments.words.begin(), arguments.words.end());
+    std::string flags = absl::StrJoin(FlagsOf(*node.command), " ");
+    if (node.command != &root) {
+      absl::StrAppend(&flags, " ", global_flags);
+    }
+    absl::StrAppend(&cases, "    '", node.path, "') words='", absl::StrJoin(words, " "),
+                    "' flags='", flags, "' files=", arguments.kind == ValueKind::kFile ? "1" : "0",
+                    " ;;\n");
+  }
+  return cases;
+}
+
+// The options with a value, as branches of a `case` over "path option".
+std::string ValueCases(const CLI::App& root) {
+  std::vector<Node> nodes;
+  Collect(root, "", &nodes);
+  std::string cases;
+  for (const Node& node : nodes) {
+    for (const CLI::Option* option : node.command->get_options()) {
+      const Values values = ValuesOf(*option);
+      const std::vector<std::string> flags = FlagsOf(*option);
+      if (values.kind == ValueKind::kNone || flags.empty()) {
+        continue;
+      }
+      std::vector<std::string> patterns;
+      for (const std::string& flag : flags) {
+        // Options of every command are recognised after any path.
+        patterns.push_back(node.command == &root ? absl::StrCat("*' ", flag, "'")
+                                                 : absl::StrCat("'", node.path, " ", flag, "'"));
+      }
+      absl::StrAppend(&cases, "    ", absl::StrJoin(patterns, "|"),
+                      ") kind=", values.kind == ValueKind::kFile ? "files" : "words", " values='",
+                      absl::StrJoin(values.words, " "), "' ;;\n");
+    }
+  }
+  return cases;
+}
+
+// The part that both shells run: from the words before the cursor it sets `words`, `flags`,
+// `files`, `kind` and `values`.
+constexpr char kLookUp[] =
+    R"(# Sets what can come after the words given, of which the last is the one before the cursor.
+_reinstate_look_up() {
+  local path='' word previous=''
+  words='' flags='' files=0 kind='' values=''
+  for word in "$@"; do
+    previous=$word
+    case "$word" in
+      -*) continue ;;
+    esac
+    case " @PATHS@ " in
+      *" ${path:+${path// //}/}$word "*) path="${path:+$path }$word" ;;
+    esac
+  done
+  case "$path $previous" in
+@VALUE_CASES@  esac
+  case "$path" in
+@WORD_CASES@  esac
+}
+)";
+
+constexpr char kBash[] = R"(# Completion of reinstate for bash. Made by: reinstate completion bash
+@LOOK_UP@
+_reinstate() {
+  local current=${COMP_WORDS[COMP_CWORD]} words flags files kind values
+  _reinstate_look_up "${COMP_WORDS[@]:1:COMP_CWORD-1}"
+  COMPREPLY=()
+  if [[ $kind == files ]]; then
+    COMPREPLY=($(compgen -f -- "$current"))
+  elif [[ $kind == words ]]; then
+    COMPREPLY=($(compgen -W "$values" -- "$current"))
+  elif [[ $current == -* ]]; then
+    COMPREPLY=($(compgen -W "$flags" -- "$current"))
+  else
+    COMPREPLY=($(compgen -W "$words" -- "$current"))
+    if [[ $files == 1 ]]; then
+      COMPREPLY+=($(compgen -f -- "$current"))
+    fi
+  fi
+}
+complete -F _reinstate reinstate
+)";
+
+constexpr char kZsh[] = R"(#compdef reinstate
+# Completion of reinstate for zsh. Made by: reinstate completion zsh
+@LOOK_UP@
+_reinstate() {
+  # $words is zsh's own array; the look-up uses the name for what it finds.
+  local -a before
+  before=("${(@)words[2,CURRENT-1]}")
+  local current=${words[CURRENT]}
+  () {
+    local words flags files kind values
+    _reinstate_look_up "${before[@]}"
+    if [[ $kind == files ]]; then
+      _files
+    elif [[ $kind == words ]]; then
+      compadd -- ${=values}
+    elif [[ $current == -* ]]; then
+      compadd -- ${=flags}
+    else
+      compadd -- ${=words}
+      [[ $files == 1 ]] && _files
+    fi
+  }
+}
+if [[ ${funcstack[1]} == _reinstate ]]; then
+  _reinstate "$@"
+else
+  compdef _reinstate reinstate
+fi
+)";
+
+std::string LookUp(const CLI::App& app) {
+  std::vector<Node> nodes;
+  Collect(app, "", &nodes);
+  std::vector<std::string> paths;
+  for (const Node& node : nodes) {
+    if (!node.path.empty()) {
+      paths.push_back(absl::StrReplaceAll(node.path, {{" ", "/"}}));
+    }
+  }
+  return absl::StrReplaceAll(kLookUp, {{"@PATHS@", absl::StrJoin(paths, " ")},
+                                       {"@VALUE_CASES@", ValueCases(app)},
+                                       {"@WORD_CASES@", WordCases(app)}});
+}
+
+}  // namespace
+
+std::string BashCompletion(const CLI::App& app) {
+  return absl::StrReplaceAll(kBash, {{"@LOOK_UP@", LookUp(app)}});
+}
+
+std::string ZshCompletion(const CLI::App& app) {
+  return absl::StrReplaceAll(kZsh, {{"@LOOK_UP@", LookUp(app)}});
+}
+
+}  // namespace reinstate

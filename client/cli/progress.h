@@ -1,0 +1,51 @@
+#pragma once
+
+#include <string>
+
+#include "absl/time/time.h"
+#include "client/cli/console.h"
+#include "reinstate/v1/common.pb.h"
+
+namespace reinstate {
+
+// What is shown of work that goes on.
+struct ProgressView {
+  std::string what;   // e.g. "Restoring 1001"
+  std::string state;  // e.g. "applying"; or why nothing moves
+  v1::Progress progress;
+  bool moving = true;  // false: queued, or the daemon does not answer
+};
+
+// A bar of at most `width` columns, e.g.
+// "Restoring 1001  applying  [####----]  48 %  1,200 of 2,500 rows  610 rows/s  ETA 2-3 s". Parts
+// are left out from the end where the terminal is narrow. Pure.
+std::string RenderProgressBar(const ProgressView& view, int width, bool unicode);
+
+// The same for a log, without the bar. Pure.
+std::string RenderProgressLine(const ProgressView& view);
+
+// Shows the progress of one piece of work on stderr: a bar that is redrawn in place where that is a
+// terminal, else a line every few seconds, and none at all for what is done sooner. Not
+// thread-safe. Borrows the console.
+class ProgressReporter {
+ public:
+  explicit ProgressReporter(const Console* console);
+  // Clears the bar.
+  ~ProgressReporter();
+  ProgressReporter(const ProgressReporter&) = delete;
+  ProgressReporter& operator=(const ProgressReporter&) = delete;
+
+  void Show(const ProgressView& view);
+
+  // Writes a line that stays, above the bar.
+  void Say(const std::string& line);
+
+ private:
+  void ClearBar();
+
+  const Console* const console_;
+  absl::Time next_;
+  bool bar_shown_ = false;
+};
+
+}  // namespace reinstate

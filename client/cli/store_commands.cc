@@ -1,0 +1,181 @@
+#include <memory>
+#include <string>
+
+#include "absl/strings/str_cat.h"
+#include "client/cli/command_tree.h"
+#include "client/cli/confirmation.h"
+#include "client/cli/output.h"
+#include "client/cli/words.h"
+#include "storage/base/error.h"
+#include "storage/base/status_macros.h"
+
+namespace reinstate {
+namespace {
+
+struct StoreOptions {
+  std::string store;
+  std::string confirm;
+  std::string reason;
+};
+
+Style StyleOf(v1::StoreState state) {
+  return state == v1::STORE_STATE_READY ? Style::kGood : Style::kBad;
+}
+
+Fields<v1::Store> ListFields(absl::Time now) {
+  return {
+      {"NAME", [](const v1::Store& s) { return TextValue(s.name()); }},
+      {"ADAPTER", [](const v1::Store& s) { return TextValue(WordFor(s.adapter())); }},
+      {"STATE",
+       [](const v1::Store& s) { return TextValue(WordFor(s.state()), StyleOf(s.state())); }},
+      {"SNAPSHOTS", [](const v1::Store& s) { return CountValue(s.snapshots()); }, Align::kRight},
+      {"LAST GOOD", [](const v1::Store& s) { return TextValue(s.last_good_snapshot()); }},
+      {"INSTANT",
+       [now](const v1::Store& s) {
+         return TimeValue(s.has_last_good_instant(), s.last_good_instant(), now);
+       }},
+      {"ADDRESS", [](const v1::Store& s) { return TextValue(s.address()); }, Align::kLeft, true},
+  };
+}
+
+Fields<v1::Store> DetailFields(absl::Time now) {
+  return {
+      {"store", [](const v1::Store& s) { return TextValue(s.name(), Style::kBold); }},
+      {"adapter", [](const v1::Store& s) { return TextValue(WordFor(s.adapter())); }},
+      {"state",
+       [](const v1::Store& s) { return TextValue(WordFor(s.state()), StyleOf(s.state())); }},
+      {"what it means", [](const v1::Store& s) { return TextValue(s.state_message()); }},
+      {"address", [](const v1::Store& s) { return TextValue(s.address()); }},
+      {"identity", [](const v1::Store& s) { return TextValue(s.identity()); }},
+      {"found identity",
+       [](const v1::Store& s) {
+         return TextValue(s.found_identity() == s.identity() ? "" : s.found_identity(),
+                          Style::kBad);
+       }},
+      {"registered",
+       [now](const v1::Store& s) {
+         return TimeValue(s.has_register_time(), s.register_time(), now);
+       }},
+      {"last contact",
+       [now](const v1::Store& s) {
+         return TimeValue(s.has_last_contact_time(), s.last_contact_time(), now);
+       }},
+      {"snapshots", [](const v1::Store& s) { return CountValue(s.snapshots()); }},
+      {"last good snapshot", [](const v1::Store& s) { return TextValue(s.last_good_snapshot()); }},
+      {"its instant",
+       [now](const v1::Store& s) {
+         return TimeValue(s.has_last_good_instant(), s.last_good_instant(), now);
+       }},
+      {"snapshot every",
+       [](const v1::Store& s) {
+         return DurationValue(s.has_snapshot_interval(), s.snapshot_interval());
+       }},
+  };
+}
+
+Fields<v1::TableInfo> TableFields() {
+  return {
+      {"TABLE", [](const v1::TableInfo& t) { return TextValue(t.name()); }},
+      {"RELATION",
+       [](const v1::TableInfo& t) {
+         return TextValue(WordFor(t.relation()), t.relation() == v1::TABLE_RELATION_UNRESOLVED
+                                                     ? Style::kBad
+                                                     : Style::kPlain);
+       }},
+      {"HOW", [](const v1::TableInfo& t) { return TextValue(t.how()); }, Align::kLeft, true},
+  };
+}
+
+absl::Status List(Session& session) {
+  ASSIGN_OR_RETURN(ReinstateClient * client, session.Client());
+  ASSIGN_OR_RETURN(const std::vector<v1::Store> stores, client->ListStores());
+  return session.output().List(stores, ListFields(session.now()),
+                               "The daemon has no store; register one in its configuration.");
+}
+
+absl::StatusOr<v1::Store> GetStore(Session& session, const std::string& given) {
+  v1::GetStoreRequest request;
+  ASSIGN_OR_RETURN(*request.mutable_store(), session.StoreOrOnlyOne(given));
+  ASSIGN_OR_RETURN(ReinstateClient * client, session.Client());
+  return client->GetStore(request);
+}
+
+absl::Status Show(const StoreOptions& options, Session& session) {
+  ASSIGN_OR_RETURN(const v1::Store store, GetStore(session, options.store));
+  return session.output().One(store, DetailFields(session.now()));
+}
+
+absl::Status Discover(const StoreOptions& options, Session& session) {
+  v1::DiscoverStoreRequest request;
+  ASSIGN_OR_RETURN(*request.mutable_store(), session.StoreOrOnlyOne(options.store));
+  ASSIGN_OR_RETURN(ReinstateClient * client, session.Client());
+  ASSIGN_OR_RETURN(const v1::Catalog catalog, client->DiscoverStore(request));
+  const std::vector<v1::TableInfo> tables(catalog.tables().begin(), catalog.tables().end());
+  RETURN_IF_ERROR(session.output().Part(catalog, tables, TableFields()));
+  session.Hint(absl::StrCat("Labels come from: ",
+                            catalog.label_source().empty() ? "nowhere" : catalog.label_source()));
+  return absl::OkStatus();
+}
+
+absl::Status Rebind(const StoreOptions& options, Session& session) {
+  ASSIGN_OR_RETURN(const v1::Store store, GetStore(session, options.store));
+  if (store.state() != v1::STORE_STATE_IDENTITY_CHANGED) {
+    session.Hint(absl::StrCat("The store ", store.name(),
+                              " is the one that its name is bound to; there is nothing to do."));
+    return session.output().One(store, DetailFields(session.now()));
+  }
+  RETURN_IF_ERROR(Confirm(
+      {.facts = {absl::StrCat("The store ", store.name(), " is to be bound to what answers at:"),
+                 absl::StrCat("  address       ", store.address()),
+                 absl::StrCat("  identity      ", store.found_identity()),
+                 absl::StrCat("  it was        ", store.identity()),
+                 "Its snapshots stay. A physical copy has the identity of its original: look at "
+                 "the address."},
+       .name = "the new identity",
+       .expected = store.found_identity(),
+       .given = options.confirm},
+      session.console()));
+  v1::RebindStoreRequest request;
+  request.set_store(store.name());
+  request.set_expected_identity(store.found_identity());
+  request.set_reason(options.reason);
+  ASSIGN_OR_RETURN(ReinstateClient * client, session.Client());
+  ASSIGN_OR_RETURN(const v1::Store bound, client->RebindStore(request));
+  return session.output().One(bound, DetailFields(session.now()));
+}
+
+}  // namespace
+
+void AddStoreCommands(CommandTree* tree) {
+  CLI::App* noun = tree->AddNoun("store", "The live stores that the daemon serves");
+  const auto options = std::make_shared<StoreOptions>();
+
+  tree->AddCommand(noun,
+                   {"list", "Lists the stores and how they are",
+                    "reinstate store list\n"
+                    "reinstate store list -o json"},
+                   List);
+
+  CLI::App* show = tree->AddCommand(
+      noun, {"show", "Shows one store: state, identity, address", "reinstate store show main"},
+      [options](Session& session) { return Show(*options, session); });
+  show->add_option("STORE", options->store, "The store; may be left out if there is only one");
+
+  CLI::App* discover =
+      tree->AddCommand(noun,
+                       {"discover", "Reads the store's tables and how each relates to tenants",
+                        "reinstate store discover main"},
+                       [options](Session& session) { return Discover(*options, session); });
+  discover->add_option("STORE", options->store, "The store; may be left out if there is only one");
+
+  CLI::App* rebind = tree->AddCommand(
+      noun,
+      {"rebind", "Binds the name to another store, after a fail-over or a restored copy",
+       "reinstate store rebind main --reason 'fail-over of 5 April, INC-77'"},
+      [options](Session& session) { return Rebind(*options, session); });
+  rebind->add_option("STORE", options->store, "The store")->required();
+  rebind->add_option("--reason", options->reason, "Why, for the audit")->required();
+  AddConfirmOption(rebind, &options->confirm, "the store's new identity");
+}
+
+}  // namespace reinstate

@@ -1,0 +1,178 @@
+#include "server/config/config_file.h"
+
+#include <algorithm>
+#include <memory>
+#include <utility>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "server/config/toml_section.h"
+#include "storage/base/status_macros.h"
+
+namespace reinstate {
+namespace {
+
+constexpr size_t kMaxStoreNameBytes = 63;
+constexpr int64_t kMaxWorkers = 256;
+constexpr int64_t kMaxKept = 1'000'000;
+
+bool IsStoreName(const std::string& name) {
+  return !name.empty() && name.size() <= kMaxStoreNameBytes && absl::ascii_islower(name.front()) &&
+         std::all_of(name.begin(), name.end(), [](char c) {
+           return absl::ascii_islower(c) || absl::ascii_isdigit(c) || c == '_' || c == '-';
+         });
+}
+
+bool IsAddress(const std::string& address) {
+  if (absl::StartsWith(address, "unix:")) {
+    return address.size() > 5;
+  }
+  const size_t colon = address.rfind(':');
+  int port = 0;
+  return colon != std::string::npos && colon > 0 &&
+         absl::SimpleAtoi(address.substr(colon + 1), &port) && port >= 0 && port <= 65535;
+}
+
+void ReadTls(TomlSection tls, TlsConfig* config) {
+  tls.Read("certificate", &config->certificate);
+  tls.Read("key", &config->key);
+  tls.Read("client_ca", &config->client_ca);
+  tls.RefuseOthers();
+  if (config->certificate.empty() != config->key.empty()) {
+    tls.Complain(config->key.empty() ? "certificate" : "key",
+                 "needs the other one of certificate and key.");
+  }
+  if (!config->client_ca.empty() && config->certificate.empty()) {
+    tls.Complain("client_ca", "needs certificate and key.");
+  }
+}
+
+void ReadLog(TomlSection log, LogConfig* config) {
+  log.ReadChoice("level", {"trace", "debug", "info", "warn", "error"}, &config->level);
+  log.ReadChoice("format", {"text", "json"}, &config->format);
+  log.Read("file", &config->file);
+  log.RefuseOthers();
+}
+
+void ReadWorkers(TomlSection workers, DaemonConfig* config) {
+  workers.Read("restores", 1, kMaxWorkers, &config->restore_workers);
+  workers.Read("calls", 1, kMaxWorkers, &config->call_workers);
+  workers.Read("snapshot_readers", 1, kMaxWorkers, &config->snapshot_readers);
+  workers.RefuseOthers();
+}
+
+void ReadMemory(TomlSection memory, DaemonConfig* config) {
+  memory.ReadBytes("snapshots", 16LL << 20, &config->snapshot_memory_bytes);
+  memory.ReadBytes("restore", 1LL << 20, &config->restore_memory_bytes);
+  memory.ReadBytes("history_cache", 1LL << 20, &config->block_cache_bytes);
+  memory.RefuseOthers();
+}
+
+void ReadRestores(TomlSection restores, DaemonConfig* config) {
+  restores.Read("lock_timeout", absl::Milliseconds(1), &config->lock_timeout);
+  restores.Read("commit_timeout", absl::Seconds(1), &config->commit_timeout);
+  restores.Read("max_attempts", 1, 1000, &config->max_attempts);
+  restores.Read("undo_validity", absl::Minutes(1), &config->undo_validity);
+  restores.Read("aging", absl::Seconds(1), &config->aging);
+  restores.RefuseOthers();
+}
+
+void ReadCollapse(TomlSection collapse, CollapseThresholds* thresholds) {
+  collapse.Read("vanished_fraction", 0.0, 1.0, &thresholds->vanished_fraction);
+  collapse.Read("shrunken_fraction", 0.0, 1.0, &thresholds->shrunken_fraction);
+  collapse.Read("min_tenants", 1, kMaxKept, &thresholds->min_tenants);
+  collapse.RefuseOthers();
+}
+
+void ReadSnapshots(TomlSection snapshots, StoreConfig* store) {
+  snapshots.Read("every", absl::Seconds(1), &store->snapshot_every);
+  snapshots.Read("keep_last", 0, kMaxKept, &store->retention.keep_last);
+  snapshots.Read("keep_daily", 0, kMaxKept, &store->retention.keep_daily);
+  snapshots.Read("keep_weekly", 0, kMaxKept, &store->retention.keep_weekly);
+  snapshots.Read("keep_monthly", 0, kMaxKept, &store->retention.keep_monthly);
+  snapshots.Read("grace", absl::ZeroDuration(), &store->retention.grace);
+  snapshots.RefuseOthers();
+}
+
+void CheckStore(const StoreConfig& store, TomlSection* section) {
+  if (!IsStoreName(store.name)) {
+    section->Complain("name",
+                      "is required: 1 to 63 of a-z, 0-9, _ and -, beginning with a letter.");
+  }
+  const bool remote = store.adapter == "remote";
+  if (remote && !IsAddress(store.address)) {
+    section->Complain("address", "is required for a remote store: host:port or unix:<path>.");
+  }
+  for (const char* key : {"address", "remote_name"}) {
+    if (!remote && section->Has(key)) {
+      section->Complain(key, "is for remote stores only.");
+    }
+  }
+  for (const char* key : {"path", "label_table"}) {
+    if (remote && section->Has(key)) {
+      section->Complain(key, "is for embedded stores only.");
+    }
+  }
+}
+
+StoreConfig ReadStore(TomlSection* section) {
+  StoreConfig store;
+  section->Read("name", &store.name);
+  section->ReadChoice("adapter", {"embedded", "remote"}, &store.adapter);
+  section->Read("path", &store.path);
+  section->Read("address", &store.address);
+  section->Read("remote_name", &store.remote_name);
+  section->Read("label_table", &store.label_table);
+  section->Read("max_running_restores", 1, kMaxWorkers, &store.max_running_restores);
+  ReadSnapshots(section->Table("snapshots"), &store);
+  section->RefuseOthers();
+  CheckStore(store, section);
+  return store;
+}
+
+void ReadStores(TomlSection* top, DaemonConfig* config) {
+  for (TomlSection& section : top->Tables("store")) {
+    StoreConfig store = ReadStore(&section);
+    if (std::any_of(config->stores.begin(), config->stores.end(),
+                    [&](const StoreConfig& other) { return other.name == store.name; })) {
+      section.Complain("name", absl::StrCat("is used twice: ", store.name, "."));
+    }
+    config->stores.push_back(std::move(store));
+  }
+}
+
+void ReadTop(TomlSection* top, DaemonConfig* config) {
+  top->Read("data", &config->data);
+  top->Read("listen", &config->listen);
+  for (const std::string& address : config->listen) {
+    if (!IsAddress(address)) {
+      top->Complain("listen", "must be host:port or unix:<path>, or an array of these.");
+    }
+  }
+  top->Read("insecure", &config->insecure);
+  top->Read("shutdown_timeout", absl::Seconds(1), &config->shutdown_timeout);
+  top->ReadBytes("state_reserve", 0, &config->state_reserve_bytes);
+  ReadTls(top->Table("tls"), &config->tls);
+  ReadLog(top->Table("log"), &config->log);
+  ReadWorkers(top->Table("workers"), config);
+  ReadMemory(top->Table("memory"), config);
+  ReadRestores(top->Table("restores"), config);
+  ReadCollapse(top->Table("collapse"), &config->collapse);
+  ReadStores(top, config);
+  top->RefuseOthers();
+}
+
+}  // namespace
+
+absl::StatusOr<DaemonConfig> ReadConfigFile(const std::string& path) {
+  ASSIGN_OR_RETURN(const std::unique_ptr<TomlFile> file, TomlFile::Open(path));
+  TomlSection top(file.get());
+  DaemonConfig config;
+  ReadTop(&top, &config);
+  RETURN_IF_ERROR(file->Check());
+  return config;
+}
+
+}  // namespace reinstate

@@ -1,0 +1,65 @@
+#include "server/config/daemon_config.h"
+
+#include <unistd.h>
+
+#include <cstdlib>
+#include <string_view>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "storage/base/error.h"
+
+namespace reinstate {
+namespace {
+
+constexpr char kDefaultStore[] = "main";
+
+std::string Environment(const char* name) {
+  const char* value = std::getenv(name);  // NOLINT(concurrency-mt-unsafe): before any thread
+  return value == nullptr ? "" : value;
+}
+
+}  // namespace
+
+std::string DefaultDataPath() {
+  if (std::string data = Environment("REINSTATE_DATA"); !data.empty()) {
+    return data;
+  }
+  const std::string home = Environment("HOME");
+  return geteuid() == 0 || home.empty() ? "/var/lib/reinstate" : home + "/.local/share/reinstate";
+}
+
+bool IsLocalAddress(const std::string& address) {
+  for (const char* local : {"unix:", "127.", "localhost:", "[::1]:"}) {
+    if (absl::StartsWith(address, local)) {
+      return true;
+    }
+  }
+  return false;
+}
+
+absl::Status Complete(DaemonConfig* config) {
+  if (config->data.empty()) {
+    config->data = DefaultDataPath();
+  }
+  if (config->stores.empty()) {
+    config->stores.emplace_back().name = kDefaultStore;
+  }
+  for (StoreConfig& store : config->stores) {
+    if (store.adapter == "embedded" && store.path.empty()) {
+      store.path = absl::StrCat(config->data, "/stores/", store.name);
+    }
+  }
+  for (const std::string& address : config->listen) {
+    if (!IsLocalAddress(address) && !config->tls.enabled() && !config->insecure) {
+      return MakeError(Reason::kConfigInvalid,
+                       absl::StrCat("Listening on ", address,
+                                    " without TLS would let anybody who reaches it restore and "
+                                    "delete. Set certificate, key and client_ca under [tls], or "
+                                    "listen on a loopback address, or say `insecure = true`."));
+    }
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace reinstate

@@ -1,0 +1,82 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/time/time.h"
+#include "storage/history/retention.h"
+#include "storage/history/snapshot_info.h"
+
+namespace reinstate {
+
+// A store to serve: one [[store]].
+struct StoreConfig {
+  std::string name;                    // 1 to 63 of [a-z0-9_-], beginning with a letter
+  std::string adapter = "embedded";    // or "remote"
+  std::string path;                    // embedded: its folder; empty: <data>/stores/<name>
+  std::string address;                 // remote: where it serves LiveStoreService
+  std::string remote_name;             // remote: its name there; empty: the same
+  std::string label_table = "tenant";  // embedded: the table whose payloads are labels
+  int64_t max_running_restores = 4;
+  absl::Duration snapshot_every = absl::ZeroDuration();  // zero: never by itself
+  RetentionPolicy retention;
+};
+
+// PEM files. All empty: no TLS.
+struct TlsConfig {
+  std::string certificate;  // the daemon's, with its chain
+  std::string key;
+  std::string client_ca;  // clients must have a certificate of this one; empty: they need none
+
+  bool enabled() const { return !certificate.empty(); }
+};
+
+struct LogConfig {
+  std::string level = "info";   // trace, debug, info, warn, error
+  std::string format = "text";  // or "json": one object a line
+  std::string file;             // empty: stderr
+};
+
+// All that the daemon can be told, with the defaults of a daemon that is told nothing.
+// deploy/reinstated.toml documents each for people.
+struct DaemonConfig {
+  std::string data;  // the folder of state and history; empty: DefaultDataPath()
+  std::vector<std::string> listen = {"127.0.0.1:7420"};  // host:port or unix:<path>
+  bool insecure = false;  // listen on other addresses than loopback without TLS
+  absl::Duration shutdown_timeout = absl::Seconds(30);
+  TlsConfig tls;
+  LogConfig log;
+
+  int64_t restore_workers = 4;
+  int64_t call_workers = 8;
+  int64_t snapshot_readers = 2;
+
+  int64_t snapshot_memory_bytes = 256LL << 20;
+  int64_t restore_memory_bytes = 8LL << 20;  // each worker
+  int64_t block_cache_bytes = 64LL << 20;    // of the history
+  int64_t state_reserve_bytes = 64LL << 20;  // of the disk, kept back for the state
+
+  absl::Duration lock_timeout = absl::Seconds(10);
+  absl::Duration commit_timeout = absl::Seconds(60);
+  int64_t max_attempts = 6;
+  absl::Duration undo_validity = absl::Hours(24 * 30);
+  absl::Duration aging = absl::Minutes(10);
+
+  CollapseThresholds collapse;
+  std::vector<StoreConfig> stores;  // never empty after Complete
+};
+
+// $REINSTATE_DATA; else /var/lib/reinstate for root; else ~/.local/share/reinstate.
+std::string DefaultDataPath();
+
+// Whether `address` can be reached from this machine only.
+bool IsLocalAddress(const std::string& address);
+
+// Puts in what was left open: the data folder, paths of stores, and the embedded store "main" if
+// there is no store. CONFIG_INVALID for what does not go together: addresses that others can reach
+// without TLS.
+absl::Status Complete(DaemonConfig* config);
+
+}  // namespace reinstate

@@ -1,0 +1,20 @@
+#include "server/rpc/audit_draft.h"
+
+#include <nlohmann/json.hpp>
+
+namespace reinstate {
+
+AuditDraft MakeAuditDraft(const Call& call, const std::string& action, const std::string& subject,
+                          const std::string& store) {
+  AuditDraft draft;
+  *draft.mutable_actor() = call.actor;
+  draft.set_action(action);
+  draft.set_subject(subject);
+  draft.set_store(store);
+  // Invalid UTF-8 is replaced: dump() throws on it otherwise.
+  draft.set_details(nlohmann::json{{"reason", call.reason}}.dump(
+      -1, ' ', false, nlohmann::json::error_handler_t::replace));
+  return draft;
+}
+
+}  // namespace reinstate

@@ -1,0 +1,133 @@
+#include "server/rpc/convert_common.h"
+
+#include <algorithm>
+
+#include "absl/strings/escaping.h"
+#include "absl/strings/str_cat.h"
+#include "storage/base/strings.h"
+#include "storage/model/tenant_id.h"
+
+namespace reinstate {
+namespace {
+
+constexpr size_t kMaxKeyTextBytes = 256;
+
+// The length of the printable character at the front of `text`, or 0 if there is none.
+size_t PrintableLength(std::string_view text) {
+  const auto first = static_cast<unsigned char>(text.front());
+  if (first < 0x80) {
+    return first >= 0x20 && first != 0x7F && first != '\\' ? 1 : 0;
+  }
+  for (size_t length = 2; length <= std::min<size_t>(4, text.size()); ++length) {
+    // U+0080 to U+009F are control characters.
+    if (IsUtf8(text.substr(0, length))) {
+      const bool control = first == 0xC2 && static_cast<unsigned char>(text[1]) < 0xA0;
+      return control ? 0 : length;
+    }
+  }
+  return 0;
+}
+
+}  // namespace
+
+void ToWire(absl::Time time, google::protobuf::Timestamp* wire) {
+  const int64_t us = absl::ToUnixMicros(time);
+  const int64_t seconds = absl::ToUnixSeconds(time);
+  wire->set_seconds(seconds);
+  wire->set_nanos(static_cast<int32_t>((us - seconds * 1'000'000) * 1000));
+}
+
+void ToWire(absl::Duration duration, google::protobuf::Duration* wire) {
+  wire->set_seconds(absl::IDivDuration(duration, absl::Seconds(1), &duration));
+  wire->set_nanos(static_cast<int32_t>(absl::ToInt64Nanoseconds(duration)));
+}
+
+absl::Time FromWire(const google::protobuf::Timestamp& wire) {
+  return absl::FromUnixSeconds(wire.seconds()) + absl::Nanoseconds(wire.nanos());
+}
+
+void ToWire(const state::Actor& actor, v1::Actor* wire) {
+  wire->set_name(actor.name());
+  wire->set_verified(actor.verified());
+}
+
+void ToWire(const state::Failure& failure, v1::Failure* wire) {
+  wire->set_reason(failure.reason());
+  wire->set_code(failure.code());
+  wire->set_message(failure.message());
+  wire->set_retryable(failure.retryable());
+}
+
+void ToWire(const state::Point& point, v1::Point* wire) {
+  wire->set_requested(point.requested());
+  wire->set_snapshot(point.snapshot());
+  ToWire(absl::FromUnixMicros(point.instant_us()), wire->mutable_instant());
+  if (point.requested_us() != 0) {
+    ToWire(absl::FromUnixMicros(point.requested_us()), wire->mutable_requested_time());
+    ToWire(absl::Microseconds(std::max<int64_t>(0, point.requested_us() - point.instant_us())),
+           wire->mutable_gap());
+  }
+}
+
+void ToWire(const state::Progress& progress, v1::Progress* wire) {
+  wire->set_rows_done(progress.rows());
+  wire->set_rows_total(progress.total_rows());
+  wire->set_bytes_done(progress.bytes());
+  wire->set_bytes_total(progress.total_bytes());
+  wire->set_total_is_estimate(progress.total_rows() != 0);
+  wire->set_step(progress.step());
+}
+
+void ToWire(const Progress& progress, v1::Progress* wire) {
+  wire->set_rows_done(progress.rows);
+  wire->set_rows_total(progress.total_rows);
+  wire->set_bytes_done(progress.bytes);
+  wire->set_total_is_estimate(progress.total_rows != 0);
+  wire->set_step(progress.step);
+}
+
+void ToWire(const Sum& sum, v1::Counts* wire) {
+  wire->set_rows(sum.rows);
+  wire->set_bytes(sum.bytes);
+}
+
+void ToWire(const TenantManifest& manifest, v1::Counts* wire) {
+  wire->set_rows(manifest.rows());
+  wire->set_bytes(manifest.bytes());
+}
+
+void ToWire(const std::string& store, const TenantManifest& manifest, v1::TenantRef* wire) {
+  wire->set_store(store);
+  wire->set_tenant(manifest.tenant.value());
+  if (!manifest.labels.empty()) {
+    wire->set_label(manifest.labels.front());
+  }
+}
+
+std::string PrintableKey(std::string_view key) {
+  std::string text;
+  while (!key.empty()) {
+    if (text.size() >= kMaxKeyTextBytes) {
+      return text + "…";
+    }
+    const size_t length = PrintableLength(key);
+    if (length == 0) {
+      absl::StrAppend(&text, "\\x",
+                      absl::Hex(static_cast<unsigned char>(key.front()), absl::kZeroPad2));
+      key.remove_prefix(1);
+    } else {
+      text.append(key.substr(0, length));
+      key.remove_prefix(length);
+    }
+  }
+  return text;
+}
+
+void ToWire(std::string_view key, v1::RowKey* wire) {
+  wire->set_value(std::string(key));
+  wire->set_text(PrintableKey(key));
+}
+
+std::string ToHex(std::string_view bytes) { return absl::BytesToHexString(Absl(bytes)); }
+
+}  // namespace reinstate

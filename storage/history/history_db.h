@@ -1,0 +1,108 @@
+#pragma once
+
+#include <rocksdb/db.h>
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+
+namespace reinstate {
+
+// The column families. All but the catalog are written by ingest only, the catalog by synced writes
+// only: RocksDB before 7.10 can order the two kinds wrongly within one family
+// (facebook/rocksdb#10922).
+enum class Family { kRecords, kManifests, kRoots, kSchemas, kCatalog };
+
+// The RocksDB database of a history: its folder, its lock, its families and their settings. Knows
+// nothing of what keys and values mean, but for the checksum at the end of each value.
+//
+// Thread-safe. What a writing call changed is durable when it returns OK.
+class HistoryDb {
+ public:
+  struct Options {
+    std::string path;
+    int64_t block_cache_bytes = 64LL << 20;
+    rocksdb::Env* env = nullptr;  // the default one if null
+  };
+
+  // Looks at what is in the folder before anything is written: a database that was opened for
+  // reading only, or null if there is none yet. An error ends the opening.
+  using Inspection = std::function<absl::Status(const HistoryDb* existing)>;
+
+  // Opens or creates, and clears the staging folder. DATA_DIRECTORY_IN_USE, HISTORY_WRONG_FORMAT;
+  // HISTORY_INCOMPLETE if there are tables that no database knows of.
+  static absl::StatusOr<std::unique_ptr<HistoryDb>> Open(const Options& options,
+                                                         const Inspection& inspect);
+
+  ~HistoryDb();
+  HistoryDb(const HistoryDb&) = delete;
+  HistoryDb& operator=(const HistoryDb&) = delete;
+
+  // The value under `key` without its checksum, or nullopt. CORRUPT.
+  absl::StatusOr<std::optional<std::string>> Get(Family family, std::string_view key) const;
+
+  std::unique_ptr<rocksdb::Iterator> NewIterator(Family family,
+                                                 const rocksdb::ReadOptions& options) const;
+
+  // Writes to the catalog, `body` without its checksum. With `flush` it is in a table file, not
+  // only in the log, when this returns.
+  absl::Status PutCatalog(std::string_view key, std::string body, bool flush);
+
+  struct FamilyFiles {
+    Family family = Family::kRecords;
+    std::vector<std::string> files;  // full paths in the staging folder; moved
+  };
+
+  // Adds all files in one atomic step: a crash leaves all or none of them. NO_SPACE. Families
+  // without files are left out.
+  absl::Status Ingest(const std::vector<FamilyFiles>& families);
+
+  // Rewrites what deletions have left behind in [begin, end) of a family.
+  absl::Status Compact(Family family, std::string_view begin, std::string_view end);
+
+  // With these the files of a family are written.
+  rocksdb::Options TableOptions(Family family) const;
+
+  // A new file name in the staging folder. `label` is for people.
+  std::string NewStagingFile(std::string_view label);
+
+  absl::Status DeleteStagingFile(const std::string& file) const;
+
+  // Removes what is in the staging folder. Not while a file there is in use.
+  absl::Status ClearStaging() const;
+
+  // 0 only if nothing was ever written but by ingest: then a compaction can drop keys that are in
+  // use (facebook/rocksdb#13155).
+  uint64_t LatestSequenceNumber() const { return db_->GetLatestSequenceNumber(); }
+
+  // Bytes of all files, staging included.
+  absl::StatusOr<int64_t> DiskBytes() const;
+
+ private:
+  class FolderLock;
+
+  explicit HistoryDb(const Options& options);
+
+  static absl::Status InspectExisting(const Options& options, const Inspection& inspect);
+  absl::Status OpenDatabase(bool read_only);
+  absl::Status FlushCatalog();
+  rocksdb::ColumnFamilyHandle* Handle(Family family) const;
+
+  const Options options_;
+  rocksdb::Env* const env_;
+  const std::shared_ptr<rocksdb::Cache> cache_;
+  std::unique_ptr<FolderLock> lock_;
+  std::vector<rocksdb::ColumnFamilyHandle*> handles_;  // default, then in the order of Family
+  std::unique_ptr<rocksdb::DB> db_;
+  std::atomic<uint64_t> staged_files_ = 0;
+};
+
+}  // namespace reinstate

@@ -1,0 +1,71 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "storage/history/history_db.h"
+#include "storage/history/sorted_rows.h"
+
+namespace reinstate {
+
+// A file of rows, ascending by group key, in the staging folder.
+struct SortedRun {
+  std::string file;
+  int64_t rows = 0;
+};
+
+// Sorts rows that come in any order: collects them up to its budget, sorts them, and spills them as
+// a run. Not thread-safe: one for each thread.
+class RowSorter {
+ public:
+  // Takes about `budget_bytes` of memory, or that of a single row if it is larger.
+  RowSorter(HistoryDb* db, int64_t budget_bytes);
+
+  // CORRUPT if the same row comes twice and both are in one run. NO_SPACE.
+  absl::Status Add(std::string_view group, std::string_view payload);
+
+  // Spills the rest. Nothing may be added afterwards.
+  absl::Status Finish();
+
+  const std::vector<SortedRun>& runs() const { return runs_; }
+
+  // Groups at about even distances in bytes, in no order: where the work can be divided.
+  const std::vector<std::string>& samples() const { return samples_; }
+
+ private:
+  struct Row {
+    uint64_t offset;
+    uint32_t group_bytes;
+    uint32_t payload_bytes;
+  };
+
+  std::string_view GroupOf(const Row& row) const;
+  absl::Status Spill();
+
+  HistoryDb* const db_;
+  const size_t arena_budget_;
+  const size_t rows_budget_;
+  std::string arena_;  // group and payload of each row
+  std::vector<Row> rows_;
+  std::vector<SortedRun> runs_;
+  std::vector<std::string> samples_;
+  int64_t bytes_since_sample_ = 0;
+};
+
+// With these options runs are written and read.
+rocksdb::Options SortedRunOptions(const HistoryDb& db);
+
+// The rows of several runs within [begin, end) as one. A row that is in two runs ends in CORRUPT.
+absl::StatusOr<std::unique_ptr<SortedRows>> MergeRuns(const HistoryDb& db,
+                                                      const std::vector<SortedRun>& runs,
+                                                      std::string begin, std::string end);
+
+// Merges runs into fewer until there are at most `max_runs`, so that a merge of all of them has its
+// buffers within bounds.
+absl::Status ReduceRuns(HistoryDb* db, size_t max_runs, std::vector<SortedRun>* runs);
+
+}  // namespace reinstate

@@ -1,0 +1,48 @@
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+
+#include "absl/status/status.h"
+#include "storage/base/mutex.h"
+#include "storage/history/snapshot_info.h"
+
+namespace reinstate {
+
+// What the threads of one long piece of work share: its progress, and whether to go on.
+// Thread-safe.
+class RunWatch {
+ public:
+  // Either may be null; both are called from any thread. `total_rows` is an estimate, 0 if unknown.
+  RunWatch(ProgressCallback progress, std::function<bool()> cancelled, int64_t total_rows)
+      : progress_(std::move(progress)), cancelled_(std::move(cancelled)), total_rows_(total_rows) {}
+
+  // Begins to count from nothing. `step` must live for ever. Not while rows are being counted.
+  void BeginStep(const char* step);
+
+  // To be called for each row. Now and then it reports, and says CANCELLED if the work was
+  // cancelled, or another thread of it has failed.
+  absl::Status CountRow(int64_t bytes);
+
+  // Makes the other threads stop soon with the same error, unless `status` is OK. Returns the first
+  // error.
+  absl::Status StopIfFailed(const absl::Status& status);
+
+  absl::Status CheckCancelled() const;
+
+ private:
+  void Report() const;
+
+  const ProgressCallback progress_;
+  const std::function<bool()> cancelled_;
+  const int64_t total_rows_;
+  std::atomic<const char*> step_ = "";
+  std::atomic<bool> failed_ = false;
+  mutable Mutex mu_;
+  absl::Status first_error_ ABSL_GUARDED_BY(mu_);
+  std::atomic<int64_t> rows_ = 0;
+  std::atomic<int64_t> bytes_ = 0;
+};
+
+}  // namespace reinstate

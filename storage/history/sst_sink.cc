@@ -1,0 +1,47 @@
+#include "storage/history/sst_sink.h"
+
+#include <utility>
+
+#include "storage/base/status_macros.h"
+#include "storage/history/rocksdb_status.h"
+
+namespace reinstate {
+
+SstSink::SstSink(HistoryDb* db, rocksdb::Options options, std::string label)
+    : db_(db), options_(std::move(options)), label_(std::move(label)) {}
+
+absl::Status SstSink::PrepareFor(int64_t input_bytes) {
+  if (writer_ != nullptr && input_bytes_ >= kInputBytesPerFile) {
+    RETURN_IF_ERROR(CloseFile());
+  }
+  if (writer_ == nullptr) {
+    files_.push_back(db_->NewStagingFile(label_));
+    writer_ = std::make_unique<rocksdb::SstFileWriter>(rocksdb::EnvOptions(), options_);
+    RETURN_IF_ERROR(FromRocksdb(writer_->Open(files_.back()), "create a table"));
+  }
+  input_bytes_ += input_bytes;
+  return absl::OkStatus();
+}
+
+absl::Status SstSink::Put(std::string_view key, std::string_view value) {
+  RETURN_IF_ERROR(PrepareFor(static_cast<int64_t>(key.size() + value.size())));
+  return FromRocksdb(writer_->Put(key, value), "write a table");
+}
+
+absl::Status SstSink::Delete(std::string_view key) {
+  RETURN_IF_ERROR(PrepareFor(static_cast<int64_t>(key.size())));
+  return FromRocksdb(writer_->Delete(key), "write a table");
+}
+
+absl::Status SstSink::CloseFile() {
+  rocksdb::ExternalSstFileInfo info;
+  RETURN_IF_ERROR(FromRocksdb(writer_->Finish(&info), "finish a table"));
+  file_bytes_ += static_cast<int64_t>(info.file_size);
+  input_bytes_ = 0;
+  writer_.reset();
+  return absl::OkStatus();
+}
+
+absl::Status SstSink::Finish() { return writer_ == nullptr ? absl::OkStatus() : CloseFile(); }
+
+}  // namespace reinstate

@@ -1,0 +1,50 @@
+#pragma once
+
+#include <rocksdb/sst_file_writer.h>
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "storage/history/history_db.h"
+
+namespace reinstate {
+
+// Writes strictly ascending keys into files of the staging folder, a new one whenever the last has
+// taken in enough. Not thread-safe. Files that were not ingested are the owner's to remove
+// (HistoryDb::ClearStaging).
+class SstSink {
+ public:
+  static constexpr int64_t kInputBytesPerFile = 256LL << 20;
+
+  // `options` are those of the family that the files are for.
+  SstSink(HistoryDb* db, rocksdb::Options options, std::string label);
+
+  // NO_SPACE. A key that does not ascend is INTERNAL.
+  absl::Status Put(std::string_view key, std::string_view value);
+  absl::Status Delete(std::string_view key);
+
+  // Closes and syncs the last file. Nothing may be put afterwards.
+  absl::Status Finish();
+
+  const std::vector<std::string>& files() const { return files_; }
+  int64_t file_bytes() const { return file_bytes_; }  // of the closed ones
+
+ private:
+  absl::Status PrepareFor(int64_t input_bytes);
+  absl::Status CloseFile();
+
+  HistoryDb* const db_;
+  const rocksdb::Options options_;
+  const std::string label_;
+  std::unique_ptr<rocksdb::SstFileWriter> writer_;  // null between files
+  std::vector<std::string> files_;
+  int64_t input_bytes_ =
+      0;  // in the present file; its size on disk is known only when it is closed
+  int64_t file_bytes_ = 0;
+};
+
+}  // namespace reinstate

@@ -1,0 +1,229 @@
+#include "server/config/config_file.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <fstream>
+#include <regex>
+#include <sstream>
+#include <string>
+
+#include "server/config/toml_section.h"
+#include "storage/base/error.h"
+#include "tests/support/temp_dir.h"
+
+namespace reinstate {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+
+class ConfigFileTest : public ::testing::Test {
+ protected:
+  absl::StatusOr<DaemonConfig> Read(const std::string& text) {
+    path_ = dir_.path() + "/reinstated.toml";
+    std::ofstream(path_) << text;
+    return ReadConfigFile(path_);
+  }
+
+  // The sentence with which `text` is refused.
+  std::string Refusal(const std::string& text) {
+    const absl::StatusOr<DaemonConfig> config = Read(text);
+    EXPECT_FALSE(config.ok()) << text;
+    EXPECT_TRUE(HasReason(config.status(), Reason::kConfigInvalid)) << config.status();
+    return std::string(config.status().message());
+  }
+
+  TempDir dir_;
+  std::string path_;
+};
+
+std::string ReadFile(const std::string& path) {
+  std::ostringstream contents;
+  contents << std::ifstream(path).rdbuf();
+  return contents.str();
+}
+
+TEST_F(ConfigFileTest, LeavesTheDefaultsOfAnEmptyFile) {
+  const absl::StatusOr<DaemonConfig> config = Read("");
+  ASSERT_TRUE(config.ok()) << config.status();
+  EXPECT_THAT(config->listen, ElementsAre("127.0.0.1:7420"));
+  EXPECT_EQ(config->restore_workers, 4);
+  EXPECT_THAT(config->stores, IsEmpty());
+}
+
+TEST_F(ConfigFileTest, TakesEveryKindOfValue) {
+  const absl::StatusOr<DaemonConfig> config = Read(R"(
+data = "/srv/reinstate"
+listen = ["127.0.0.1:0", "unix:/run/reinstated"]
+insecure = true
+[memory]
+snapshots = "1GiB"
+history_cache = 2097152
+[restores]
+undo_validity = "2w"
+lock_timeout = "1m30s"
+[collapse]
+vanished_fraction = 0.25
+[[store]]
+name = "crm"
+label_table = "account"
+[store.snapshots]
+every = "15m"
+keep_daily = 7
+grace = "3d"
+[[store]]
+name = "far"
+adapter = "remote"
+address = "far.example:7421"
+)");
+  ASSERT_TRUE(config.ok()) << config.status();
+  EXPECT_EQ(config->data, "/srv/reinstate");
+  EXPECT_THAT(config->listen, ElementsAre("127.0.0.1:0", "unix:/run/reinstated"));
+  EXPECT_TRUE(config->insecure);
+  EXPECT_EQ(config->snapshot_memory_bytes, 1LL << 30);
+  EXPECT_EQ(config->block_cache_bytes, 2097152);
+  EXPECT_EQ(config->undo_validity, absl::Hours(14 * 24));
+  EXPECT_EQ(config->lock_timeout, absl::Seconds(90));
+  EXPECT_EQ(config->collapse.vanished_fraction, 0.25);
+  ASSERT_EQ(config->stores.size(), 2);
+  EXPECT_EQ(config->stores[0].label_table, "account");
+  EXPECT_EQ(config->stores[0].snapshot_every, absl::Minutes(15));
+  EXPECT_EQ(config->stores[0].retention.keep_daily, 7);
+  EXPECT_EQ(config->stores[0].retention.grace, absl::Hours(72));
+  EXPECT_EQ(config->stores[1].address, "far.example:7421");
+}
+
+TEST_F(ConfigFileTest, RefusesAnUnknownKeyWithItsLine) {
+  EXPECT_EQ(Refusal("insecure = true\n\nlisten_on = \"x\"\n").substr(0, path_.size() + 28),
+            path_ + ":3: listen_on is not known; ");
+}
+
+TEST_F(ConfigFileTest, RefusesAnUnknownKeyInASectionWithItsNameAndWhatIsKnown) {
+  const std::string refusal =
+      Refusal("[[store]]\nname = \"a\"\n[store.snapshots]\nevry = \"1h\"\n");
+  EXPECT_THAT(refusal,
+              HasSubstr(":4: evry is not known in [store.snapshots]; these are: every, grace"));
+}
+
+TEST_F(ConfigFileTest, ComplainsAboutEverythingThatIsWrongAtOnce) {
+  const std::string refusal = Refusal("listen = 7420\ninsecure = \"yes\"\n[workers]\ncalls = 0\n");
+  EXPECT_THAT(refusal, HasSubstr(":1: listen must be"));
+  EXPECT_THAT(refusal, HasSubstr(":2: insecure must be true or false."));
+  EXPECT_THAT(refusal, HasSubstr(":4: calls must be a whole number from 1 to 256."));
+}
+
+TEST_F(ConfigFileTest, RefusesWhatIsNoTomlWithItsLine) {
+  EXPECT_THAT(Refusal("data = \"a\"\nlisten = \n"), HasSubstr(path_ + ":2: "));
+}
+
+TEST_F(ConfigFileTest, RefusesAFileThatIsNotThere) {
+  const absl::StatusOr<DaemonConfig> config = ReadConfigFile(dir_.path() + "/none.toml");
+  EXPECT_TRUE(HasReason(config.status(), Reason::kConfigInvalid)) << config.status();
+  EXPECT_THAT(std::string(config.status().message()), HasSubstr("none.toml"));
+}
+
+TEST_F(ConfigFileTest, RefusesBadValuesOfEachKind) {
+  for (const char* text : {
+           "[restores]\nlock_timeout = \"soon\"",
+           "[restores]\nlock_timeout = \"-5s\"",
+           "[restores]\nlock_timeout = 10",
+           "[memory]\nsnapshots = \"256MB\"",
+           "[memory]\nsnapshots = \"99999999999GiB\"",
+           "[memory]\nsnapshots = \"1KiB\"",
+           "[collapse]\nvanished_fraction = 1.5",
+           "[collapse]\nvanished_fraction = nan",
+           "[log]\nlevel = \"loud\"",
+           "[log]\nformat = 1",
+           "listen = []",
+           "listen = \"7420\"",
+           "listen = \"127.0.0.1:70000\"",
+           "data = \"a\\u0000b\"",
+           "[tls]\ncertificate = \"c.pem\"",
+           "[tls]\nclient_ca = \"ca.pem\"",
+           "tls = 1",
+           "store = 1",
+           "[store]\nname = \"a\"",
+       }) {
+    EXPECT_THAT(Refusal(text), HasSubstr(path_ + ":")) << text;
+  }
+}
+
+TEST_F(ConfigFileTest, RefusesBadStores) {
+  for (const char* text : {
+           "[[store]]\n",
+           "[[store]]\nname = \"Main\"",
+           "[[store]]\nname = \"1a\"",
+           "[[store]]\nname = \"a; DROP TABLE tenant\"",
+           "[[store]]\nname = \"a\"\n[[store]]\nname = \"a\"",
+           "[[store]]\nname = \"a\"\nadapter = \"oracle\"",
+           "[[store]]\nname = \"a\"\nadapter = \"remote\"",
+           "[[store]]\nname = \"a\"\nadapter = \"remote\"\naddress = \"h:1\"\npath = \"p\"",
+           "[[store]]\nname = \"a\"\naddress = \"h:1\"",
+           "[[store]]\nname = \"a\"\nmax_running_restores = 0",
+           "[[store]]\nname = \"a\"\n[store.snapshots]\nkeep_last = -1",
+       }) {
+    EXPECT_THAT(Refusal(text), HasSubstr(path_ + ":")) << text;
+  }
+}
+
+// The example says that its values are the defaults and that it has every key.
+TEST_F(ConfigFileTest, TheExampleIsTheDefaultAlsoWithEverythingUncommented) {
+  const absl::StatusOr<DaemonConfig> as_it_is = ReadConfigFile(REINSTATE_EXAMPLE_CONFIG);
+  ASSERT_TRUE(as_it_is.ok()) << as_it_is.status();
+  const std::string uncommented =
+      std::regex_replace(ReadFile(REINSTATE_EXAMPLE_CONFIG),
+                         std::regex("(^|\n)# (\\[\\[?[a-z.]+\\]?\\]|[a-z_]+ = )"), "$1$2");
+  absl::StatusOr<DaemonConfig> full = Read(std::regex_replace(
+      uncommented, std::regex("(\n)address = [^\n]*|\nremote_name = [^\n]*"), "$1"));
+  ASSERT_TRUE(full.ok()) << full.status() << "\n" << uncommented;
+  const DaemonConfig defaults;
+  EXPECT_EQ(full->listen, defaults.listen);
+  EXPECT_EQ(full->insecure, defaults.insecure);
+  EXPECT_EQ(full->shutdown_timeout, defaults.shutdown_timeout);
+  EXPECT_EQ(full->state_reserve_bytes, defaults.state_reserve_bytes);
+  EXPECT_EQ(full->log.level, defaults.log.level);
+  EXPECT_EQ(full->log.format, defaults.log.format);
+  EXPECT_EQ(full->restore_workers, defaults.restore_workers);
+  EXPECT_EQ(full->call_workers, defaults.call_workers);
+  EXPECT_EQ(full->snapshot_readers, defaults.snapshot_readers);
+  EXPECT_EQ(full->snapshot_memory_bytes, defaults.snapshot_memory_bytes);
+  EXPECT_EQ(full->restore_memory_bytes, defaults.restore_memory_bytes);
+  EXPECT_EQ(full->block_cache_bytes, defaults.block_cache_bytes);
+  EXPECT_EQ(full->lock_timeout, defaults.lock_timeout);
+  EXPECT_EQ(full->commit_timeout, defaults.commit_timeout);
+  EXPECT_EQ(full->max_attempts, defaults.max_attempts);
+  EXPECT_EQ(full->undo_validity, defaults.undo_validity);
+  EXPECT_EQ(full->aging, defaults.aging);
+  EXPECT_EQ(full->collapse.vanished_fraction, defaults.collapse.vanished_fraction);
+  EXPECT_EQ(full->collapse.shrunken_fraction, defaults.collapse.shrunken_fraction);
+  EXPECT_EQ(full->collapse.min_tenants, defaults.collapse.min_tenants);
+  ASSERT_EQ(full->stores.size(), 1);
+  EXPECT_EQ(full->stores[0].adapter, StoreConfig().adapter);
+  EXPECT_EQ(full->stores[0].label_table, StoreConfig().label_table);
+  EXPECT_EQ(full->stores[0].max_running_restores, StoreConfig().max_running_restores);
+  EXPECT_EQ(full->stores[0].retention.grace, RetentionPolicy().grace);
+}
+
+TEST(ParseConfigDuration, KnowsDaysAndWeeks) {
+  EXPECT_EQ(*ParseConfigDuration("7d"), absl::Hours(168));
+  EXPECT_EQ(*ParseConfigDuration("2w"), absl::Hours(336));
+  EXPECT_EQ(*ParseConfigDuration("1h30m"), absl::Minutes(90));
+  EXPECT_FALSE(ParseConfigDuration("7").ok());
+  EXPECT_FALSE(ParseConfigDuration("d").ok());
+  EXPECT_FALSE(ParseConfigDuration("").ok());
+}
+
+TEST(ParseConfigBytes, KnowsBinaryUnitsOnly) {
+  EXPECT_EQ(*ParseConfigBytes("4096"), 4096);
+  EXPECT_EQ(*ParseConfigBytes("3 KiB"), 3072);
+  EXPECT_EQ(*ParseConfigBytes("1TiB"), 1LL << 40);
+  EXPECT_FALSE(ParseConfigBytes("1GB").ok());
+  EXPECT_FALSE(ParseConfigBytes("MiB").ok());
+  EXPECT_FALSE(ParseConfigBytes("-1").ok());
+  EXPECT_FALSE(ParseConfigBytes("9223372036854775807KiB").ok());
+}
+
+}  // namespace
+}  // namespace reinstate

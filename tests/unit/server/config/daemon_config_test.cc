@@ -1,0 +1,45 @@
+#include "server/config/daemon_config.h"
+
+#include <gtest/gtest.h>
+
+#include "storage/base/error.h"
+
+namespace reinstate {
+namespace {
+
+TEST(DaemonConfig, ServesTheEmbeddedStoreMainWithoutAnyStore) {
+  DaemonConfig config;
+  config.data = "/srv/x";
+  ASSERT_TRUE(Complete(&config).ok());
+  ASSERT_EQ(config.stores.size(), 1);
+  EXPECT_EQ(config.stores[0].name, "main");
+  EXPECT_EQ(config.stores[0].adapter, "embedded");
+  EXPECT_EQ(config.stores[0].path, "/srv/x/stores/main");
+}
+
+TEST(DaemonConfig, RefusesToListenToOthersWithoutTls) {
+  for (const char* address : {"0.0.0.0:7420", "[::]:7420", "10.1.2.3:7420", "db.example:7420"}) {
+    DaemonConfig config;
+    config.data = "/srv/x";
+    config.listen = {"127.0.0.1:7420", address};
+    EXPECT_TRUE(HasReason(Complete(&config), Reason::kConfigInvalid)) << address;
+    config.insecure = true;
+    EXPECT_TRUE(Complete(&config).ok()) << address;
+    config.insecure = false;
+    config.tls.certificate = "cert.pem";
+    EXPECT_TRUE(Complete(&config).ok()) << address;
+  }
+}
+
+TEST(DaemonConfig, KnowsLocalAddresses) {
+  EXPECT_TRUE(IsLocalAddress("127.0.0.1:1"));
+  EXPECT_TRUE(IsLocalAddress("localhost:1"));
+  EXPECT_TRUE(IsLocalAddress("[::1]:1"));
+  EXPECT_TRUE(IsLocalAddress("unix:/run/x"));
+  EXPECT_FALSE(IsLocalAddress("localhost.example:1"));
+  EXPECT_FALSE(IsLocalAddress("[::]:1"));
+  EXPECT_FALSE(IsLocalAddress("1127.0.0.1:1"));
+}
+
+}  // namespace
+}  // namespace reinstate
