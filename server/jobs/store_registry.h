@@ -2,6 +2,7 @@
 
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -44,7 +45,8 @@ class StoreRegistry {
   // when it was registered.
   absl::Status CheckIdentity(const std::string& name);
 
-  // Binds the store to the identity that it has now, which must be `expected_identity`.
+  // Binds the store to the identity that it has now, which must be `expected_identity`:
+  // STORE_IDENTITY_CHANGED with the one that it has if it is not. STORE_NOT_FOUND, UNAVAILABLE.
   absl::Status Rebind(const std::string& name, const std::string& expected_identity,
                       const state::Actor& actor);
 
@@ -52,6 +54,10 @@ class StoreRegistry {
   absl::StatusOr<state::StoreRecord> Record(const std::string& name) const;
 
  private:
+  absl::StatusOr<std::optional<state::StoreRecord>> Bound(const std::string& name) const;
+  absl::Status Bind(const ServedStore& store, const StoreIdentity& identity,
+                    const AuditDraft& audit);
+
   History* const history_;
   StateStore* const state_;
   mutable Mutex mu_;

@@ -30,6 +30,8 @@ class AcknowledgedFile {
   static absl::StatusOr<std::unique_ptr<AcknowledgedFile>> Open(rocksdb::Env* env,
                                                                 const std::string& path);
   ~AcknowledgedFile();
+  AcknowledgedFile(const AcknowledgedFile&) = delete;
+  AcknowledgedFile& operator=(const AcknowledgedFile&) = delete;
 
   uint64_t number() const { return number_; }
 

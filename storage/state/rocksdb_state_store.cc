@@ -29,7 +29,7 @@ absl::Status JobHasEnded(const std::string& id) {
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<StateStore>> StateStore::Open(StateOptions options) {
+absl::StatusOr<std::unique_ptr<StateStore>> StateStore::Open(const StateOptions& options) {
   return RocksDbStateStore::Open(options);
 }
 

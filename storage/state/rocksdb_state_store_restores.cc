@@ -204,8 +204,11 @@ absl::Status RocksDbStateStore::RecordOutcome(const state::RestoreRecord& record
   }
   state::RestoreRecord next = record;
   next.set_revision(stored.revision() + 1);
-  // A caller may hold the record from before its intent was stored, where the undo is described.
-  if (stored.has_intent()) {
+  const bool changed_nothing = next.state() == state::FAILED || next.state() == state::CANCELLED;
+  if (changed_nothing) {
+    next.clear_intent();
+  } else if (stored.has_intent()) {
+    // A caller may hold the record from before its intent was stored; the undo is described there.
     *next.mutable_intent() = stored.intent();
   }
   ChangeSet change;
@@ -217,7 +220,7 @@ absl::Status RocksDbStateStore::RecordOutcome(const state::RestoreRecord& record
   if (succeeded && !next.order().undo_of().empty()) {
     RETURN_IF_ERROR(MarkUndone(next.order().undo_of(), next.id(), &change, &undone.emplace()));
   }
-  if (next.state() == state::FAILED || next.state() == state::CANCELLED) {
+  if (changed_nothing) {
     RETURN_IF_ERROR(undo_.DeleteAll(next.id(), &change));
   }
   audit_.Append(audit, Now(), &change);

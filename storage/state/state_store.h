@@ -66,7 +66,7 @@ struct RestoreFilter {
 // or empty.
 class StateStore {
  public:
-  static absl::StatusOr<std::unique_ptr<StateStore>> Open(StateOptions options);
+  static absl::StatusOr<std::unique_ptr<StateStore>> Open(const StateOptions& options);
 
   virtual ~StateStore() = default;
 

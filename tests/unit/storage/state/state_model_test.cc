@@ -111,6 +111,9 @@ class StateModelTest : public StateFixture {
     ++audit_entries_;
     restore.state = outcome;
     restore.has_certificate = outcome == state::SUCCEEDED;
+    if (outcome == state::FAILED || outcome == state::CANCELLED) {
+      restore.undo_chunks.reset();
+    }
     if (outcome == state::SUCCEEDED && !restore.undo_of.empty()) {
       model_[restore.undo_of].state = state::UNDONE;
     }
@@ -125,8 +128,7 @@ class StateModelTest : public StateFixture {
       RC_ASSERT(record.order().undo_of() == restore.undo_of);
       RC_ASSERT(record.has_intent() == restore.undo_chunks.has_value());
       RC_ASSERT(store_->GetCertificate(record.id()).ok() == restore.has_certificate);
-      const bool removed = restore.state == state::FAILED || restore.state == state::CANCELLED;
-      if (restore.undo_chunks.has_value() && !removed) {
+      if (restore.undo_chunks.has_value()) {
         RC_ASSERT(CountUndo(record.id()).value() == *restore.undo_chunks);
       }
     }

@@ -1,0 +1,498 @@
+#include "server/jobs/history_jobs.h"
+
+#include <algorithm>
+#include <optional>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "server/jobs/job_failure.h"
+#include "server/jobs/job_runner.h"
+#include "server/jobs/job_watchers.h"
+#include "server/jobs/snapshot_schedule.h"
+#include "server/jobs/witness_keeper.h"
+#include "server/jobs/worker_pool.h"
+#include "server/snapshot/snapshotter.h"
+#include "storage/base/error.h"
+#include "storage/base/id_generator.h"
+#include "storage/base/status_macros.h"
+
+namespace reinstate {
+namespace {
+
+// Jobs of different stores at once. The history itself takes one snapshot at a time.
+constexpr int kThreads = 2;
+constexpr absl::Duration kTick = absl::Seconds(1);
+constexpr absl::Duration kCleanUpEvery = absl::Hours(1);
+constexpr int64_t kJobsLookedAt = 1000;  // for the last snapshot of each store, at a start
+
+bool HasEnded(const state::HistoryJob& job) {
+  return job.state() == state::SUCCEEDED || job.state() == state::FAILED ||
+         job.state() == state::CANCELLED;
+}
+
+state::Progress ToState(const Progress& progress) {
+  state::Progress present;
+  present.set_rows(progress.rows);
+  present.set_bytes(progress.bytes);
+  present.set_total_rows(progress.total_rows);
+  present.set_step(progress.step);
+  return present;
+}
+
+std::string_view KindName(state::JobKind kind) {
+  switch (kind) {
+    case state::TAKE_SNAPSHOT:
+      return "snapshot.take";
+    case state::VERIFY_SNAPSHOT:
+      return "snapshot.verify";
+    default:
+      return "retention.apply";
+  }
+}
+
+AuditDraft JobAudit(const state::HistoryJob& job, std::string_view what) {
+  AuditDraft audit;
+  *audit.mutable_actor() = job.actor();
+  audit.set_action(absl::StrCat(std::string(KindName(job.kind())), "_", std::string(what)));
+  audit.set_subject(job.snapshot().empty() ? job.id() : job.snapshot());
+  audit.set_store(job.store());
+  // Ids and reasons only: nothing that would have to be escaped.
+  audit.set_details(
+      absl::StrCat("{\"job\":\"", job.id(), "\",\"failure\":\"", job.failure().reason(), "\"}"));
+  return audit;
+}
+
+state::Actor Daemon() {
+  state::Actor actor;
+  actor.set_name("reinstated");
+  actor.set_verified(true);
+  return actor;
+}
+
+void NoteCollapse(const SnapshotInfo& snapshot, state::HistoryJob* job) {
+  if (snapshot.collapse.marked) {
+    job->add_notes(absl::StrCat(
+        snapshot.collapse.vanished_tenants, " tenants are gone and ",
+        snapshot.collapse.shrunken_tenants,
+        " have lost half of their rows since the snapshot before: earlier snapshots do not expire "
+        "until somebody has looked at it and lifts it"));
+  }
+}
+
+class HistoryJobsImpl final : public HistoryJobs {
+ public:
+  HistoryJobsImpl(const HistoryJobsOptions& options, StoreRegistry* stores, History* history,
+                  StateStore* state)
+      : options_(options),
+        stores_(stores),
+        history_(history),
+        state_(state),
+        snapshotter_({.readers = options.snapshot_readers, .collapse = options.collapse}, history),
+        witnesses_(history, state),
+        ids_(options.clock),
+        runner_(
+            {.threads = kThreads, .clock = options.clock},
+            [this](const std::string& id, RunControl* control) { return Run(id, control); },
+            [this](const std::string& id, const JobRunner::View&) { watchers_.Notify(id); }) {
+    MutexLock lock(&mu_);
+    for (const auto& [store, schedule] : options_.schedules) {
+      schedule_.Set(store, schedule.every);
+    }
+  }
+
+  ~HistoryJobsImpl() override { Shutdown(); }
+
+  absl::Status Start() override;
+  void Shutdown() override;
+  absl::StatusOr<state::HistoryJob> CreateJob(const RequestKey& request, state::HistoryJob job,
+                                              bool validate_only) override;
+  absl::StatusOr<state::HistoryJob> GetJob(const std::string& id) const override;
+  absl::StatusOr<std::vector<state::HistoryJob>> ListJobs(const std::string& store,
+                                                          const std::string& after,
+                                                          int64_t limit) const override;
+  absl::StatusOr<state::HistoryJob> CancelJob(const std::string& id,
+                                              const state::Actor& actor) override;
+  std::shared_ptr<void> WatchJob(const std::string& id, std::function<void()> on_change) override {
+    return watchers_.Watch(id, std::move(on_change));
+  }
+
+ private:
+  // What a job has come to.
+  struct Result {
+    std::optional<state::WitnessRecord> witness;
+  };
+
+  absl::Status Check(const state::HistoryJob& job) const;
+  void Enqueue(const state::HistoryJob& job);
+  void AddPresent(state::HistoryJob* job) const;
+  absl::Status End(state::HistoryJob job, const absl::StatusOr<Result>& result);
+
+  JobRunner::Outcome Run(const std::string& id, RunControl* control);
+  absl::StatusOr<Result> Perform(state::HistoryJob* job, RunControl* control);
+  absl::StatusOr<Result> TakeSnapshot(state::HistoryJob* job, RunControl* control);
+  absl::StatusOr<Result> VerifySnapshot(const state::HistoryJob& job, RunControl* control);
+  absl::StatusOr<Result> ApplyRetention(state::HistoryJob* job, RunControl* control);
+  absl::StatusOr<std::optional<SnapshotInfo>> TakenBefore(uint32_t lineage,
+                                                          const std::string& job) const;
+
+  WorkerPool::Task NextTick();
+  void Tick();
+  void OrderScheduled(const std::string& store, state::JobKind kind);
+
+  const HistoryJobsOptions options_;
+  StoreRegistry* const stores_;
+  History* const history_;
+  StateStore* const state_;
+  Snapshotter snapshotter_;
+  WitnessKeeper witnesses_;
+  IdGenerator ids_;
+  JobWatchers watchers_;
+  Mutex mu_;
+  CondVar stop_;
+  bool stopping_ ABSL_GUARDED_BY(mu_) = false;
+  SnapshotSchedule schedule_ ABSL_GUARDED_BY(mu_);
+  absl::Time cleaned_up_ ABSL_GUARDED_BY(mu_) = absl::InfinitePast();
+  JobRunner runner_;  // after all that its threads use
+  std::unique_ptr<WorkerPool> ticker_;
+};
+
+// --- Start and end ---
+
+absl::Status HistoryJobsImpl::Start() {
+  for (const ServedStore* store : stores_->List()) {
+    RETURN_IF_ERROR(witnesses_.Complete(store->lineage));
+    ASSIGN_OR_RETURN(const auto jobs, state_->ListHistoryJobs(store->name, "", kJobsLookedAt));
+    const auto last = std::find_if(jobs.begin(), jobs.end(), [](const state::HistoryJob& job) {
+      return job.kind() == state::TAKE_SNAPSHOT;
+    });
+    if (last != jobs.end()) {
+      MutexLock lock(&mu_);
+      schedule_.Began(store->name, absl::FromUnixMicros(last->created_us()));
+    }
+  }
+  ASSIGN_OR_RETURN(const auto unfinished, state_->UnfinishedHistoryJobs());
+  for (const state::HistoryJob& job : unfinished) {
+    Enqueue(job);
+  }
+  runner_.Start();
+  ticker_ = std::make_unique<WorkerPool>(1, [this] { return NextTick(); });
+  return absl::OkStatus();
+}
+
+void HistoryJobsImpl::Shutdown() {
+  {
+    MutexLock lock(&mu_);
+    stopping_ = true;
+    stop_.SignalAll();
+  }
+  if (ticker_ != nullptr) {
+    ticker_->Join();
+  }
+  runner_.Stop();
+}
+
+// --- Orders ---
+
+absl::Status HistoryJobsImpl::Check(const state::HistoryJob& job) const {
+  ASSIGN_OR_RETURN(const ServedStore* store, stores_->Find(job.store()));
+  switch (job.kind()) {
+    case state::TAKE_SNAPSHOT:
+      return stores_->CheckIdentity(job.store());
+    case state::VERIFY_SNAPSHOT: {
+      ASSIGN_OR_RETURN(const SnapshotId id, SnapshotId::Parse(job.snapshot()));
+      if (id.lineage != store->lineage) {
+        return MakeError(Reason::kSnapshotNotFound,
+                         absl::StrCat(id.ToString(), " is no snapshot of store ", job.store()));
+      }
+      return history_->GetSnapshot(id).status();
+    }
+    case state::APPLY_RETENTION:
+      return absl::OkStatus();
+    default:
+      return MakeError(Reason::kInvalidArgument, "the kind of the job is not given");
+  }
+}
+
+void HistoryJobsImpl::Enqueue(const state::HistoryJob& job) {
+  if (job.kind() == state::TAKE_SNAPSHOT) {
+    MutexLock lock(&mu_);
+    schedule_.Began(job.store(), absl::FromUnixMicros(job.created_us()));
+  }
+  // All jobs of a store are of one 'tenant', so that they run one at a time and in order.
+  runner_.Add({.id = job.id(),
+               .store = job.store(),
+               .tenant = "",
+               .queued = absl::FromUnixMicros(job.created_us())});
+}
+
+absl::StatusOr<state::HistoryJob> HistoryJobsImpl::CreateJob(const RequestKey& request,
+                                                             state::HistoryJob job,
+                                                             bool validate_only) {
+  ASSIGN_OR_RETURN(const auto earlier, state_->FindRequest(request));
+  if (earlier.has_value()) {
+    return GetJob(*earlier);
+  }
+  RETURN_IF_ERROR(Check(job));
+  if (validate_only) {
+    return job;
+  }
+  job.set_id(ids_.Next("job"));
+  ASSIGN_OR_RETURN(const Created created,
+                   state_->CreateHistoryJob(request, job, JobAudit(job, "ordered")));
+  ASSIGN_OR_RETURN(const state::HistoryJob stored, state_->GetHistoryJob(created.id));
+  if (!created.existed) {
+    Enqueue(stored);
+  }
+  return stored;
+}
+
+// --- Reading ---
+
+void HistoryJobsImpl::AddPresent(state::HistoryJob* job) const {
+  const auto view = HasEnded(*job) ? std::nullopt : runner_.Find(job->id());
+  if (view.has_value()) {
+    job->set_state(state::RUNNING);
+    *job->mutable_progress() = view->progress;
+  }
+}
+
+absl::StatusOr<state::HistoryJob> HistoryJobsImpl::GetJob(const std::string& id) const {
+  ASSIGN_OR_RETURN(state::HistoryJob job, state_->GetHistoryJob(id));
+  AddPresent(&job);
+  return job;
+}
+
+absl::StatusOr<std::vector<state::HistoryJob>> HistoryJobsImpl::ListJobs(const std::string& store,
+                                                                         const std::string& after,
+                                                                         int64_t limit) const {
+  ASSIGN_OR_RETURN(auto jobs, state_->ListHistoryJobs(store, after, limit));
+  for (state::HistoryJob& job : jobs) {
+    AddPresent(&job);
+  }
+  return jobs;
+}
+
+// --- Cancel ---
+
+absl::StatusOr<state::HistoryJob> HistoryJobsImpl::CancelJob(const std::string& id,
+                                                             const state::Actor& actor) {
+  ASSIGN_OR_RETURN(const state::HistoryJob job, GetJob(id));
+  if (job.state() == state::CANCELLED) {
+    return job;
+  }
+  if (HasEnded(job)) {
+    return MakeError(Reason::kNotCancellable,
+                     absl::StrCat("job ", id, " cannot be cancelled: it has ended"));
+  }
+  const auto marked = state_->UpdateHistoryJob(id, [](state::HistoryJob* stored) {
+    stored->set_cancel_requested(true);
+    return absl::OkStatus();
+  });
+  if (!marked.ok() && !HasReason(marked.status(), Reason::kInternal)) {
+    return marked;
+  }
+  if (runner_.Remove(id)) {
+    const absl::Status cancelled =
+        MakeError(Reason::kCancelled, absl::StrCat("cancelled by ", actor.name()));
+    RETURN_IF_ERROR(End(*marked, cancelled));
+  } else {
+    runner_.Cancel(id);
+  }
+  return GetJob(id);
+}
+
+// --- Running ---
+
+absl::Status HistoryJobsImpl::End(state::HistoryJob job, const absl::StatusOr<Result>& result) {
+  job.set_finished_us(absl::ToUnixMicros(options_.clock->Now()));
+  if (result.ok()) {
+    job.set_state(state::SUCCEEDED);
+  } else {
+    const bool cancelled = HasReason(result.status(), Reason::kCancelled);
+    job.set_state(cancelled ? state::CANCELLED : state::FAILED);
+    *job.mutable_failure() = FailureOf(result.status());
+  }
+  const std::string_view what = job.state() == state::SUCCEEDED   ? "succeeded"
+                                : job.state() == state::CANCELLED ? "cancelled"
+                                                                  : "failed";
+  const absl::Status ended =
+      state_->EndHistoryJob(job, result.ok() ? result->witness : std::nullopt, JobAudit(job, what));
+  watchers_.Notify(job.id());
+  return ended;
+}
+
+JobRunner::Outcome HistoryJobsImpl::Run(const std::string& id, RunControl* control) {
+  absl::StatusOr<state::HistoryJob> job =
+      state_->UpdateHistoryJob(id, [this](state::HistoryJob* stored) {
+        stored->set_state(state::RUNNING);
+        stored->set_started_us(absl::ToUnixMicros(options_.clock->Now()));
+        return absl::OkStatus();
+      });
+  if (!job.ok()) {
+    // INTERNAL: it was cancelled at the last moment.
+    return HasReason(job.status(), Reason::kInternal) ? JobRunner::Outcome::kDone
+                                                      : JobRunner::Outcome::kAgain;
+  }
+  watchers_.Notify(id);
+  absl::StatusOr<Result> result =
+      job->cancel_requested() ? absl::StatusOr<Result>(MakeError(Reason::kCancelled, "cancelled"))
+                              : Perform(&*job, control);
+  if (HasReason(control->Check(), Reason::kShuttingDown) && !result.ok()) {
+    return JobRunner::Outcome::kDone;  // the next start runs it again
+  }
+  if (!End(*job, result).ok()) {
+    return JobRunner::Outcome::kAgain;
+  }
+  if (result.ok() && job->kind() == state::TAKE_SNAPSHOT && job->scheduled()) {
+    OrderScheduled(job->store(), state::APPLY_RETENTION);
+  }
+  return JobRunner::Outcome::kDone;
+}
+
+absl::StatusOr<HistoryJobsImpl::Result> HistoryJobsImpl::Perform(state::HistoryJob* job,
+                                                                 RunControl* control) {
+  switch (job->kind()) {
+    case state::TAKE_SNAPSHOT:
+      return TakeSnapshot(job, control);
+    case state::VERIFY_SNAPSHOT:
+      return VerifySnapshot(*job, control);
+    default:
+      return ApplyRetention(job, control);
+  }
+}
+
+absl::StatusOr<std::optional<SnapshotInfo>> HistoryJobsImpl::TakenBefore(
+    uint32_t lineage, const std::string& job) const {
+  ASSIGN_OR_RETURN(const auto snapshots, history_->ListSnapshots(lineage));
+  for (const SnapshotInfo& snapshot : snapshots) {
+    if (snapshot.job == job) {
+      return snapshot;
+    }
+  }
+  return std::nullopt;
+}
+
+absl::StatusOr<HistoryJobsImpl::Result> HistoryJobsImpl::TakeSnapshot(state::HistoryJob* job,
+                                                                      RunControl* control) {
+  ASSIGN_OR_RETURN(const ServedStore* store, stores_->Find(job->store()));
+  // An earlier process may have been ended between the snapshot and the record of it.
+  ASSIGN_OR_RETURN(std::optional<SnapshotInfo> taken, TakenBefore(store->lineage, job->id()));
+  if (!taken.has_value()) {
+    RETURN_IF_ERROR(stores_->CheckIdentity(job->store()));
+    ASSIGN_OR_RETURN(const state::StoreRecord record, stores_->Record(job->store()));
+    Snapshotter::Order order;
+    order.lineage = store->lineage;
+    order.store_identity = record.identity();
+    order.job = job->id();
+    order.accept_clock_jump = job->accept_clock_jump();
+    order.progress = [control](const Progress& progress) {
+      control->ReportProgress(ToState(progress));
+    };
+    order.cancelled = [control] { return !control->Check().ok(); };
+    ASSIGN_OR_RETURN(taken, snapshotter_.Take(store->live, order));
+  }
+  job->set_snapshot(taken->id.ToString());
+  job->mutable_progress()->set_rows(taken->sum.rows);
+  job->mutable_progress()->set_total_rows(taken->sum.rows);
+  job->mutable_progress()->set_bytes(taken->sum.bytes);
+  NoteCollapse(*taken, job);
+  Result result;
+  result.witness.emplace().set_snapshot(taken->id.ToString());
+  result.witness->set_root_digest(taken->root_digest);
+  return result;
+}
+
+absl::StatusOr<HistoryJobsImpl::Result> HistoryJobsImpl::VerifySnapshot(
+    const state::HistoryJob& job, RunControl* control) {
+  ASSIGN_OR_RETURN(const SnapshotId id, SnapshotId::Parse(job.snapshot()));
+  RETURN_IF_ERROR(history_->VerifySnapshot(
+      id, [control](const Progress& progress) { control->ReportProgress(ToState(progress)); }));
+  return Result();
+}
+
+absl::StatusOr<HistoryJobsImpl::Result> HistoryJobsImpl::ApplyRetention(state::HistoryJob* job,
+                                                                        RunControl* control) {
+  ASSIGN_OR_RETURN(const ServedStore* store, stores_->Find(job->store()));
+  const auto schedule = options_.schedules.find(job->store());
+  const RetentionPolicy policy =
+      schedule == options_.schedules.end() ? RetentionPolicy() : schedule->second.retention;
+  RETURN_IF_ERROR(witnesses_.BeforeRetention(store->lineage, policy, options_.clock->Now()));
+  const absl::StatusOr<RetentionReport> report = history_->ApplyRetention(
+      store->lineage, policy,
+      [control](const Progress& progress) { control->ReportProgress(ToState(progress)); });
+  RETURN_IF_ERROR(witnesses_.Complete(store->lineage));
+  RETURN_IF_ERROR(report.status());
+  job->add_notes(absl::StrCat(report->hidden.size(), " snapshots hidden, ", report->expired.size(),
+                              " dropped; ", report->bytes_before, " bytes before, ",
+                              report->bytes_after, " after"));
+  return Result();
+}
+
+// --- Schedule ---
+
+WorkerPool::Task HistoryJobsImpl::NextTick() {
+  MutexLock lock(&mu_);
+  if (!stopping_) {
+    stop_.WaitFor(&mu_, kTick);
+  }
+  return stopping_ ? WorkerPool::Task() : [this] { Tick(); };
+}
+
+void HistoryJobsImpl::Tick() {
+  const absl::Time now = options_.clock->Now();
+  std::vector<std::string> due;
+  bool clean_up = false;
+  {
+    MutexLock lock(&mu_);
+    for (const auto& [store, schedule] : options_.schedules) {
+      if (schedule_.IsDue(store, now)) {
+        due.push_back(store);
+        // Also if the order fails, so that it is not tried again at every tick.
+        schedule_.Began(store, now);
+      }
+    }
+    clean_up = now - cleaned_up_ >= kCleanUpEvery || now < cleaned_up_;
+    cleaned_up_ = clean_up ? now : cleaned_up_;
+  }
+  for (const std::string& store : due) {
+    OrderScheduled(store, state::TAKE_SNAPSHOT);
+  }
+  if (clean_up) {
+    // Nothing depends on it; what fails is tried again at the next hour.
+    state_->RemoveExpired().IgnoreError();
+  }
+}
+
+void HistoryJobsImpl::OrderScheduled(const std::string& store, state::JobKind kind) {
+  state::HistoryJob job;
+  job.set_id(ids_.Next("job"));
+  job.set_kind(kind);
+  job.set_store(store);
+  job.set_scheduled(true);
+  *job.mutable_actor() = Daemon();
+  // Not checked before: a store that is away becomes a failed job that people see.
+  const absl::StatusOr<Created> created =
+      state_->CreateHistoryJob(RequestKey(), job, JobAudit(job, "ordered"));
+  if (created.ok()) {
+    job.set_created_us(absl::ToUnixMicros(options_.clock->Now()));
+    Enqueue(job);
+  }
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<HistoryJobs>> HistoryJobs::Create(HistoryJobsOptions options,
+                                                                 StoreRegistry* stores,
+                                                                 History* history,
+                                                                 StateStore* state) {
+  for (const auto& [store, schedule] : options.schedules) {
+    if (schedule.every < absl::ZeroDuration()) {
+      return MakeError(
+          Reason::kConfigInvalid,
+          absl::StrCat("snapshots of store ", store, " cannot be taken at a negative interval"));
+    }
+  }
+  return std::make_unique<HistoryJobsImpl>(options, stores, history, state);
+}
+
+}  // namespace reinstate

@@ -1,0 +1,98 @@
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "absl/time/time.h"
+#include "server/jobs/scheduler.h"
+#include "server/jobs/worker_pool.h"
+#include "server/restore/run_control.h"
+#include "storage/base/clock.h"
+#include "storage/base/mutex.h"
+#include "storage/state/state.pb.h"
+
+namespace reinstate {
+
+struct JobRunnerOptions {
+  int threads = 1;
+  absl::Duration aging = absl::Minutes(10);  // see Scheduler
+  const Clock* clock = Clock::System();
+};
+
+// Runs jobs on a pool of its own in the order of a Scheduler, and holds what is known of them only
+// while they run. Thread-safe.
+class JobRunner {
+ public:
+  enum class Outcome {
+    kDone,   // or it will not be run by this process again
+    kAgain,  // nothing could be recorded: to be tried again after a while
+  };
+
+  // What a running job reports.
+  struct View {
+    absl::Time started;
+    state::Phase phase = state::PHASE_UNSPECIFIED;
+    state::Progress progress;
+    std::optional<state::PlanSummary> plan;
+  };
+
+  // Runs the job, on a thread of the pool.
+  using Work = std::function<Outcome(const std::string& id, RunControl* control)>;
+  // Called after each change of what a running job reports. Must be quick and not call back in.
+  using OnReport = std::function<void(const std::string& id, const View& view)>;
+
+  JobRunner(const JobRunnerOptions& options, Work work, OnReport on_report);
+  ~JobRunner();  // as Stop
+  JobRunner(const JobRunner&) = delete;
+  JobRunner& operator=(const JobRunner&) = delete;
+
+  // Begins to run what was and will be added. Once.
+  void Start();
+
+  // Asks running jobs to stop and waits until the threads have ended. What is queued stays so. May
+  // be repeated, by one thread at a time.
+  void Stop();
+
+  void SetLimit(const std::string& store, int limit);
+  void Add(Scheduler::Job job);
+
+  // Takes a job out of the queue, so that it will not be run. False if it is not queued (any more).
+  bool Remove(const std::string& id);
+
+  // Asks a running job to end. False if it does not run.
+  bool Cancel(const std::string& id);
+
+  void Block(const std::string& store, const std::string& tenant);
+  void Unblock(const std::string& store, const std::string& tenant);
+
+  // nullopt if the job does not run.
+  std::optional<View> Find(const std::string& id) const;
+
+  // As Scheduler.
+  int64_t BytesUpTo(const std::string& id) const;
+
+ private:
+  struct Running;
+
+  WorkerPool::Task NextTask();
+  WorkerPool::Task Begin(Scheduler::Job job, absl::Time now) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void RunOne(const Scheduler::Job& job, Running* running);
+  template <typename Change>
+  void Report(const std::string& id, Running* running, const Change& change);
+
+  const JobRunnerOptions options_;
+  const Work work_;
+  const OnReport on_report_;
+  mutable Mutex mu_;
+  CondVar changed_;
+  Scheduler scheduler_ ABSL_GUARDED_BY(mu_);
+  std::map<std::string, std::unique_ptr<Running>> running_ ABSL_GUARDED_BY(mu_);
+  std::map<std::string, int> failures_ ABSL_GUARDED_BY(mu_);  // by job: how often it was kAgain
+  bool stopping_ ABSL_GUARDED_BY(mu_) = false;
+  std::unique_ptr<WorkerPool> pool_;
+};
+
+}  // namespace reinstate

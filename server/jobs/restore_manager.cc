@@ -1,0 +1,544 @@
+#include "server/jobs/restore_manager.h"
+
+#include <algorithm>
+#include <set>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "server/jobs/eta_estimator.h"
+#include "server/jobs/job_failure.h"
+#include "server/jobs/job_runner.h"
+#include "server/jobs/job_watchers.h"
+#include "server/jobs/order_checker.h"
+#include "server/restore/restore_run.h"
+#include "storage/base/error.h"
+#include "storage/base/id_generator.h"
+#include "storage/base/status_macros.h"
+
+namespace reinstate {
+namespace {
+
+// Plans have threads of their own, so that nobody who wants to look waits for a giant to be
+// restored.
+constexpr int kPlanThreads = 2;
+
+bool HasEnded(const state::RestoreRecord& record) {
+  switch (record.state()) {
+    case state::SUCCEEDED:
+    case state::FAILED:
+    case state::CANCELLED:
+    case state::UNDONE:
+      return true;
+    default:
+      return false;
+  }
+}
+
+absl::Status NotCancellable(const state::RestoreRecord& record, std::string_view why) {
+  return MakeError(
+      Reason::kNotCancellable,
+      absl::StrCat("restore ", record.id(), " cannot be cancelled: ", std::string(why)));
+}
+
+class RestoreManagerImpl final : public RestoreManager {
+ public:
+  RestoreManagerImpl(const RestoreManagerOptions& options, StoreRegistry* stores, History* history,
+                     StateStore* state, RestoreEngine* engine)
+      : options_(options),
+        stores_(stores),
+        history_(history),
+        state_(state),
+        engine_(engine),
+        checker_(stores, history, state, options.clock),
+        ids_(options.clock),
+        restores_(
+            {.threads = options.workers, .aging = options.aging, .clock = options.clock},
+            [this](const std::string& id, RunControl* control) { return RunRestore(id, control); },
+            [this](const std::string& id, const JobRunner::View& view) { OnReport(id, view); }),
+        plans_(
+            {.threads = kPlanThreads, .aging = options.aging, .clock = options.clock},
+            [this](const std::string& id, RunControl* control) { return RunPlan(id, control); },
+            [this](const std::string& id, const JobRunner::View&) { watchers_.Notify(id); }) {}
+
+  ~RestoreManagerImpl() override { Shutdown(); }
+
+  absl::Status Start() override;
+  void Shutdown() override {
+    restores_.Stop();
+    plans_.Stop();
+  }
+
+  absl::StatusOr<state::RestoreRecord> CreateRestore(const RequestKey& request,
+                                                     state::RestoreOrder order,
+                                                     bool validate_only) override;
+  absl::StatusOr<state::RestoreRecord> CreateUndo(const RequestKey& request,
+                                                  state::RestoreOrder order,
+                                                  bool validate_only) override;
+  absl::StatusOr<state::PlanRecord> CreatePlan(const RequestKey& request,
+                                               state::RestoreOrder order) override;
+  absl::StatusOr<state::PlanRecord> GetPlan(const std::string& id) const override;
+  absl::StatusOr<state::RestoreRecord> GetRestore(const std::string& id) const override;
+  absl::StatusOr<std::vector<state::RestoreRecord>> ListRestores(const RestoreFilter& filter,
+                                                                 const std::string& after,
+                                                                 int64_t limit) const override;
+  absl::StatusOr<state::RestoreRecord> CancelRestore(const std::string& id,
+                                                     const state::Actor& actor) override;
+  absl::StatusOr<state::RestoreRecord> ResolveRestore(const std::string& id, bool committed,
+                                                      const state::Actor& actor,
+                                                      const std::string& reason) override;
+  Eta EstimateEnd(const state::RestoreRecord& record) const override;
+  Watch WatchJob(const std::string& id, std::function<void()> on_change) override {
+    return watchers_.Watch(id, std::move(on_change));
+  }
+
+ private:
+  using CheckedRecord = absl::StatusOr<state::RestoreRecord>;
+
+  // The restore or plan that `request` has made before, or nullopt.
+  absl::StatusOr<std::optional<std::string>> Earlier(const RequestKey& request) const {
+    return state_->FindRequest(request);
+  }
+  absl::StatusOr<state::RestoreRecord> Enqueue(const RequestKey& request,
+                                               state::RestoreRecord record);
+  absl::Status Resume(const state::RestoreRecord& record);
+  absl::Status ReleaseForgottenPins(const std::set<std::string>& unfinished);
+  absl::Status EndCancelled(state::RestoreRecord record, const state::Actor& actor);
+  absl::Status CancelRemoved(const std::string& id, const state::Actor& actor);
+
+  absl::Status Pin(const state::RestoreRecord& record);
+  void Unpin(const state::RestoreRecord& record);
+
+  JobRunner::Outcome RunRestore(const std::string& id, RunControl* control);
+  JobRunner::Outcome RunPlan(const std::string& id, RunControl* control);
+  absl::StatusOr<state::RestoreRecord> RunChecked(const std::string& id, RunControl* control);
+  absl::StatusOr<state::RestoreRecord> Refuse(state::RestoreRecord record,
+                                              const absl::Status& cause);
+  void OnReport(const std::string& id, const JobRunner::View& view);
+  void AddPresent(state::RestoreRecord* record) const;
+
+  static Scheduler::Job ToJob(const state::RestoreRecord& record);
+  static Scheduler::Job ToJob(const state::PlanRecord& record);
+
+  const RestoreManagerOptions options_;
+  StoreRegistry* const stores_;
+  History* const history_;
+  StateStore* const state_;
+  RestoreEngine* const engine_;
+  const OrderChecker checker_;
+  IdGenerator ids_;
+  JobWatchers watchers_;
+  mutable Mutex mu_;
+  EtaEstimator eta_ ABSL_GUARDED_BY(mu_);
+  JobRunner restores_;  // after all that its threads use
+  JobRunner plans_;
+};
+
+// --- Start ---
+
+Scheduler::Job RestoreManagerImpl::ToJob(const state::RestoreRecord& record) {
+  return {.id = record.id(),
+          .store = record.order().store(),
+          .tenant = record.order().tenant(),
+          .priority = record.order().priority(),
+          .size_bytes = record.size_bytes(),
+          .queued = absl::FromUnixMicros(record.created_us())};
+}
+
+Scheduler::Job RestoreManagerImpl::ToJob(const state::PlanRecord& record) {
+  return {.id = record.id(),
+          .store = record.order().store(),
+          .tenant = record.order().tenant(),
+          .size_bytes = record.progress().total_bytes(),
+          .queued = absl::FromUnixMicros(record.created_us())};
+}
+
+absl::Status RestoreManagerImpl::Start() {
+  for (const ServedStore* store : stores_->List()) {
+    restores_.SetLimit(store->name, store->max_running_restores);
+  }
+  ASSIGN_OR_RETURN(const auto unfinished, state_->UnfinishedRestores());
+  std::set<std::string> ids;
+  for (const state::RestoreRecord& record : unfinished) {
+    ids.insert(record.id());
+    RETURN_IF_ERROR(Resume(record));
+  }
+  RETURN_IF_ERROR(ReleaseForgottenPins(ids));
+  ASSIGN_OR_RETURN(const auto plans, state_->UnfinishedPlans());
+  for (const state::PlanRecord& plan : plans) {
+    plans_.Add(ToJob(plan));
+  }
+  restores_.Start();
+  plans_.Start();
+  return absl::OkStatus();
+}
+
+absl::Status RestoreManagerImpl::Resume(const state::RestoreRecord& record) {
+  switch (record.state()) {
+    case state::IN_DOUBT:
+      restores_.Block(record.order().store(), record.order().tenant());
+      return absl::OkStatus();
+    case state::QUEUED:
+    case state::RUNNING:
+      // What was cancelled before its commit, when the daemon was stopped.
+      if (record.cancel_requested() && !record.has_intent()) {
+        return EndCancelled(record, record.order().actor());
+      }
+      if (record.state() == state::RUNNING && !record.has_intent()) {
+        RETURN_IF_ERROR(state_
+                            ->UpdateRestore(record.id(),
+                                            [](state::RestoreRecord* stored) {
+                                              stored->set_state(state::QUEUED);
+                                              stored->clear_phase();
+                                              return absl::OkStatus();
+                                            })
+                            .status());
+      }
+      restores_.Add(ToJob(record));
+      return absl::OkStatus();
+    default:
+      return absl::OkStatus();
+  }
+}
+
+// A pin is set before its restore is stored, and lifted after it has ended: a crash in between
+// leaves it behind.
+absl::Status RestoreManagerImpl::ReleaseForgottenPins(const std::set<std::string>& unfinished) {
+  for (const ServedStore* store : stores_->List()) {
+    ASSIGN_OR_RETURN(const auto snapshots, history_->ListSnapshots(store->lineage));
+    for (const SnapshotInfo& snapshot : snapshots) {
+      for (const std::string& job : snapshot.pinned_by) {
+        if (job.starts_with("rst-") && !unfinished.contains(job)) {
+          RETURN_IF_ERROR(history_->Unpin(snapshot.id, job));
+        }
+      }
+    }
+  }
+  return absl::OkStatus();
+}
+
+// --- Orders ---
+
+absl::Status RestoreManagerImpl::Pin(const state::RestoreRecord& record) {
+  if (!record.order().undo_of().empty()) {
+    return absl::OkStatus();
+  }
+  ASSIGN_OR_RETURN(const SnapshotId snapshot, SnapshotId::Parse(record.order().point().snapshot()));
+  return history_->Pin(snapshot, record.id());
+}
+
+void RestoreManagerImpl::Unpin(const state::RestoreRecord& record) {
+  const auto snapshot = SnapshotId::Parse(record.order().point().snapshot());
+  if (record.order().undo_of().empty() && snapshot.ok()) {
+    // If it fails, the next start does it.
+    history_->Unpin(*snapshot, record.id()).IgnoreError();
+  }
+}
+
+absl::StatusOr<state::RestoreRecord> RestoreManagerImpl::Enqueue(const RequestKey& request,
+                                                                 state::RestoreRecord record) {
+  record.set_id(ids_.Next("rst"));
+  RETURN_IF_ERROR(Pin(record));
+  const bool undo = !record.order().undo_of().empty();
+  const absl::StatusOr<Created> created = state_->CreateRestore(
+      request, record, RestoreAudit(record, undo ? "undo.created" : "restore.created"));
+  if (!created.ok() || created->existed) {
+    Unpin(record);
+  }
+  RETURN_IF_ERROR(created.status());
+  ASSIGN_OR_RETURN(state::RestoreRecord stored, state_->GetRestore(created->id));
+  if (!created->existed) {
+    restores_.Add(ToJob(stored));
+  }
+  return stored;
+}
+
+absl::StatusOr<state::RestoreRecord> RestoreManagerImpl::CreateRestore(const RequestKey& request,
+                                                                       state::RestoreOrder order,
+                                                                       bool validate_only) {
+  // First of all, since what is checked below may have changed since the same call came before.
+  ASSIGN_OR_RETURN(const auto earlier, Earlier(request));
+  if (earlier.has_value()) {
+    return GetRestore(*earlier);
+  }
+  ASSIGN_OR_RETURN(state::RestoreRecord record,
+                   checker_.CheckRestore(std::move(order), OrderChecker::Consents::kRequired));
+  if (validate_only) {
+    return record;
+  }
+  return Enqueue(request, std::move(record));
+}
+
+absl::StatusOr<state::RestoreRecord> RestoreManagerImpl::CreateUndo(const RequestKey& request,
+                                                                    state::RestoreOrder order,
+                                                                    bool validate_only) {
+  ASSIGN_OR_RETURN(const auto earlier, Earlier(request));
+  if (earlier.has_value()) {
+    return GetRestore(*earlier);
+  }
+  ASSIGN_OR_RETURN(state::RestoreRecord record, checker_.CheckUndo(std::move(order)));
+  if (validate_only) {
+    return record;
+  }
+  return Enqueue(request, std::move(record));
+}
+
+absl::StatusOr<state::PlanRecord> RestoreManagerImpl::CreatePlan(const RequestKey& request,
+                                                                 state::RestoreOrder order) {
+  ASSIGN_OR_RETURN(const auto earlier, Earlier(request));
+  if (earlier.has_value()) {
+    return GetPlan(*earlier);
+  }
+  ASSIGN_OR_RETURN(const state::RestoreRecord checked,
+                   order.undo_of().empty()
+                       ? checker_.CheckRestore(std::move(order), OrderChecker::Consents::kShown)
+                       : checker_.CheckUndo(std::move(order)));
+  state::PlanRecord record;
+  record.set_id(ids_.Next("plan"));
+  *record.mutable_order() = checked.order();
+  record.set_label(checked.label());
+  *record.mutable_progress() = checked.progress();
+  ASSIGN_OR_RETURN(const Created created, state_->CreatePlan(request, record));
+  ASSIGN_OR_RETURN(state::PlanRecord stored, state_->GetPlan(created.id));
+  if (!created.existed) {
+    plans_.Add(ToJob(stored));
+  }
+  return stored;
+}
+
+// --- Reading ---
+
+void RestoreManagerImpl::AddPresent(state::RestoreRecord* record) const {
+  if (HasEnded(*record) || record->state() == state::IN_DOUBT) {
+    return;
+  }
+  const auto view = restores_.Find(record->id());
+  if (!view.has_value()) {
+    return;
+  }
+  record->set_state(state::RUNNING);
+  record->set_phase(view->phase);
+  if (view->progress.total_bytes() > 0 || view->progress.rows() > 0) {
+    *record->mutable_progress() = view->progress;
+  }
+  if (view->plan.has_value()) {
+    *record->mutable_plan() = *view->plan;
+  }
+}
+
+absl::StatusOr<state::RestoreRecord> RestoreManagerImpl::GetRestore(const std::string& id) const {
+  ASSIGN_OR_RETURN(state::RestoreRecord record, state_->GetRestore(id));
+  AddPresent(&record);
+  return record;
+}
+
+absl::StatusOr<std::vector<state::RestoreRecord>> RestoreManagerImpl::ListRestores(
+    const RestoreFilter& filter, const std::string& after, int64_t limit) const {
+  ASSIGN_OR_RETURN(auto records, state_->ListRestores(filter, after, limit));
+  for (state::RestoreRecord& record : records) {
+    AddPresent(&record);
+  }
+  return records;
+}
+
+absl::StatusOr<state::PlanRecord> RestoreManagerImpl::GetPlan(const std::string& id) const {
+  ASSIGN_OR_RETURN(state::PlanRecord plan, state_->GetPlan(id));
+  const auto view = plans_.Find(id);
+  if (view.has_value() && plan.state() == state::PLAN_QUEUED) {
+    plan.set_state(state::PLAN_RUNNING);
+    *plan.mutable_progress() = view->progress;
+  }
+  return plan;
+}
+
+RestoreManager::Eta RestoreManagerImpl::EstimateEnd(const state::RestoreRecord& record) const {
+  EtaEstimator::Estimate estimate;
+  const absl::Time now = options_.clock->Now();
+  const int64_t bytes_up_to = restores_.BytesUpTo(record.id());
+  MutexLock lock(&mu_);
+  if (record.state() == state::RUNNING) {
+    estimate = eta_.Running(record.id(), now);
+  } else if (record.state() == state::QUEUED) {
+    estimate = eta_.Queued(bytes_up_to, options_.workers);
+  }
+  return {.known = estimate.known,
+          .rows_per_second = estimate.rows_per_second,
+          .low = estimate.low,
+          .high = estimate.high};
+}
+
+// --- Running ---
+
+void RestoreManagerImpl::OnReport(const std::string& id, const JobRunner::View& view) {
+  {
+    MutexLock lock(&mu_);
+    eta_.Progressed(id, view.progress);
+  }
+  watchers_.Notify(id);
+}
+
+absl::StatusOr<state::RestoreRecord> RestoreManagerImpl::Refuse(state::RestoreRecord record,
+                                                                const absl::Status& cause) {
+  record.set_state(state::FAILED);
+  record.clear_phase();
+  *record.mutable_failure() = FailureOf(cause);
+  record.set_finished_us(absl::ToUnixMicros(options_.clock->Now()));
+  RETURN_IF_ERROR(
+      state_->RecordOutcome(record, std::nullopt, RestoreAudit(record, "restore.failed")));
+  return record;
+}
+
+absl::StatusOr<state::RestoreRecord> RestoreManagerImpl::RunChecked(const std::string& id,
+                                                                    RunControl* control) {
+  ASSIGN_OR_RETURN(state::RestoreRecord record, state_->GetRestore(id));
+  if (record.cancel_requested() && !record.has_intent()) {
+    RETURN_IF_ERROR(EndCancelled(record, record.order().actor()));
+    return state_->GetRestore(id);
+  }
+  const std::string& name = record.order().store();
+  const absl::StatusOr<const ServedStore*> store = stores_->Find(name);
+  if (!store.ok()) {
+    // With an intent recorded the outcome is open; it stays so until the store is configured again.
+    return record.has_intent() ? store.status() : Refuse(std::move(record), store.status());
+  }
+  const absl::Status identity = stores_->CheckIdentity(name);
+  if (!identity.ok() && !HasReason(identity, Reason::kUnavailable) && !record.has_intent()) {
+    return Refuse(std::move(record), identity);
+  }
+  return engine_->Run(id, (*store)->live, control);
+}
+
+JobRunner::Outcome RestoreManagerImpl::RunRestore(const std::string& id, RunControl* control) {
+  {
+    MutexLock lock(&mu_);
+    eta_.Started(id, options_.clock->Now());
+  }
+  watchers_.Notify(id);
+  const absl::StatusOr<state::RestoreRecord> record = RunChecked(id, control);
+  {
+    MutexLock lock(&mu_);
+    const bool succeeded = record.ok() && record->state() == state::SUCCEEDED;
+    eta_.Ended(id, record.ok() ? record->size_bytes() : 0, succeeded, options_.clock->Now());
+  }
+  if (record.ok() && record->state() == state::IN_DOUBT) {
+    restores_.Block(record->order().store(), record->order().tenant());
+  } else if (record.ok()) {
+    Unpin(*record);
+  }
+  watchers_.Notify(id);
+  return record.ok() ? JobRunner::Outcome::kDone : JobRunner::Outcome::kAgain;
+}
+
+JobRunner::Outcome RestoreManagerImpl::RunPlan(const std::string& id, RunControl* control) {
+  absl::StatusOr<state::PlanRecord> plan = state_->GetPlan(id);
+  if (!plan.ok()) {
+    return HasReason(plan.status(), Reason::kPlanNotFound) ? JobRunner::Outcome::kDone
+                                                           : JobRunner::Outcome::kAgain;
+  }
+  const absl::StatusOr<const ServedStore*> store = stores_->Find(plan->order().store());
+  const absl::StatusOr<state::PlanSummary> summary =
+      store.ok() ? engine_->Plan(plan->order(), (*store)->live, control) : store.status();
+  if (HasReason(summary.status(), Reason::kShuttingDown)) {
+    return JobRunner::Outcome::kDone;  // the next start plans again
+  }
+  plan->set_finished_us(absl::ToUnixMicros(options_.clock->Now()));
+  if (summary.ok()) {
+    plan->set_state(state::PLAN_READY);
+    *plan->mutable_summary() = *summary;
+  } else {
+    plan->set_state(state::PLAN_FAILED);
+    *plan->mutable_failure() = FailureOf(summary.status());
+  }
+  const absl::Status stored = state_->PutPlan(*plan);
+  watchers_.Notify(id);
+  return stored.ok() ? JobRunner::Outcome::kDone : JobRunner::Outcome::kAgain;
+}
+
+// --- Cancel and resolve ---
+
+absl::Status RestoreManagerImpl::EndCancelled(state::RestoreRecord record,
+                                              const state::Actor& actor) {
+  record.set_state(state::CANCELLED);
+  record.clear_phase();
+  record.set_cancel_requested(true);
+  record.set_finished_us(absl::ToUnixMicros(options_.clock->Now()));
+  *record.mutable_failure() = FailureOf(MakeError(
+      Reason::kCancelled, absl::StrCat("cancelled by ", actor.name(), "; nothing was changed")));
+  AuditDraft audit = RestoreAudit(record, "restore.cancelled");
+  *audit.mutable_actor() = actor;
+  RETURN_IF_ERROR(state_->RecordOutcome(record, std::nullopt, audit));
+  Unpin(record);
+  watchers_.Notify(record.id());
+  return absl::OkStatus();
+}
+
+// Of a restore that is no longer queued, so that nobody else changes it. It is read again: it may
+// have run since it was looked at.
+absl::Status RestoreManagerImpl::CancelRemoved(const std::string& id, const state::Actor& actor) {
+  ASSIGN_OR_RETURN(state::RestoreRecord record, state_->GetRestore(id));
+  if (record.has_intent()) {
+    return NotCancellable(record, "it is being committed; undo it afterwards");
+  }
+  return EndCancelled(std::move(record), actor);
+}
+
+absl::StatusOr<state::RestoreRecord> RestoreManagerImpl::CancelRestore(const std::string& id,
+                                                                       const state::Actor& actor) {
+  ASSIGN_OR_RETURN(const state::RestoreRecord record, GetRestore(id));
+  if (record.state() == state::CANCELLED) {
+    return record;
+  }
+  if (HasEnded(record)) {
+    return NotCancellable(record, "it has ended");
+  }
+  if (record.state() == state::IN_DOUBT) {
+    return NotCancellable(record,
+                          "it may have been committed; settle it with `reinstate restore "
+                          "resolve`");
+  }
+  if (record.has_intent() || record.phase() == state::COMMITTING) {
+    return NotCancellable(record, "it is being committed; undo it afterwards");
+  }
+  if (restores_.Remove(id)) {
+    const absl::Status ended = CancelRemoved(id, actor);
+    if (!ended.ok()) {
+      restores_.Add(ToJob(record));
+      return ended;
+    }
+    return GetRestore(id);
+  }
+  // Stored as well, so that it is not begun again if the daemon stops before it has ended.
+  const auto marked = state_->UpdateRestore(id, [](state::RestoreRecord* stored) {
+    stored->set_cancel_requested(true);
+    return absl::OkStatus();
+  });
+  restores_.Cancel(id);
+  // Refused only if it has ended meanwhile: what it is now is the answer.
+  return marked.ok() || HasReason(marked.status(), Reason::kInternal) ? GetRestore(id) : marked;
+}
+
+absl::StatusOr<state::RestoreRecord> RestoreManagerImpl::ResolveRestore(const std::string& id,
+                                                                        bool committed,
+                                                                        const state::Actor& actor,
+                                                                        const std::string& reason) {
+  ASSIGN_OR_RETURN(const state::RestoreRecord record,
+                   engine_->Resolve(id, committed, actor, reason));
+  Unpin(record);
+  restores_.Unblock(record.order().store(), record.order().tenant());
+  watchers_.Notify(id);
+  return record;
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<RestoreManager>> RestoreManager::Create(
+    RestoreManagerOptions options, StoreRegistry* stores, History* history, StateStore* state,
+    RestoreEngine* engine) {
+  if (options.workers < 1) {
+    return MakeError(
+        Reason::kConfigInvalid,
+        absl::StrCat("the number of workers must be at least 1, not ", options.workers));
+  }
+  return std::make_unique<RestoreManagerImpl>(options, stores, history, state, engine);
+}
+
+}  // namespace reinstate

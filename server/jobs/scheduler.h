@@ -1,0 +1,100 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/time/time.h"
+
+namespace reinstate {
+
+// Decides which queued job is run next. Pure: knows no threads and no clock.
+//
+// Of the jobs that may run, the one with the highest priority; waiting adds a step of priority
+// every `aging`, so that none waits for ever. Among equals the shortest first, so that most are
+// done soonest; but while others of a store run, one of its lanes takes the largest, so that the
+// tail stays short. Jobs of one tenant run in the order of their ids, one at a time; a store runs
+// no more than its limit.
+//
+// Not thread-safe.
+class Scheduler {
+ public:
+  struct Job {
+    std::string id;      // ascends by time
+    std::string store;   // of which no more than its limit run at once
+    std::string tenant;  // of the store; one at a time
+    int32_t priority = 0;
+    int64_t size_bytes = 0;
+    absl::Time queued;
+    absl::Time not_before = absl::InfinitePast();
+  };
+
+  explicit Scheduler(absl::Duration aging) : aging_(aging) {}
+
+  // How many jobs of `store` may run at once; no limit unless set.
+  void SetLimit(const std::string& store, int limit);
+
+  // Queues a job. Its id is neither queued nor running.
+  void Add(Job job);
+
+  // Takes a queued job out again. False if it is not queued.
+  bool Remove(const std::string& id);
+
+  // Moves the job to run next from the queue to the running ones. nullopt if none may run now.
+  std::optional<Job> Take(absl::Time now);
+
+  // A running job has ended; it may be added again.
+  void Finish(const std::string& id);
+
+  // Keeps jobs of a tenant in the queue until Unblock.
+  void Block(const std::string& store, const std::string& tenant);
+  void Unblock(const std::string& store, const std::string& tenant);
+
+  // When the next queued job that had to wait until a certain time may run; nullopt if none waits.
+  std::optional<absl::Time> NextStart(absl::Time now) const;
+
+  // The bytes of a queued job and of those queued for the same store that come before it as things
+  // are. 0 if it is not queued.
+  int64_t BytesUpTo(const std::string& id, absl::Time now) const;
+
+  size_t queued() const { return queue_.size(); }
+  size_t running() const { return running_.size(); }
+
+ private:
+  using StoreAndTenant = std::pair<std::string, std::string>;
+
+  struct Running {
+    Job job;
+    bool largest = false;  // was taken as the largest
+  };
+
+  struct Load {
+    int shortest = 0;  // running jobs by how they were taken
+    int largest = 0;
+  };
+
+  struct Candidate {
+    const Job* job;
+    int64_t priority;  // aging included
+  };
+
+  int64_t PriorityOf(const Job& job, absl::Time now) const;
+  std::vector<Candidate> Candidates(absl::Time now) const;
+  bool HasRoom(const std::string& store) const;
+  bool WantsLargest(const std::string& store) const;
+  Load LoadOf(const std::string& store) const;
+
+  const absl::Duration aging_;
+  std::map<std::string, int> limits_;
+  std::map<std::string, Job> queue_;
+  std::map<std::string, Running> running_;
+  std::set<StoreAndTenant> running_tenants_;
+  std::map<std::string, Load> loads_;
+  std::set<StoreAndTenant> blocked_;
+};
+
+}  // namespace reinstate

@@ -1,0 +1,144 @@
+#include "server/jobs/store_registry.h"
+
+#include <nlohmann/json.hpp>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "storage/base/error.h"
+#include "storage/base/status_macros.h"
+#include "storage/model/tenant_id.h"
+
+namespace reinstate {
+namespace {
+
+AuditDraft StoreAudit(const std::string& action, const std::string& store,
+                      const StoreIdentity& identity, const state::Actor& actor) {
+  AuditDraft audit;
+  *audit.mutable_actor() = actor;
+  audit.set_action(action);
+  audit.set_subject(store);
+  audit.set_store(store);
+  const nlohmann::json details = {{"identity", identity.id}, {"address", identity.address}};
+  audit.set_details(details.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));
+  return audit;
+}
+
+state::Actor Daemon() {
+  state::Actor actor;
+  actor.set_name("reinstated");
+  actor.set_verified(true);
+  return actor;
+}
+
+}  // namespace
+
+absl::StatusOr<std::optional<state::StoreRecord>> StoreRegistry::Bound(
+    const std::string& name) const {
+  ASSIGN_OR_RETURN(const auto records, state_->Stores());
+  for (const state::StoreRecord& record : records) {
+    if (record.name() == name) {
+      return record;
+    }
+  }
+  return std::nullopt;
+}
+
+absl::Status StoreRegistry::Bind(const ServedStore& store, const StoreIdentity& identity,
+                                 const AuditDraft& audit) {
+  state::StoreRecord record;
+  record.set_name(store.name);
+  record.set_adapter(store.adapter);
+  record.set_identity(identity.id);
+  record.set_address(identity.address);
+  record.set_lineage(store.lineage);
+  record.set_registered_us(absl::ToUnixMicros(absl::Now()));
+  return state_->PutStore(record, audit);
+}
+
+absl::Status StoreRegistry::Register(ServedStore store) {
+  ASSIGN_OR_RETURN(store.lineage, history_->EnsureLineage(store.name));
+  const std::string name = store.name;
+  {
+    MutexLock lock(&mu_);
+    if (!stores_.emplace(name, std::make_unique<ServedStore>(std::move(store))).second) {
+      return MakeError(Reason::kConfigInvalid,
+                       absl::StrCat("there are two stores with the name ", name));
+    }
+  }
+  const absl::Status identity = CheckIdentity(name);
+  // Both are for who uses the store to find out: a daemon with one bad store must serve the others.
+  if (HasReason(identity, Reason::kStoreIdentityChanged) ||
+      HasReason(identity, Reason::kUnavailable) || HasReason(identity, Reason::kNotAllowed)) {
+    return absl::OkStatus();
+  }
+  return identity;
+}
+
+absl::StatusOr<const ServedStore*> StoreRegistry::Find(const std::string& name) const {
+  MutexLock lock(&mu_);
+  if (const auto found = stores_.find(name); found != stores_.end()) {
+    return found->second.get();
+  }
+  std::vector<std::string> names;
+  names.reserve(stores_.size());
+  for (const auto& [known, store] : stores_) {
+    names.push_back(known);
+  }
+  return MakeError(Reason::kStoreNotFound,
+                   absl::StrCat("there is no store ", Printable(name),
+                                names.empty() ? "; none is configured" : "; there is ",
+                                absl::StrJoin(names, ", ")));
+}
+
+std::vector<const ServedStore*> StoreRegistry::List() const {
+  MutexLock lock(&mu_);
+  std::vector<const ServedStore*> stores;
+  stores.reserve(stores_.size());
+  for (const auto& [name, store] : stores_) {
+    stores.push_back(store.get());
+  }
+  return stores;
+}
+
+absl::Status StoreRegistry::CheckIdentity(const std::string& name) {
+  ASSIGN_OR_RETURN(const ServedStore* store, Find(name));
+  ASSIGN_OR_RETURN(const StoreIdentity identity, store->live->Identity());
+  ASSIGN_OR_RETURN(const auto bound, Bound(name));
+  if (!bound.has_value()) {
+    return Bind(*store, identity, StoreAudit("store.registered", name, identity, Daemon()));
+  }
+  if (bound->identity() != identity.id) {
+    return MakeError(
+        Reason::kStoreIdentityChanged,
+        absl::StrCat("store ", name, " at ", identity.address,
+                     " is not the one that was registered (at ", bound->address(),
+                     "): nothing is read from it or restored into it until somebody confirms it "
+                     "with `reinstate store rebind`"));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status StoreRegistry::Rebind(const std::string& name, const std::string& expected_identity,
+                                   const state::Actor& actor) {
+  ASSIGN_OR_RETURN(const ServedStore* store, Find(name));
+  ASSIGN_OR_RETURN(const StoreIdentity identity, store->live->Identity());
+  if (identity.id != expected_identity) {
+    return MakeError(Reason::kStoreIdentityChanged,
+                     absl::StrCat("store ", name, " at ", identity.address, " has the identity ",
+                                  identity.id, ", not the one that was confirmed"));
+  }
+  return Bind(*store, identity, StoreAudit("store.rebound", name, identity, actor));
+}
+
+absl::StatusOr<state::StoreRecord> StoreRegistry::Record(const std::string& name) const {
+  RETURN_IF_ERROR(Find(name).status());
+  ASSIGN_OR_RETURN(const auto bound, Bound(name));
+  if (!bound.has_value()) {
+    return MakeError(Reason::kUnavailable,
+                     absl::StrCat("store ", name, " could not be reached yet"));
+  }
+  return *bound;
+}
+
+}  // namespace reinstate
