@@ -104,7 +104,7 @@ std::string WordCases(const CLI::App& root) {
     if (node.command != &root) {
       absl::StrAppend(&flags, " ", global_flags);
     }
-    absl::StrAppend(&cases, "    '", node.path, "') words='", absl::StrJoin(words, " "),
+    absl::StrAppend(&cases, "    '", node.path, "') choices='", absl::StrJoin(words, " "),
                     "' flags='", flags, "' files=", arguments.kind == ValueKind::kFile ? "1" : "0",
                     " ;;\n");
   }
@@ -137,25 +137,24 @@ std::string ValueCases(const CLI::App& root) {
   return cases;
 }
 
-// The part that both shells run: from the words before the cursor it sets `words`, `flags`,
-// `files`, `kind` and `values`.
+// The part that both shells run. Its names are none that are special in zsh, such as `path`.
 constexpr char kLookUp[] =
     R"(# Sets what can come after the words given, of which the last is the one before the cursor.
 _reinstate_look_up() {
-  local path='' word previous=''
-  words='' flags='' files=0 kind='' values=''
+  local at='' word previous=''
+  choices='' flags='' files=0 kind='' values=''
   for word in "$@"; do
     previous=$word
     case "$word" in
       -*) continue ;;
     esac
     case " @PATHS@ " in
-      *" ${path:+${path// //}/}$word "*) path="${path:+$path }$word" ;;
+      *" ${at:+${at// //}/}$word "*) at="${at:+$at }$word" ;;
     esac
   done
-  case "$path $previous" in
+  case "$at $previous" in
 @VALUE_CASES@  esac
-  case "$path" in
+  case "$at" in
 @WORD_CASES@  esac
 }
 )";
@@ -163,7 +162,7 @@ _reinstate_look_up() {
 constexpr char kBash[] = R"(# Completion of reinstate for bash. Made by: reinstate completion bash
 @LOOK_UP@
 _reinstate() {
-  local current=${COMP_WORDS[COMP_CWORD]} words flags files kind values
+  local current=${COMP_WORDS[COMP_CWORD]} choices flags files kind values
   _reinstate_look_up "${COMP_WORDS[@]:1:COMP_CWORD-1}"
   COMPREPLY=()
   if [[ $kind == files ]]; then
@@ -173,7 +172,7 @@ _reinstate() {
   elif [[ $current == -* ]]; then
     COMPREPLY=($(compgen -W "$flags" -- "$current"))
   else
-    COMPREPLY=($(compgen -W "$words" -- "$current"))
+    COMPREPLY=($(compgen -W "$choices" -- "$current"))
     if [[ $files == 1 ]]; then
       COMPREPLY+=($(compgen -f -- "$current"))
     fi
@@ -186,25 +185,22 @@ constexpr char kZsh[] = R"(#compdef reinstate
 # Completion of reinstate for zsh. Made by: reinstate completion zsh
 @LOOK_UP@
 _reinstate() {
-  # $words is zsh's own array; the look-up uses the name for what it finds.
-  local -a before
-  before=("${(@)words[2,CURRENT-1]}")
-  local current=${words[CURRENT]}
-  () {
-    local words flags files kind values
-    _reinstate_look_up "${before[@]}"
-    if [[ $kind == files ]]; then
+  local current=${words[CURRENT]} choices flags files kind values
+  _reinstate_look_up "${(@)words[2,CURRENT-1]}"
+  if [[ $kind == files ]]; then
+    _files
+  elif [[ $kind == words ]]; then
+    compadd -- ${=values}
+  elif [[ $current == -* ]]; then
+    compadd -- ${=flags}
+  else
+    compadd -- ${=choices}
+    if [[ $files == 1 ]]; then
       _files
-    elif [[ $kind == words ]]; then
-      compadd -- ${=values}
-    elif [[ $current == -* ]]; then
-      compadd -- ${=flags}
-    else
-      compadd -- ${=words}
-      [[ $files == 1 ]] && _files
     fi
-  }
+  fi
 }
+# Read by compinit from a folder of $fpath, or by eval.
 if [[ ${funcstack[1]} == _reinstate ]]; then
   _reinstate "$@"
 else

@@ -1,0 +1,327 @@
+#include "client/cli/program.h"
+
+#include <sstream>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "storage/base/error.h"
+#include "tests/support/temp_dir.h"
+#include "tests/unit/client/fake_daemon.h"
+
+namespace reinstate {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::Not;
+using ::testing::SizeIs;
+
+v1::Plan MirrorPlan() {
+  v1::Plan plan;
+  plan.set_id("plan-1");
+  plan.set_state(v1::PLAN_STATE_READY);
+  plan.mutable_restore()->set_mode(v1::RESTORE_MODE_MIRROR);
+  plan.mutable_tenant()->set_store("main");
+  plan.mutable_tenant()->set_tenant("1001");
+  plan.mutable_tenant()->set_label("Acme Corp");
+  plan.mutable_point()->set_snapshot("snap-1-12");
+  plan.mutable_totals()->set_inserted(3);
+  plan.mutable_totals()->set_replaced(1'234);
+  plan.mutable_totals()->set_deleted(7);
+  v1::TableActions* table = plan.add_tables();
+  table->set_table("issue");
+  table->set_covered(true);
+  *table->mutable_rows() = plan.totals();
+  plan.set_rows_to_change(1'244);
+  plan.set_digest("5f2a");
+  plan.set_store_address("db7.example.com, database shop");
+  return plan;
+}
+
+v1::Restore RestoreIn(const std::string& id, v1::RestoreState state) {
+  v1::Restore restore;
+  restore.set_id(id);
+  restore.set_state(state);
+  restore.mutable_tenant()->set_store("main");
+  restore.mutable_tenant()->set_tenant("1001");
+  if (state == v1::RESTORE_STATE_FAILED) {
+    restore.mutable_failure()->set_code(static_cast<int>(absl::StatusCode::kDataLoss));
+    restore.mutable_failure()->set_reason("VERIFICATION_MISMATCH");
+    restore.mutable_failure()->set_message("What was read back is not what it had to be.");
+  }
+  return restore;
+}
+
+// A daemon with one store and one mirror plan, that remembers what it was asked to create.
+class ProgramTest : public testing::Test {
+ protected:
+  ProgramTest() {
+    answers_.list_stores = [](const auto& /*request*/, v1::ListStoresResponse* response) {
+      response->add_stores()->set_name("main");
+      return grpc::Status::OK;
+    };
+    answers_.plan_restore = [this](const v1::PlanRestoreRequest& request, v1::Plan* plan) {
+      plans_.push_back(request);
+      plan->set_id("plan-1");
+      return grpc::Status::OK;
+    };
+    answers_.get_plan = [](const auto& /*request*/, v1::Plan* plan) {
+      *plan = MirrorPlan();
+      return grpc::Status::OK;
+    };
+    answers_.watch_plan = [](const auto& /*request*/, auto* /*context*/, const auto& send) {
+      send(MirrorPlan());
+      return grpc::Status::OK;
+    };
+    answers_.create_restore = [this](const v1::CreateRestoreRequest& request,
+                                     v1::Restore* restore) {
+      created_.push_back(request);
+      *restore = RestoreIn("rst-1", v1::RESTORE_STATE_QUEUED);
+      return grpc::Status::OK;
+    };
+    answers_.get_restore = [](const auto& request, v1::Restore* restore) {
+      *restore = RestoreIn(request.restore(), v1::RESTORE_STATE_SUCCEEDED);
+      return grpc::Status::OK;
+    };
+    answers_.undo_restore = [this](const v1::UndoRestoreRequest& request, v1::Restore* restore) {
+      undone_.push_back(request);
+      *restore = RestoreIn("rst-2", v1::RESTORE_STATE_QUEUED);
+      return grpc::Status::OK;
+    };
+    // Those whose id says so fail.
+    answers_.watch_restore = [](const v1::WatchRestoreRequest& request, auto* /*context*/,
+                                const auto& send) {
+      const bool fails = request.restore().find("bad") != std::string::npos;
+      send(RestoreIn(request.restore(),
+                     fails ? v1::RESTORE_STATE_FAILED : v1::RESTORE_STATE_SUCCEEDED));
+      return grpc::Status::OK;
+    };
+  }
+
+  // Runs the program; `typed` is what a person types, if there is one at the terminal.
+  int Run(std::vector<std::string> words, const char* typed = nullptr) {
+    const FakeDaemon daemon(dir_.path() + "/d.sock", answers_);
+    std::istringstream in(typed == nullptr ? "" : typed);
+    Console console;
+    console.in = &in;
+    console.out = &out_;
+    console.err = &err_;
+    console.in_is_terminal = typed != nullptr;
+    words.insert(words.end(), {"--address", daemon.address(), "--timeout", "20s"});
+    return static_cast<int>(RunProgram(words, console));
+  }
+
+  TempDir dir_;
+  FakeAnswers answers_;
+  std::vector<v1::PlanRestoreRequest> plans_;
+  std::vector<v1::CreateRestoreRequest> created_;
+  std::vector<v1::UndoRestoreRequest> undone_;
+  std::ostringstream out_;
+  std::ostringstream err_;
+};
+
+const std::vector<std::string> kMirror = {"restore", "create", "1001",  "--at",
+                                          "2h",      "--mode", "mirror"};
+
+std::vector<std::string> With(std::vector<std::string> words,
+                              const std::vector<std::string>& more) {
+  words.insert(words.end(), more.begin(), more.end());
+  return words;
+}
+
+TEST_F(ProgramTest, ShowsWhatIsDestroyedAndAsksForTheTenantsId) {
+  EXPECT_EQ(Run(kMirror, "1001\n"), 0);
+  EXPECT_THAT(err_.str(), AllOf(HasSubstr("db7.example.com, database shop"),
+                                HasSubstr("1,234 replaced"), HasSubstr("7 deleted"),
+                                HasSubstr("1001 \"Acme Corp\""), HasSubstr("snap-1-12")));
+  ASSERT_THAT(created_, SizeIs(1));
+  // What was agreed to is what is done.
+  EXPECT_EQ(created_[0].plan(), "plan-1");
+  EXPECT_EQ(created_[0].plan_digest(), "5f2a");
+}
+
+TEST_F(ProgramTest, DoesNothingWhereThePersonTypesSomethingElse) {
+  EXPECT_EQ(Run(kMirror, "yes\n"), 8);
+  EXPECT_THAT(created_, IsEmpty());
+  EXPECT_THAT(err_.str(), HasSubstr("Not confirmed. Nothing was done. [DECLINED]"));
+}
+
+TEST_F(ProgramTest, DoesNothingAtTheEndOfTheInput) {
+  EXPECT_EQ(Run(kMirror, ""), 8);
+  EXPECT_THAT(created_, IsEmpty());
+}
+
+TEST_F(ProgramTest, DoesNothingWhereNobodyCanBeAsked) {
+  EXPECT_EQ(Run(kMirror), 8);
+  EXPECT_THAT(created_, IsEmpty());
+  EXPECT_THAT(err_.str(), HasSubstr("Add --confirm with the tenant's id."));
+}
+
+TEST_F(ProgramTest, TakesTheTenantsIdAsConfirmationAndNoOther) {
+  EXPECT_EQ(Run(With(kMirror, {"--confirm", "1002"})), 8);
+  EXPECT_THAT(created_, IsEmpty());
+  EXPECT_EQ(Run(With(kMirror, {"--confirm", "1001"})), 0);
+  ASSERT_THAT(created_, SizeIs(1));
+  EXPECT_EQ(created_[0].spec().mode(), v1::RESTORE_MODE_MIRROR);
+}
+
+TEST_F(ProgramTest, AsksNothingBeforeWhatCannotDestroy) {
+  EXPECT_EQ(Run({"restore", "create", "1001", "--at", "-2h", "--reason", "oops"}), 0);
+  ASSERT_THAT(created_, SizeIs(1));
+  EXPECT_EQ(created_[0].spec().store(), "main");
+  EXPECT_EQ(created_[0].spec().at(), "-2h");
+  EXPECT_EQ(created_[0].spec().mode(), v1::RESTORE_MODE_CREATE_MISSING);
+  EXPECT_EQ(created_[0].reason(), "oops");
+  EXPECT_THAT(created_[0].actor(), HasSubstr("@"));
+  EXPECT_THAT(plans_, IsEmpty());  // and costs no plan
+}
+
+TEST_F(ProgramTest, AsksBeforeAPlanThatDestroysIsCarriedOut) {
+  const std::vector<std::string> words = {"restore", "create", "1001", "--plan", "plan-1"};
+  EXPECT_EQ(Run(words), 8);
+  EXPECT_THAT(created_, IsEmpty());
+  EXPECT_EQ(Run(With(words, {"--confirm", "1001", "--digest", "abcd"})), 0);
+  ASSERT_THAT(created_, SizeIs(1));
+  EXPECT_EQ(created_[0].plan_digest(), "abcd");
+}
+
+TEST_F(ProgramTest, RefusesAPlanOfAnotherTenant) {
+  EXPECT_EQ(Run({"restore", "create", "1002", "--plan", "plan-1", "--confirm", "1002"}), 2);
+  EXPECT_THAT(created_, IsEmpty());
+}
+
+TEST_F(ProgramTest, AsksBeforeAnUndo) {
+  EXPECT_EQ(Run({"restore", "undo", "rst-1"}), 8);
+  EXPECT_THAT(undone_, IsEmpty());
+  EXPECT_EQ(Run({"restore", "undo", "rst-1"}, "1001\n"), 0);
+  ASSERT_THAT(undone_, SizeIs(1));
+  EXPECT_EQ(undone_[0].plan_digest(), "5f2a");
+  EXPECT_EQ(Run({"restore", "undo", "rst-1", "--confirm", "1001"}), 0);
+  EXPECT_THAT(undone_, SizeIs(2));
+}
+
+TEST_F(ProgramTest, NeedsThePointWhereverARestoreIsPlanned) {
+  EXPECT_EQ(Run({"restore", "create", "1001"}), 2);
+  EXPECT_EQ(Run({"restore", "plan", "1001"}), 2);
+  EXPECT_THAT(err_.str(), HasSubstr("--at is required"));
+  EXPECT_THAT(plans_, IsEmpty());
+}
+
+TEST_F(ProgramTest, SuggestsTenantsWhereThereIsNoneWithThatId) {
+  answers_.create_restore = [](const auto& /*request*/, v1::Restore* /*restore*/) {
+    return WireError(Reason::kTenantNotAtPoint, "There was no tenant Acme at snap-1-12.");
+  };
+  answers_.find_tenants = [](const v1::FindTenantsRequest& request,
+                             v1::FindTenantsResponse* response) {
+    EXPECT_EQ(request.query(), "Acme");
+    response->add_matches()->mutable_ref()->set_tenant("1001");
+    response->mutable_matches(0)->mutable_ref()->set_label("Acme Corp");
+    return grpc::Status::OK;
+  };
+  EXPECT_EQ(Run({"restore", "create", "Acme", "--at", "2h"}), 5);
+  EXPECT_EQ(err_.str(),
+            "reinstate: There was no tenant Acme at snap-1-12. Did you mean 1001 \"Acme Corp\"? To "
+            "find a tenant by name: reinstate tenant find Acme [TENANT_NOT_AT_POINT]\n");
+}
+
+TEST_F(ProgramTest, NamesTheStoresWhereThereAreSeveral) {
+  answers_.list_stores = [](const auto& /*request*/, v1::ListStoresResponse* response) {
+    response->add_stores()->set_name("wiki");
+    response->add_stores()->set_name("tracker");
+    return grpc::Status::OK;
+  };
+  EXPECT_EQ(Run({"restore", "create", "1001", "--at", "2h"}), 2);
+  EXPECT_THAT(err_.str(), HasSubstr("wiki, tracker"));
+  EXPECT_EQ(Run({"restore", "create", "1001", "--at", "2h", "--store", "wiki"}), 0);
+}
+
+TEST_F(ProgramTest, ExitsAsTheDaemonAnswers) {
+  for (const ReasonInfo& info : AllReasons()) {
+    if (info.reason == Reason::kShuttingDown) {
+      continue;  // The call is repeated until the timeout.
+    }
+    answers_.get_restore = [&](const auto& /*request*/, v1::Restore* /*restore*/) {
+      return WireError(info.reason, "Do this.");
+    };
+    err_.str("");
+    EXPECT_EQ(Run({"restore", "get", "rst-1"}),
+              static_cast<int>(ExitCodeOf(MakeError(info.reason, ""))))
+        << info.name;
+    EXPECT_EQ(err_.str(), "reinstate: Do this. [" + std::string(info.name) + "]\n");
+  }
+}
+
+TEST_F(ProgramTest, ExitsAsTheRestoreEndsWhenItWaits) {
+  EXPECT_EQ(Run({"restore", "create", "1001", "--at", "2h", "--wait"}), 0);
+  EXPECT_THAT(out_.str(), HasSubstr("succeeded"));
+  EXPECT_EQ(Run({"restore", "watch", "rst-bad"}), 9);
+  EXPECT_THAT(err_.str(), HasSubstr("What was read back is not what it had to be. "
+                                    "[VERIFICATION_MISMATCH]"));
+}
+
+TEST_F(ProgramTest, TellsThatSomeOfSeveralFailed) {
+  EXPECT_EQ(Run({"restore", "watch", "rst-1", "rst-bad", "rst-2"}), 3);
+  EXPECT_THAT(err_.str(), HasSubstr("1 of 3 did not succeed: rst-bad [PARTLY_FAILED]"));
+  EXPECT_EQ(Run({"restore", "watch", "rst-1", "rst-2"}), 0);
+  EXPECT_EQ(Run({"restore", "watch", "rst-bad", "rst-bad2"}), 9);
+}
+
+TEST_F(ProgramTest, PrintsAPlanThatAPersonUnderstandsWithTheNextCommand) {
+  EXPECT_EQ(Run(With({"restore", "plan"}, {"1001", "--at", "2h", "--mode", "mirror"})), 0);
+  EXPECT_THAT(out_.str(), AllOf(HasSubstr("restore tenant 1001 \"Acme Corp\" in store main"),
+                                HasSubstr("As of snap-1-12"),
+                                HasSubstr("INSERTED  REPLACED  DELETED"), HasSubstr("issue"),
+                                HasSubstr("Nothing was changed. To do exactly this:\n"
+                                          "  reinstate restore create 1001 --plan plan-1 "
+                                          "--digest 5f2a --wait\n")));
+}
+
+TEST_F(ProgramTest, OffersNoCommandForAPlanWithConflicts) {
+  answers_.watch_plan = [](const auto& /*request*/, auto* /*context*/, const auto& send) {
+    v1::Plan plan = MirrorPlan();
+    plan.mutable_totals()->set_conflicts(1);
+    v1::Conflict* conflict = plan.add_conflicts();
+    conflict->set_table("issue");
+    conflict->mutable_key()->set_text("17");
+    conflict->set_kind(v1::CONFLICT_KIND_TAKEN);
+    send(plan);
+    return grpc::Status::OK;
+  };
+  EXPECT_EQ(Run({"restore", "plan", "1001", "--at", "2h"}), 0);
+  EXPECT_THAT(out_.str(), AllOf(HasSubstr("issue 17: its key or a unique value belongs to somebody "
+                                          "else now"),
+                                Not(HasSubstr("restore create"))));
+}
+
+TEST_F(ProgramTest, WritesJsonWithoutHints) {
+  EXPECT_EQ(Run({"restore", "create", "1001", "--at", "2h", "-o", "json"}), 0);
+  EXPECT_THAT(out_.str(), HasSubstr("\"id\": \"rst-1\""));
+  EXPECT_EQ(err_.str(), "");
+}
+
+TEST_F(ProgramTest, RefusesATimeoutThatIsNone) {
+  const FakeDaemon daemon(dir_.path() + "/d.sock", answers_);
+  Console console;
+  console.out = &out_;
+  console.err = &err_;
+  EXPECT_EQ(RunProgram({"store", "list", "--timeout", "soon"}, console), ExitCode::kUsage);
+}
+
+TEST(Program, ExitsWith7WhereNoDaemonIs) {
+  std::ostringstream out;
+  std::ostringstream err;
+  Console console;
+  console.out = &out;
+  console.err = &err;
+  EXPECT_EQ(RunProgram({"store", "list", "--address", "unix:/nonexistent.sock"}, console),
+            ExitCode::kUnavailable);
+  EXPECT_THAT(err.str(),
+              AllOf(HasSubstr("--address or REINSTATE_ADDRESS"), HasSubstr("[UNAVAILABLE]\n")));
+}
+
+}  // namespace
+}  // namespace reinstate

@@ -1,0 +1,70 @@
+#pragma once
+
+#include <grpcpp/grpcpp.h>
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "reinstate/v1/restore_service.grpc.pb.h"
+#include "reinstate/v1/store_service.grpc.pb.h"
+#include "reinstate/v1/tenant_service.grpc.pb.h"
+#include "storage/base/error.h"
+#include "storage/base/mutex.h"
+
+namespace reinstate {
+
+// What a test makes the daemon answer. What is not set is UNIMPLEMENTED. Set before Start.
+struct FakeAnswers {
+  template <typename Request, typename Response>
+  using Unary = std::function<grpc::Status(const Request&, Response*)>;
+  template <typename Request, typename Response>
+  using Stream = std::function<grpc::Status(const Request&, grpc::ServerContext*,
+                                            const std::function<void(const Response&)>& send)>;
+
+  Unary<v1::ListStoresRequest, v1::ListStoresResponse> list_stores;
+  Unary<v1::FindTenantsRequest, v1::FindTenantsResponse> find_tenants;
+  Unary<v1::PlanRestoreRequest, v1::Plan> plan_restore;
+  Unary<v1::GetPlanRequest, v1::Plan> get_plan;
+  Stream<v1::WatchPlanRequest, v1::Plan> watch_plan;
+  Unary<v1::CreateRestoreRequest, v1::Restore> create_restore;
+  Unary<v1::GetRestoreRequest, v1::Restore> get_restore;
+  Unary<v1::ListRestoresRequest, v1::ListRestoresResponse> list_restores;
+  Stream<v1::WatchRestoreRequest, v1::Restore> watch_restore;
+  Unary<v1::UndoRestoreRequest, v1::Restore> undo_restore;
+};
+
+// A daemon inside the test that answers as it is told, over a real connection on a socket of the
+// file system.
+class FakeDaemon {
+ public:
+  FakeDaemon(std::string socket_path, FakeAnswers answers);
+  ~FakeDaemon();
+  FakeDaemon(const FakeDaemon&) = delete;
+  FakeDaemon& operator=(const FakeDaemon&) = delete;
+
+  // For ClientOptions::address and --address.
+  std::string address() const { return "unix:" + socket_path_; }
+
+  void Start();
+  // Breaks all connections.
+  void Stop();
+
+ private:
+  class Stores;
+  class Tenants;
+  class Restores;
+
+  const std::string socket_path_;
+  const FakeAnswers answers_;
+  const std::unique_ptr<Stores> stores_;
+  const std::unique_ptr<Tenants> tenants_;
+  const std::unique_ptr<Restores> restores_;
+  std::unique_ptr<grpc::Server> server_;
+};
+
+// `reason` as the daemon sends it: with ErrorInfo.
+grpc::Status WireError(Reason reason, const std::string& message);
+
+}  // namespace reinstate
