@@ -202,14 +202,15 @@ absl::Status RestoreRun::Verify(const TenantPlan& plan, ProgressMeter* meter,
                                 state::Intent* intent) {
   meter->BeginPass(state::VERIFYING, plan.expected_rows(), record_.size_bytes());
   RETURN_IF_ERROR(Hit("restore.verifying"));
-  ASSIGN_OR_RETURN(const TenantId tenant, TenantId::Parse(record_.order().tenant()));
-  Verifier::Promise promise = Verifier::Promise::kSumsOnly;
+  Verifier::Yardstick yardstick{.point = point_.get()};
+  ASSIGN_OR_RETURN(yardstick.tenant, TenantId::Parse(record_.order().tenant()));
   if (!IsUndo(record_)) {
-    promise = record_.order().mode() == state::MIRROR ? Verifier::Promise::kEqualsPoint
-                                                      : Verifier::Promise::kEveryKeyIsThere;
+    yardstick.promise = record_.order().mode() == state::MIRROR
+                            ? Verifier::Promise::kEqualsPoint
+                            : Verifier::Promise::kEveryKeyIsThere;
   }
   ASSIGN_OR_RETURN(std::vector<state::TableFinding> findings,
-                   Verifier::ReadBack(plan, promise, tenant, point_.get(), session_.get(), meter));
+                   Verifier::ReadBack(plan, yardstick, session_.get(), meter));
   for (state::TableFinding& finding : findings) {
     *intent->add_findings() = std::move(finding);
   }
@@ -276,8 +277,11 @@ absl::Status RestoreRun::CommitWithIntent(state::Intent intent) {
     return status;
   }
   ASSIGN_OR_RETURN(const Settlement settlement, SettleIntent());
-  return settlement == Settlement::kRecorded ? absl::OkStatus()
-                                             : WithContext(status, "the commit did not happen");
+  if (settlement == Settlement::kRecorded) {
+    return absl::OkStatus();
+  }
+  return MakeError(Reason::kSessionLost,
+                   absl::StrCat("the commit did not happen: ", status.message()));
 }
 
 absl::StatusOr<CommitOutcome> RestoreRun::FindOutcome() {
@@ -334,6 +338,10 @@ absl::Status RestoreRun::RunAttempts() {
     }
     record_.set_attempts(record_.attempts() + 1);
     status = Attempt();
+    if (HasReason(status, Reason::kCancelled)) {
+      // The session only knows that it was cut short; the control knows what for.
+      RETURN_IF_ERROR(parts_.control->Check());
+    }
     if (status.ok() || !IsTransient(status)) {
       return status;
     }

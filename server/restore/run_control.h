@@ -24,6 +24,7 @@ class RunControl {
 
   RunControl() : RunControl(Listener{}) {}
   explicit RunControl(Listener listener) : listener_(std::move(listener)) {}
+  ~RunControl() = default;
   RunControl(const RunControl&) = delete;
   RunControl& operator=(const RunControl&) = delete;
 

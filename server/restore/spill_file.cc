@@ -5,7 +5,7 @@
 
 #include <array>
 #include <cerrno>
-#include <cstring>
+#include <system_error>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -22,9 +22,9 @@ constexpr size_t kHeaderBytes = 24;
 
 absl::Status FileError(std::string_view what) {
   const int error = errno;
-  return MakeError(
-      error == ENOSPC ? Reason::kNoSpace : Reason::kInternal,
-      absl::StrCat("temporary file of a restore: ", std::string(what), ": ", std::strerror(error)));
+  return MakeError(error == ENOSPC ? Reason::kNoSpace : Reason::kInternal,
+                   absl::StrCat("temporary file of a restore: ", std::string(what), ": ",
+                                std::generic_category().message(error)));
 }
 
 std::string BlockHash(std::string_view block) {

@@ -18,6 +18,8 @@ class SpillFile {
   // `folder` must exist; `block_bytes` is about how much memory writing takes, and reading again.
   SpillFile(std::string folder, size_t block_bytes);
   ~SpillFile();
+  SpillFile(const SpillFile&) = delete;
+  SpillFile& operator=(const SpillFile&) = delete;
   SpillFile(SpillFile&& other) noexcept;
   SpillFile& operator=(SpillFile&&) = delete;
 

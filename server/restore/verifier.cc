@@ -92,22 +92,23 @@ absl::Status Judge(const PlannedTable& table, Verifier::Promise promise,
 
 }  // namespace
 
-absl::StatusOr<std::vector<state::TableFinding>> Verifier::ReadBack(
-    const TenantPlan& plan, Promise promise, const TenantId& tenant, const PointReader* point,
-    TenantSession* session, ProgressMeter* meter) {
+absl::StatusOr<std::vector<state::TableFinding>> Verifier::ReadBack(const TenantPlan& plan,
+                                                                    const Yardstick& yardstick,
+                                                                    TenantSession* session,
+                                                                    ProgressMeter* meter) {
   std::vector<state::TableFinding> findings;
   for (const PlannedTable& table : plan.tables) {
     // Where all of the table is to equal the point, its sum says more than its keys.
-    const bool compare_keys = promise == Promise::kEveryKeyIsThere && table.at_point.has_value() &&
-                              table.expected != *table.at_point;
+    const bool compare_keys = yardstick.promise == Promise::kEveryKeyIsThere &&
+                              table.at_point.has_value() && table.expected != *table.at_point;
     std::unique_ptr<RecordStream> at_point;
     if (compare_keys) {
-      ASSIGN_OR_RETURN(at_point, point->ReadTable(tenant, table.number));
+      ASSIGN_OR_RETURN(at_point, yardstick.point->ReadTable(yardstick.tenant, table.number));
     }
     ASSIGN_OR_RETURN(const std::unique_ptr<RecordStream> live, session->ReadTable(table.identity));
     ASSIGN_OR_RETURN(const TableReading reading,
                      Read(plan.hasher, table.number, live.get(), at_point.get(), meter));
-    RETURN_IF_ERROR(Judge(table, promise, reading));
+    RETURN_IF_ERROR(Judge(table, yardstick.promise, reading));
     findings.push_back(Finding(table, reading.sum));
   }
   return findings;

@@ -22,13 +22,20 @@ class Verifier {
     kEqualsPoint,      // the tables that the snapshot covers equal it
   };
 
+  // What to hold the tenant against.
+  struct Yardstick {
+    Promise promise = Promise::kSumsOnly;
+    TenantId tenant = TenantId::Ownerless();  // the session's
+    const PointReader* point = nullptr;       // may be null for kSumsOnly
+  };
+
   // Reads every table of `plan` in `session`'s transaction. Returns what was found, table by table,
   // if all is as promised. VERIFICATION_MISMATCH, naming table and counts, if it is not; other
-  // errors mean that it could not be verified. `point` may be null for kSumsOnly. `tenant` is the
-  // session's.
-  static absl::StatusOr<std::vector<state::TableFinding>> ReadBack(
-      const TenantPlan& plan, Promise promise, const TenantId& tenant, const PointReader* point,
-      TenantSession* session, ProgressMeter* meter);
+  // errors mean that it could not be verified.
+  static absl::StatusOr<std::vector<state::TableFinding>> ReadBack(const TenantPlan& plan,
+                                                                   const Yardstick& yardstick,
+                                                                   TenantSession* session,
+                                                                   ProgressMeter* meter);
 
   // Sums every table of `plan` in `session`'s view, for the second look, and returns those that no
   // longer are as the plan left them.

@@ -1,0 +1,102 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "storage/base/status_macros.h"
+#include "storage/live/live_store.h"
+
+namespace reinstate {
+
+// What a WrappedStore does differently; a hook that is not set leaves the call alone.
+struct StoreHooks {
+  // Called instead of Apply with the wrapped session: drops, alters or doubles a change by what it
+  // passes on.
+  std::function<absl::Status(TenantSession*, const Change&)> apply;
+  // Called before Commit is passed on; an error is returned instead.
+  std::function<absl::Status()> before_commit;
+  // Called after Commit has succeeded; an error is returned instead: the answer is lost.
+  std::function<absl::Status()> after_commit;
+  // The answer of Resolve.
+  std::optional<CommitOutcome> resolve;
+  // Called when a transaction begins.
+  std::function<void()> begin;
+};
+
+// A live store that passes everything on to another one, but for what the hooks say. Borrows both.
+class WrappedStore final : public LiveStore {
+ public:
+  WrappedStore(LiveStore* store, StoreHooks* hooks) : store_(store), hooks_(hooks) {}
+
+  StoreCapabilities Capabilities() const override { return store_->Capabilities(); }
+  absl::StatusOr<StoreIdentity> Identity() override { return store_->Identity(); }
+  absl::StatusOr<TenantMap> Catalog() override { return store_->Catalog(); }
+  absl::StatusOr<std::unique_ptr<Cut>> OpenCut(const CutOptions& options) override {
+    return store_->OpenCut(options);
+  }
+  absl::StatusOr<std::unique_ptr<TenantSession>> OpenTenant(
+      const TenantId& tenant, const SessionOptions& options) override {
+    ASSIGN_OR_RETURN(std::unique_ptr<TenantSession> session, store_->OpenTenant(tenant, options));
+    return std::make_unique<Session>(std::move(session), hooks_);
+  }
+  absl::StatusOr<SizeEstimate> EstimateTenant(const TenantId& tenant) override {
+    return store_->EstimateTenant(tenant);
+  }
+  absl::StatusOr<std::unique_ptr<TenantCountStream>> CountTenants() override {
+    return store_->CountTenants();
+  }
+  StoreHealth ProbeHealth() override { return store_->ProbeHealth(); }
+
+ private:
+  class Session final : public TenantSession {
+   public:
+    Session(std::unique_ptr<TenantSession> session, StoreHooks* hooks)
+        : session_(std::move(session)), hooks_(hooks) {}
+
+    absl::Status Begin() override {
+      if (hooks_->begin) {
+        hooks_->begin();
+      }
+      return session_->Begin();
+    }
+    absl::StatusOr<std::unique_ptr<RecordStream>> ReadTable(const std::string& table) override {
+      return session_->ReadTable(table);
+    }
+    absl::StatusOr<std::vector<KeyState>> LookUp(const std::string& table,
+                                                 std::span<const RowKey> keys) override {
+      return session_->LookUp(table, keys);
+    }
+    absl::Status Apply(const Change& change) override {
+      return hooks_->apply ? hooks_->apply(session_.get(), change) : session_->Apply(change);
+    }
+    absl::StatusOr<CommitToken> Seal() override { return session_->Seal(); }
+    absl::Status Commit(absl::Time deadline) override {
+      if (hooks_->before_commit) {
+        RETURN_IF_ERROR(hooks_->before_commit());
+      }
+      RETURN_IF_ERROR(session_->Commit(deadline));
+      return hooks_->after_commit ? hooks_->after_commit() : absl::OkStatus();
+    }
+    absl::Status Rollback() override { return session_->Rollback(); }
+    absl::StatusOr<CommitOutcome> Resolve(const CommitToken& token) override {
+      if (hooks_->resolve.has_value()) {
+        return *hooks_->resolve;
+      }
+      return session_->Resolve(token);
+    }
+    void Cancel() override { session_->Cancel(); }
+
+   private:
+    const std::unique_ptr<TenantSession> session_;
+    StoreHooks* const hooks_;
+  };
+
+  LiveStore* const store_;
+  StoreHooks* const hooks_;
+};
+
+}  // namespace reinstate
