@@ -13,8 +13,8 @@
 
 #include "storage/state/audit_chain.h"
 #include "storage/state/state_keys.h"
+#include "tests/support/unreliable_file_system.h"
 #include "tests/unit/storage/state/state_fixture.h"
-#include "tests/unit/storage/state/unreliable_file_system.h"
 
 namespace reinstate {
 namespace {

@@ -3,6 +3,7 @@
 #include <rocksdb/env.h>
 
 #include <atomic>
+#include <cstdint>
 #include <memory>
 #include <string>
 
@@ -14,6 +15,8 @@ struct FileSystemFaults {
   // `frees_space` is deleted (if set).
   std::atomic<bool> full = false;
   std::string frees_space;
+  // The disk becomes full with the append after this many; never if negative.
+  std::atomic<int64_t> appends_until_full = -1;
   // What was not synced stays in memory: a copy of the folder is then what a crash of the machine
   // leaves behind.
   std::atomic<bool> hold_unsynced = false;

@@ -1,4 +1,4 @@
-#include "tests/unit/storage/state/unreliable_file_system.h"
+#include "tests/support/unreliable_file_system.h"
 
 #include <rocksdb/file_system.h>
 
@@ -19,6 +19,9 @@ class UnreliableFile final : public rocksdb::FSWritableFileOwnerWrapper {
 
   IOStatus Append(const rocksdb::Slice& data, const IOOptions& options,
                   IODebugContext* context) override {
+    if (faults_->appends_until_full >= 0 && faults_->appends_until_full-- == 0) {
+      faults_->full = true;
+    }
     if (faults_->full) {
       return IOStatus::NoSpace("injected");
     }
