@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <memory>
+#include <optional>
 #include <random>
 #include <string>
 #include <vector>
@@ -11,6 +12,7 @@
 #include "absl/strings/str_cat.h"
 #include "storage/base/error.h"
 #include "storage/live/memory/memory_store.h"
+#include "storage/live/rocksdb/embedded_store.h"
 #include "tests/support/restore_world.h"
 #include "tests/support/wrapped_store.h"
 
@@ -477,14 +479,61 @@ class RandomHistory {
   StoreModel model_;
 };
 
-class RestoreEngineModelTest : public testing::TestWithParam<uint32_t> {};
+// The stores that the model is tried on.
+enum class StoreKind { kMemory, kEmbeddedBatches, kEmbeddedGenerations };
+
+struct ModelCase {
+  uint32_t seed = 0;
+  StoreKind kind = StoreKind::kMemory;
+};
+
+std::string CaseName(const testing::TestParamInfo<ModelCase>& info) {
+  constexpr const char* kNames[] = {"Memory", "EmbeddedBatches", "EmbeddedGenerations"};
+  return absl::StrCat(kNames[static_cast<int>(info.param.kind)], "Seed", info.param.seed);
+}
+
+std::vector<ModelCase> ModelCases() {
+  std::vector<ModelCase> cases;
+  for (const StoreKind kind :
+       {StoreKind::kMemory, StoreKind::kEmbeddedBatches, StoreKind::kEmbeddedGenerations}) {
+    for (uint32_t seed = 1; seed <= 4; ++seed) {
+      cases.push_back({.seed = seed, .kind = kind});
+    }
+  }
+  return cases;
+}
+
+class RestoreEngineModelTest : public testing::TestWithParam<ModelCase> {
+ protected:
+  RestoreEngineModelTest() {
+    if (GetParam().kind == StoreKind::kMemory) {
+      auto store = std::make_unique<MemoryStore>();
+      world_.emplace(store.get(), store.get());
+      store_ = std::move(store);
+      return;
+    }
+    const size_t batch_bytes = GetParam().kind == StoreKind::kEmbeddedBatches ? 64 << 20 : 64;
+    auto store =
+        EmbeddedStore::Open({.path = folder_.path() + "/store", .max_batch_bytes = batch_bytes});
+    if (!store.ok()) {
+      ADD_FAILURE() << store.status();
+      return;
+    }
+    world_.emplace(store->get(), store->get());
+    store_ = *std::move(store);
+  }
+  ~RestoreEngineModelTest() override { world_.reset(); }
+
+  TempDir folder_;
+  std::unique_ptr<LiveStore> store_;
+  std::optional<RestoreWorld> world_;
+};
 
 TEST_P(RestoreEngineModelTest, TheTenantObeysItsModeAllOthersAreUntouchedAndTheUndoIsExact) {
-  const uint32_t seed = GetParam();
-  SCOPED_TRACE(absl::StrCat("seed ", seed));
-  MemoryStore store;
-  RestoreWorld world(&store, &store);
-  RandomHistory history(seed, &world);
+  SCOPED_TRACE(absl::StrCat("seed ", GetParam().seed));
+  ASSERT_TRUE(world_.has_value());
+  RestoreWorld& world = *world_;
+  RandomHistory history(GetParam().seed, &world);
   std::vector<std::pair<SnapshotInfo, StoreModel>> points;
   for (int i = 0; i < 3; ++i) {
     history.Write(150);
@@ -518,7 +567,7 @@ TEST_P(RestoreEngineModelTest, TheTenantObeysItsModeAllOthersAreUntouchedAndTheU
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Seeds, RestoreEngineModelTest, testing::Range(1U, 9U));
+INSTANTIATE_TEST_SUITE_P(Stores, RestoreEngineModelTest, testing::ValuesIn(ModelCases()), CaseName);
 
 }  // namespace
 }  // namespace reinstate
