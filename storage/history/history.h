@@ -39,6 +39,9 @@ struct HistoryOptions {
   // is refused as STATE_LOST unless accept_other_state.
   std::string state_id;
   bool accept_other_state = false;
+  // Opens what is there for reading only, whomever it belongs to and whatever is missing: witnesses
+  // and state_id are not looked at. Nothing is written; every change fails as HISTORY_INCOMPLETE.
+  bool read_only = false;
 };
 
 // All versions of all records, by lineage and tenant, in one RocksDB database. The format is in

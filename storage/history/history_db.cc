@@ -23,9 +23,6 @@ namespace {
 constexpr std::array kFamilies = {Family::kRecords, Family::kManifests, Family::kRoots,
                                   Family::kSchemas, Family::kCatalog};
 
-// Few, so that several large blocks fit into each shard.
-constexpr int kCacheShardBits = 2;
-
 constexpr char kLockFile[] = "LOCK";
 constexpr char kDatabaseFolder[] = "db";
 constexpr char kStagingFolder[] = "staging";
@@ -46,13 +43,11 @@ std::string NameOf(Family family) {
   return "";
 }
 
-// Large blocks compress better: with records of 240 bytes 1 MiB takes 12 % less than 64 KiB. A restore
-// of a small tenant decompresses one, which takes about two milliseconds. A manifest is looked up
-// alone.
+// Large blocks compress well, and a restore reads neighbours anyway; a manifest is looked up alone.
 size_t BlockBytes(Family family) {
   switch (family) {
     case Family::kRecords:
-      return 1 << 20;
+      return 128 << 10;
     case Family::kManifests:
       return 16 << 10;
     default:
@@ -152,7 +147,6 @@ rocksdb::ColumnFamilyOptions FamilyOptions(Family family,
                                            const std::shared_ptr<rocksdb::Cache>& cache) {
   rocksdb::BlockBasedTableOptions table;
   table.block_size = BlockBytes(family);
-  table.block_restart_interval = family == Family::kRecords ? 128 : 16;
   table.block_cache = cache;
   table.cache_index_and_filter_blocks = true;
   table.format_version = 5;
@@ -205,8 +199,7 @@ class HistoryDb::FolderLock {
 HistoryDb::HistoryDb(const Options& options)
     : options_(options),
       env_(options.env != nullptr ? options.env : rocksdb::Env::Default()),
-      cache_(rocksdb::NewLRUCache(static_cast<size_t>(options.block_cache_bytes),
-                                  kCacheShardBits)) {}
+      cache_(rocksdb::NewLRUCache(static_cast<size_t>(options.block_cache_bytes))) {}
 
 HistoryDb::~HistoryDb() {
   if (db_ != nullptr) {
@@ -231,6 +224,26 @@ absl::StatusOr<std::unique_ptr<HistoryDb>> HistoryDb::Open(const Options& option
                               "create its staging folder"));
   RETURN_IF_ERROR(opened->ClearStaging());
   return opened;
+}
+
+absl::StatusOr<std::unique_ptr<HistoryDb>> HistoryDb::OpenReadOnly(const Options& options) {
+  std::unique_ptr<HistoryDb> opened(new HistoryDb(options));
+  RETURN_IF_ERROR(CheckFolder(opened->env_, options.path));
+  ASSIGN_OR_RETURN(const Found found,
+                   LookForDatabase(opened->env_, Join(options.path, kDatabaseFolder)));
+  if (found != Found::kDatabase) {
+    return MakeError(Reason::kHistoryIncomplete,
+                     absl::StrCat("There is no history in ", options.path, " that could be read."));
+  }
+  ASSIGN_OR_RETURN(opened->lock_, FolderLock::Take(opened->env_, options.path));
+  RETURN_IF_ERROR(opened->OpenDatabase(/*read_only=*/true));
+  return opened;
+}
+
+absl::Status HistoryDb::CheckWritable() const {
+  return read_only_ ? MakeError(Reason::kHistoryIncomplete,
+                                "The history is open for reading only; nothing was changed.")
+                    : absl::OkStatus();
 }
 
 absl::Status HistoryDb::InspectExisting(const Options& options, const Inspection& inspect) {
@@ -258,6 +271,7 @@ absl::Status HistoryDb::OpenDatabase(bool read_only) {
                 : rocksdb::DB::Open(options, path, families, &handles_, &db);
   RETURN_IF_ERROR(FromRocksdb(status, "open its database"));
   db_.reset(db);
+  read_only_ = read_only;
   return absl::OkStatus();
 }
 
@@ -283,6 +297,7 @@ std::unique_ptr<rocksdb::Iterator> HistoryDb::NewIterator(
 }
 
 absl::Status HistoryDb::PutCatalog(std::string_view key, std::string body, bool flush) {
+  RETURN_IF_ERROR(CheckWritable());
   Seal(key, &body);
   // After a full disk RocksDB refuses writes until it is told to go on.
   RETURN_IF_ERROR(FromRocksdb(db_->Resume(), "go on after an earlier error"));
@@ -299,6 +314,7 @@ absl::Status HistoryDb::FlushCatalog() {
 }
 
 absl::Status HistoryDb::Ingest(const std::vector<FamilyFiles>& families) {
+  RETURN_IF_ERROR(CheckWritable());
   std::vector<rocksdb::IngestExternalFileArg> args;
   for (const FamilyFiles& family : families) {
     if (family.files.empty()) {
@@ -318,6 +334,7 @@ absl::Status HistoryDb::Ingest(const std::vector<FamilyFiles>& families) {
 }
 
 absl::Status HistoryDb::Compact(Family family, std::string_view begin, std::string_view end) {
+  RETURN_IF_ERROR(CheckWritable());
   const rocksdb::Slice first(begin);
   const rocksdb::Slice last(end);
   return FromRocksdb(

@@ -42,6 +42,10 @@ class HistoryDb {
   static absl::StatusOr<std::unique_ptr<HistoryDb>> Open(const Options& options,
                                                          const Inspection& inspect);
 
+  // Opens what is there for reading. Every writing call fails as HISTORY_INCOMPLETE.
+  // DATA_DIRECTORY_IN_USE, HISTORY_WRONG_FORMAT; HISTORY_INCOMPLETE if there is no database.
+  static absl::StatusOr<std::unique_ptr<HistoryDb>> OpenReadOnly(const Options& options);
+
   ~HistoryDb();
   HistoryDb(const HistoryDb&) = delete;
   HistoryDb& operator=(const HistoryDb&) = delete;
@@ -93,6 +97,7 @@ class HistoryDb {
 
   static absl::Status InspectExisting(const Options& options, const Inspection& inspect);
   absl::Status OpenDatabase(bool read_only);
+  absl::Status CheckWritable() const;
   absl::Status FlushCatalog();
   rocksdb::ColumnFamilyHandle* Handle(Family family) const;
 
@@ -102,6 +107,7 @@ class HistoryDb {
   std::unique_ptr<FolderLock> lock_;
   std::vector<rocksdb::ColumnFamilyHandle*> handles_;  // default, then in the order of Family
   std::unique_ptr<rocksdb::DB> db_;
+  bool read_only_ = false;
   std::atomic<uint64_t> staged_files_ = 0;
 };
 

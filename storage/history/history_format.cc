@@ -99,6 +99,15 @@ absl::Status CheckFormat(const HistoryDb* existing, const FormatExpectations& ex
   return absl::OkStatus();
 }
 
+absl::StatusOr<history::Format> LoadFormat(const HistoryDb& db) {
+  ASSIGN_OR_RETURN(const std::optional<history::Format> format, ReadFormat(db));
+  if (!format.has_value()) {
+    return MakeError(Reason::kHistoryWrongFormat, "The database is no history.");
+  }
+  RETURN_IF_ERROR(CheckMark(*format, FormatExpectations()));
+  return *format;
+}
+
 absl::StatusOr<history::Format> EnsureFormat(HistoryDb* db, const std::string& state_id) {
   ASSIGN_OR_RETURN(const std::optional<history::Format> found, ReadFormat(*db));
   history::Format format = found.value_or(history::Format());

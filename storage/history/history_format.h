@@ -22,6 +22,9 @@ struct FormatExpectations {
 // witnessed snapshot is missing or differs; HISTORY_WRONG_FORMAT; STATE_LOST.
 absl::Status CheckFormat(const HistoryDb* existing, const FormatExpectations& expectations);
 
+// The mark of an existing history, whomever it belongs to. HISTORY_WRONG_FORMAT.
+absl::StatusOr<history::Format> LoadFormat(const HistoryDb& db);
+
 // Marks a new history as one, or an existing one as belonging to `state_id`, and makes sure that
 // its sequence number is not 0. Returns the mark.
 absl::StatusOr<history::Format> EnsureFormat(HistoryDb* db, const std::string& state_id);

@@ -32,6 +32,9 @@ absl::StatusOr<std::unique_ptr<History>> History::Open(HistoryOptions options) {
 }
 
 absl::StatusOr<std::unique_ptr<History>> HistoryImpl::Open(const HistoryOptions& options) {
+  if (options.read_only) {
+    return OpenReadOnly(options);
+  }
   const FormatExpectations expectations{.witnesses = options.witnesses,
                                         .state_id = options.state_id,
                                         .accept_other_state = options.accept_other_state};
@@ -48,6 +51,17 @@ absl::StatusOr<std::unique_ptr<History>> HistoryImpl::Open(const HistoryOptions&
       new HistoryImpl(options, std::move(db), std::move(catalog), format));
 }
 
+absl::StatusOr<std::unique_ptr<History>> HistoryImpl::OpenReadOnly(const HistoryOptions& options) {
+  ASSIGN_OR_RETURN(std::unique_ptr<HistoryDb> db,
+                   HistoryDb::OpenReadOnly({.path = options.path,
+                                            .block_cache_bytes = options.block_cache_bytes,
+                                            .env = options.env}));
+  ASSIGN_OR_RETURN(const history::Format format, LoadFormat(*db));
+  ASSIGN_OR_RETURN(std::unique_ptr<Catalog> catalog, Catalog::Load(db.get()));
+  return std::unique_ptr<History>(
+      new HistoryImpl(options, std::move(db), std::move(catalog), format));
+}
+
 HistoryImpl::HistoryImpl(const HistoryOptions& options, std::unique_ptr<HistoryDb> db,
                          std::unique_ptr<Catalog> catalog, const history::Format& format)
     : options_(options), hasher_(format.seed()), db_(std::move(db)), catalog_(std::move(catalog)) {}
@@ -58,6 +72,10 @@ absl::StatusOr<uint32_t> HistoryImpl::EnsureLineage(const std::string& name) {
 
 absl::StatusOr<SnapshotInfo> HistoryImpl::TakeSnapshot(const SnapshotRequest& request,
                                                        SnapshotSource* source) {
+  if (options_.read_only) {
+    return MakeError(Reason::kHistoryIncomplete,
+                     "The history is open for reading only; no snapshot was taken.");
+  }
   MutexLock lock(&versions_mu_);
   // What could not be removed is removed at the next start.
   const absl::Cleanup clear = [this] { db_->ClearStaging().IgnoreError(); };

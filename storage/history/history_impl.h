@@ -16,6 +16,7 @@ namespace reinstate {
 class HistoryImpl : public History {
  public:
   static absl::StatusOr<std::unique_ptr<History>> Open(const HistoryOptions& options);
+  static absl::StatusOr<std::unique_ptr<History>> OpenReadOnly(const HistoryOptions& options);
 
   absl::StatusOr<uint32_t> EnsureLineage(const std::string& name) override;
   absl::StatusOr<SnapshotInfo> TakeSnapshot(const SnapshotRequest& request,
