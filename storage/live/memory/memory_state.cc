@@ -60,10 +60,6 @@ absl::Status MemoryState::Fault(std::string_view place) const {
 
 MemoryView MemoryState::TakeView() {
   MutexLock lock(&mu_);
-  return ViewLocked();
-}
-
-MemoryView MemoryState::ViewLocked() {
   MemoryView view{.tenants = {}, .tables = tables_, .sequence = sequence_};
   for (auto& [tenant, slot] : tenants_) {
     slot.in_view = true;
@@ -92,13 +88,21 @@ void MemoryState::SetRow(const TenantId& tenant, const std::string& table, const
   }
 }
 
+std::optional<std::string> MemoryState::OwnerOf(const std::string& table, const RowKey& key) {
+  for (const auto& [tenant, slot] : tenants_) {
+    if (FindRow(*slot.rows, table, key) != nullptr) {
+      return tenant;
+    }
+  }
+  return std::nullopt;
+}
+
 absl::Status MemoryState::CheckKeysAreFree(std::span<const RecordWrite> writes) {
   std::map<std::pair<std::string, RowKey>, std::string> owners;  // "" stands for nobody
-  const MemoryView view = ViewLocked();
   for (const RecordWrite& write : writes) {
     const auto [owner, is_new] = owners.try_emplace({write.table, write.key});
     if (is_new) {
-      owner->second = view.OwnerOf(write.table, write.key).value_or("");
+      owner->second = OwnerOf(write.table, write.key).value_or("");
     }
     const bool is_ours = owner->second == write.tenant.value();
     if (write.payload && !is_ours && !owner->second.empty()) {
@@ -143,7 +147,6 @@ absl::Status MemoryState::Commit(const TenantId& tenant, const MemoryChanges& ch
                                  const std::string& token) {
   MutexLock lock(&mu_);
   const std::shared_ptr<const TenantRows> rows = tenants_[tenant.value()].rows;
-  const MemoryView others = options_.keys_span_tenants ? ViewLocked() : MemoryView();
   for (const auto& [place, change] : changes) {
     const auto& [table, key] = place;
     if (ValueAt(*rows, table, key) != change.before) {
@@ -151,7 +154,7 @@ absl::Status MemoryState::Commit(const TenantId& tenant, const MemoryChanges& ch
                        absl::StrCat("the application changed rows of table \"", table,
                                     "\" that the session was to change; begin again"));
     }
-    if (!change.before && others.OwnerOf(table, key)) {
+    if (options_.keys_span_tenants && !change.before && OwnerOf(table, key)) {
       return MakeError(Reason::kKeyConflict,
                        absl::StrCat("another tenant has taken a key of table \"", table,
                                     "\" that the session was to insert"));

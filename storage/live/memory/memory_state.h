@@ -83,7 +83,8 @@ class MemoryState {
   };
 
   TenantRows& Mutable(const TenantId& tenant) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
-  MemoryView ViewLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  std::optional<std::string> OwnerOf(const std::string& table, const RowKey& key)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void SetRow(const TenantId& tenant, const std::string& table, const RowKey& key,
               const std::optional<std::string>& payload) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   absl::Status CheckKeysAreFree(std::span<const RecordWrite> writes)
