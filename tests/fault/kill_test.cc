@@ -1,0 +1,228 @@
+// kill -9 of the daemon at every step of a restore and at random moments: the tenant is always as
+// before or as after, never between; the restore goes on by itself after the next start; nobody
+// else loses a write.
+
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <cstdio>
+#include <map>
+#include <random>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "storage/base/fault_points.h"
+#include "tests/fault/kill_world.h"
+
+namespace reinstate {
+namespace {
+
+const std::vector<std::string> kTables = {"comments", "issues", "tenant"};
+const char kSmall[] = "small";  // changes as one batch
+const char kLarge[] = "large";  // changes as a new generation
+const char kBystander[] = "bystander";
+const std::vector<std::string> kTenants = {kSmall, kLarge, kBystander};
+
+struct Phase {
+  const char* name;
+  const char* place;  // a fault point
+  int hits;           // how many hits of it there are to choose from, about
+};
+
+// In the order in which a restore passes them.
+const std::vector<Phase> kPhases = {
+    {"planning", "restore.planning", 1},
+    {"applying", "restore.applying", 150},
+    {"reading back", "restore.verifying", 1},
+    {"before the synced batch", "restore.before_intent", 1},
+    {"after the synced batch", "restore.after_intent", 1},
+    {"before the commit", "live.before_commit", 1},
+    {"after the commit", "live.after_commit", 1},
+    {"before the outcome", "restore.after_commit", 1},
+};
+
+std::map<std::string, std::map<std::string, std::string>> MakeTenant(int rows,
+                                                                     size_t payload_bytes) {
+  std::map<std::string, std::map<std::string, std::string>> tables;
+  tables["tenant"]["name"] = "A Tenant";
+  for (int i = 0; i < rows; ++i) {
+    tables[i % 3 == 0 ? "issues" : "comments"][absl::StrCat("row ", i)] =
+        absl::StrCat(i, std::string(payload_bytes, static_cast<char>('a' + i % 26)));
+  }
+  return tables;
+}
+
+// Writes to another tenant until told to end or the daemon is gone; keeps what was acknowledged.
+class Bystander {
+ public:
+  explicit Bystander(KillWorld* world) : world_(world), thread_([this] { Run(); }) {}
+  ~Bystander() { Stop(); }
+
+  // What must be there; `maybe` may be.
+  void Stop() {
+    stop_ = true;
+    if (thread_.joinable()) {
+      thread_.join();
+    }
+  }
+
+  std::map<std::string, std::string> acknowledged;
+  std::string maybe;  // the key whose write was not answered
+
+ private:
+  void Run() {
+    for (int i = 0; !stop_; ++i) {
+      const std::string key = absl::StrCat("write ", i % 500);
+      const std::string payload =
+          absl::StrCat("payload ", i, " of ", absl::ToUnixMicros(absl::Now()));
+      if (!world_->Put(kBystander, "issues", key, payload)) {
+        maybe = key;
+        return;
+      }
+      acknowledged[key] = payload;
+    }
+  }
+
+  KillWorld* const world_;
+  std::atomic<bool> stop_ = false;
+  std::thread thread_;
+};
+
+class KillTest : public testing::Test {
+ protected:
+  KillTest() {
+    world_.Start();
+    point_[kSmall] = MakeTenant(150, 100);
+    point_[kLarge] = MakeTenant(1200, 6000);  // more than a batch may hold
+    for (const auto& [tenant, tables] : point_) {
+      world_.Write(tenant, tables);
+    }
+    world_.TakeSnapshot();
+    // What a clean-up script did, and some work since.
+    for (const char* tenant : {kSmall, kLarge}) {
+      world_.DeleteTenant(tenant);
+      world_.Write(tenant, {{"issues", {{"row 0", "written again"}, {"since", "the deletion"}}}});
+      before_[tenant] = world_.Read({tenant}, kTables)[tenant];
+    }
+  }
+
+  // The tenant while no daemon runs, which must be wholly before or wholly after. Returns whether
+  // it is after.
+  bool IsAfter(const std::string& tenant, const std::string& when) {
+    const auto found = world_.ReadAtRest({tenant}, kTables)[tenant];
+    EXPECT_TRUE(found == before_[tenant] || found == point_[tenant])
+        << tenant << " is between, killed " << when;
+    return found == point_[tenant];
+  }
+
+  void ExpectBystanderWhole(const Bystander& bystander, const std::string& when) {
+    auto found = world_.ReadAtRest({kBystander}, {"issues"})[kBystander]["issues"];
+    for (const auto& [key, payload] : bystander.acknowledged) {
+      if (key != bystander.maybe) {
+        EXPECT_EQ(found[key], payload) << key << " of the bystander was lost, killed " << when;
+      }
+    }
+  }
+
+  // The next start goes on by itself; then the tenant is put back to how it was, for the next kill.
+  void ExpectItGoesOn(const std::string& tenant, const std::string& restore_id,
+                      const std::string& when) {
+    world_.Start();
+    const v1::Restore restore = world_.WaitForEnd(restore_id);
+    ASSERT_EQ(restore.state(), v1::RESTORE_STATE_SUCCEEDED)
+        << when << ": " << restore.failure().message();
+    EXPECT_TRUE(restore.has_certificate()) << when;
+    EXPECT_EQ(world_.Read({tenant}, kTables)[tenant], point_[tenant]) << when;
+    const v1::Restore undo =
+        world_.WaitForEnd(world_.CreateUndo(restore_id, absl::StrCat("undo ", restore_id)));
+    ASSERT_EQ(undo.state(), v1::RESTORE_STATE_SUCCEEDED)
+        << when << ": " << undo.failure().message();
+    EXPECT_EQ(world_.Read({tenant}, kTables)[tenant], before_[tenant]) << when;
+  }
+
+  KillWorld world_;
+  StoreRows point_;
+  StoreRows before_;
+  std::mt19937 random_{20220405};
+};
+
+TEST_F(KillTest, AKillInAnyPhaseLeavesBeforeOrAfterAndTheRestoreGoesOn) {
+  std::map<std::string, int> kills;
+  std::map<std::string, int> found_after;
+  int number = 0;
+  for (const char* tenant : {kSmall, kLarge}) {
+    for (const Phase& phase : kPhases) {
+      const int hit = std::uniform_int_distribution<int>(1, phase.hits)(random_);
+      const std::string when = absl::StrCat("at ", phase.place, " (hit ", hit, ")");
+      world_.Start(absl::StrCat(phase.place, "=crash@", hit));
+      Bystander bystander(&world_);
+      const std::string request_id = absl::StrCat("restore ", ++number);
+      std::string id = world_.CreateMirror(tenant, request_id);
+      ASSERT_EQ(world_.daemon()->WaitForEnd(absl::Seconds(60)), FaultPoints::kCrashExitCode)
+          << when << world_.Output();
+      bystander.Stop();
+      ++kills[phase.name];
+      found_after[phase.name] += IsAfter(tenant, when) ? 1 : 0;
+      ExpectBystanderWhole(bystander, when);
+      if (id.empty()) {
+        // The daemon ended before it answered; the same request finds the same restore.
+        world_.Start();
+        id = world_.CreateMirror(tenant, request_id);
+      }
+      ExpectItGoesOn(tenant, id, when);
+      if (HasFatalFailure()) {
+        return;
+      }
+    }
+  }
+  std::printf("%-26s %5s %13s\n", "killed", "times", "found 'after'");
+  for (const Phase& phase : kPhases) {
+    std::printf("%-26s %5d %13d\n", phase.name, kills[phase.name], found_after[phase.name]);
+    EXPECT_GT(kills[phase.name], 0) << phase.name;
+  }
+  // What is committed is after; what is not, is before: the phases are those that they are called.
+  EXPECT_EQ(found_after["before the commit"], 0);
+  EXPECT_EQ(found_after["after the commit"], kills["after the commit"]);
+}
+
+TEST_F(KillTest, AKillAtARandomMomentLeavesBeforeOrAfterAndTheRestoreGoesOn) {
+  int after = 0;
+  constexpr int kKills = 12;
+  for (int i = 0; i < kKills; ++i) {
+    const std::string tenant = i % 2 == 0 ? kSmall : kLarge;
+    const absl::Duration delay =
+        absl::Microseconds(std::uniform_int_distribution<int>(0, 60'000)(random_));
+    const std::string when = absl::StrCat("after ", absl::FormatDuration(delay));
+    world_.Start();
+    Bystander bystander(&world_);
+    const std::string id = world_.CreateMirror(tenant, absl::StrCat("random ", i));
+    absl::SleepFor(delay);
+    world_.daemon()->Kill();
+    bystander.Stop();
+    after += IsAfter(tenant, when) ? 1 : 0;
+    ExpectBystanderWhole(bystander, when);
+    ExpectItGoesOn(tenant, id, when);
+    if (HasFatalFailure()) {
+      return;
+    }
+  }
+  std::printf("%d kills at random moments: %d found the tenant after, %d before\n", kKills, after,
+              kKills - after);
+}
+
+TEST_F(KillTest, ControlPuttingRowsBackByHandLeavesTheTenantBetween) {
+  // What people do without us: write the rows back one after the other. Killed in the middle.
+  auto half = point_[kSmall];
+  half.erase("issues");
+  world_.Write(kSmall, half);
+  world_.daemon()->Kill();
+  const auto found = world_.ReadAtRest({kSmall}, kTables)[kSmall];
+  EXPECT_NE(found, before_[kSmall]) << "the control must leave it between";
+  EXPECT_NE(found, point_[kSmall]) << "the control must leave it between";
+}
+
+}  // namespace
+}  // namespace reinstate

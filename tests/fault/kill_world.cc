@@ -1,0 +1,215 @@
+#include "tests/fault/kill_world.h"
+
+#include <cstdio>
+#include <cstdlib>
+#include <utility>
+
+#include "absl/time/clock.h"
+#include "reinstate/v1/job_service.grpc.pb.h"
+#include "reinstate/v1/snapshot_service.grpc.pb.h"
+#include "storage/live/rocksdb/embedded_store.h"
+
+namespace reinstate {
+namespace {
+
+constexpr absl::Duration kPatience = absl::Seconds(60);
+constexpr int kRecordsPerMessage = 500;
+
+void Require(bool ok, const std::string& what) {
+  if (!ok) {
+    std::fprintf(stderr, "%s\n", what.c_str());
+    std::abort();
+  }
+}
+
+void Require(const grpc::Status& status, const std::string& what) {
+  Require(status.ok(), what + ": " + status.error_message());
+}
+
+TenantId Id(const std::string& tenant) { return *TenantId::Parse(tenant); }
+
+}  // namespace
+
+KillWorld::KillWorld() = default;
+
+void KillWorld::Start(const std::string& fault_points) {
+  daemon_.reset();
+  auto daemon =
+      DaemonProcess::Start({.data_path = folder_.path() + "/data", .fault_points = fault_points});
+  Require(daemon.ok(), daemon.ok() ? "" : daemon.status().ToString());
+  daemon_ = *std::move(daemon);
+  Connect();
+}
+
+void KillWorld::Connect() {
+  // A channel of its own each time: a pooled one would wait out its backoff after the kill.
+  grpc::ChannelArguments arguments;
+  arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
+  channel_ =
+      grpc::CreateCustomChannel(daemon_->address(), grpc::InsecureChannelCredentials(), arguments);
+  records_ = v1::RecordService::NewStub(channel_);
+  restores_ = v1::RestoreService::NewStub(channel_);
+}
+
+void KillWorld::TakeSnapshot() {
+  auto snapshots = v1::SnapshotService::NewStub(channel_);
+  auto jobs = v1::JobService::NewStub(channel_);
+  v1::Job job;
+  {
+    grpc::ClientContext context;
+    v1::TakeSnapshotRequest request;
+    request.set_store("main");
+    Require(snapshots->TakeSnapshot(&context, request, &job), "take snapshot");
+  }
+  const absl::Time deadline = absl::Now() + kPatience;
+  while (job.state() != v1::JOB_STATE_SUCCEEDED && absl::Now() < deadline) {
+    absl::SleepFor(absl::Milliseconds(20));
+    grpc::ClientContext context;
+    v1::GetJobRequest request;
+    request.set_job(job.id());
+    Require(jobs->GetJob(&context, request, &job), "get job");
+    Require(job.state() != v1::JOB_STATE_FAILED, "snapshot: " + job.failure().message());
+  }
+  Require(job.state() == v1::JOB_STATE_SUCCEEDED, "the snapshot does not end");
+}
+
+bool KillWorld::Put(const std::string& tenant, const std::string& table, const std::string& key,
+                    const std::string& payload) {
+  grpc::ClientContext context;
+  v1::PutRequest request;
+  request.mutable_record()->set_tenant(tenant);
+  request.mutable_record()->set_table(table);
+  request.mutable_record()->set_key(key);
+  request.mutable_record()->set_payload(payload);
+  v1::PutResponse response;
+  return records_->Put(&context, request, &response).ok();
+}
+
+void KillWorld::Write(const std::string& tenant,
+                      const std::map<std::string, std::map<std::string, std::string>>& tables) {
+  grpc::ClientContext context;
+  v1::WriteResponse response;
+  auto writer = records_->Write(&context, &response);
+  v1::WriteRequest request;
+  for (const auto& [table, rows] : tables) {
+    for (const auto& [key, payload] : rows) {
+      v1::Record* record = request.add_operations()->mutable_put();
+      record->set_tenant(tenant);
+      record->set_table(table);
+      record->set_key(key);
+      record->set_payload(payload);
+      if (request.operations_size() == kRecordsPerMessage) {
+        writer->Write(request);
+        request.clear_operations();
+      }
+    }
+  }
+  writer->Write(request);
+  writer->WritesDone();
+  Require(writer->Finish(), "write");
+}
+
+void KillWorld::DeleteTenant(const std::string& tenant) {
+  grpc::ClientContext context;
+  v1::DeleteTenantRequest request;
+  request.set_tenant(tenant);
+  v1::DeleteTenantResponse response;
+  Require(records_->DeleteTenant(&context, request, &response), "delete tenant");
+}
+
+StoreRows KillWorld::Read(const std::vector<std::string>& tenants,
+                          const std::vector<std::string>& tables) {
+  StoreRows rows;
+  for (const std::string& tenant : tenants) {
+    for (const std::string& table : tables) {
+      grpc::ClientContext context;
+      v1::ScanRequest request;
+      request.set_tenant(tenant);
+      request.set_table(table);
+      auto reader = records_->Scan(&context, request);
+      v1::ScanResponse response;
+      while (reader->Read(&response)) {
+        for (const v1::Record& record : response.records()) {
+          rows[tenant][table][record.key()] = record.payload();
+        }
+      }
+      Require(reader->Finish(), "scan");
+    }
+  }
+  return rows;
+}
+
+StoreRows KillWorld::ReadAtRest(const std::vector<std::string>& tenants,
+                                const std::vector<std::string>& tables) {
+  auto store = EmbeddedStore::Open({.path = folder_.path() + "/data/stores/main"});
+  Require(store.ok(), store.ok() ? "" : store.status().ToString());
+  StoreRows rows;
+  Record record;
+  for (const std::string& tenant : tenants) {
+    for (const std::string& table : tables) {
+      auto stream = (*store)->Scan(Id(tenant), table, RowKey());
+      Require(stream.ok(), "scan at rest");
+      while (true) {
+        const absl::StatusOr<bool> more = (*stream)->Next(&record);
+        Require(more.ok(), "scan at rest");
+        if (!*more) {
+          break;
+        }
+        rows[tenant][table][record.key.bytes()] = record.payload;
+      }
+    }
+  }
+  return rows;
+}
+
+std::string KillWorld::CreateMirror(const std::string& tenant, const std::string& request_id) {
+  grpc::ClientContext context;
+  v1::CreateRestoreRequest request;
+  request.mutable_spec()->set_store("main");
+  request.mutable_spec()->set_tenant(tenant);
+  request.mutable_spec()->set_at("latest");
+  request.mutable_spec()->set_mode(v1::RESTORE_MODE_MIRROR);
+  request.set_request_id(request_id);
+  v1::Restore restore;
+  const grpc::Status status = restores_->CreateRestore(&context, request, &restore);
+  Require(status.ok() || status.error_code() == grpc::StatusCode::UNAVAILABLE,
+          "create: " + status.error_message());
+  return restore.id();
+}
+
+std::string KillWorld::CreateUndo(const std::string& restore_id, const std::string& request_id) {
+  grpc::ClientContext context;
+  v1::UndoRestoreRequest request;
+  request.set_restore(restore_id);
+  request.set_request_id(request_id);
+  v1::Restore restore;
+  const grpc::Status status = restores_->UndoRestore(&context, request, &restore);
+  Require(status.ok() || status.error_code() == grpc::StatusCode::UNAVAILABLE,
+          "undo: " + status.error_message());
+  return restore.id();
+}
+
+v1::Restore KillWorld::WaitForEnd(const std::string& restore_id) {
+  const absl::Time deadline = absl::Now() + kPatience;
+  while (absl::Now() < deadline) {
+    grpc::ClientContext context;
+    v1::GetRestoreRequest request;
+    request.set_restore(restore_id);
+    v1::Restore restore;
+    Require(restores_->GetRestore(&context, request, &restore), "get restore");
+    if (restore.state() != v1::RESTORE_STATE_QUEUED &&
+        restore.state() != v1::RESTORE_STATE_RUNNING) {
+      return restore;
+    }
+    absl::SleepFor(absl::Milliseconds(5));
+  }
+  Require(false, "restore " + restore_id + " does not end: " + Output());
+  return {};
+}
+
+std::string KillWorld::Output() const {
+  const std::string output = daemon_ == nullptr ? "" : daemon_->Output();
+  return output.substr(output.size() > 3000 ? output.size() - 3000 : 0);
+}
+
+}  // namespace reinstate

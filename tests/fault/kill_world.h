@@ -1,0 +1,68 @@
+#pragma once
+
+#include <grpcpp/grpcpp.h>
+
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "reinstate/v1/record_service.grpc.pb.h"
+#include "reinstate/v1/restore_service.grpc.pb.h"
+#include "tests/support/daemon_process.h"
+#include "tests/support/temp_dir.h"
+
+namespace reinstate {
+
+// tenant -> table -> key -> payload
+using StoreRows = std::map<std::string, std::map<std::string, std::map<std::string, std::string>>>;
+
+// The real daemon over its embedded store, which a test kills and starts again, and calls as a
+// client would. Failures of what a test takes for granted end the test.
+class KillWorld {
+ public:
+  KillWorld();
+
+  // Starts the daemon, with these fault points.
+  void Start(const std::string& fault_points = "");
+  DaemonProcess* daemon() { return daemon_.get(); }
+
+  // Takes a snapshot and waits for it.
+  void TakeSnapshot();
+
+  // False if the daemon ended meanwhile.
+  bool Put(const std::string& tenant, const std::string& table, const std::string& key,
+           const std::string& payload);
+  void Write(const std::string& tenant,
+             const std::map<std::string, std::map<std::string, std::string>>& tables);
+  void DeleteTenant(const std::string& tenant);
+
+  // What a client sees of these tenants, in these tables.
+  StoreRows Read(const std::vector<std::string>& tenants, const std::vector<std::string>& tables);
+
+  // What the embedded store holds while no daemon has it open: read by a process that continues
+  // nothing.
+  StoreRows ReadAtRest(const std::vector<std::string>& tenants,
+                       const std::vector<std::string>& tables);
+
+  // Returns the id; empty if the daemon ended meanwhile.
+  std::string CreateMirror(const std::string& tenant, const std::string& request_id);
+  std::string CreateUndo(const std::string& restore, const std::string& request_id);
+
+  // Waits until the restore has ended, one way or another.
+  v1::Restore WaitForEnd(const std::string& restore);
+
+  // The end of what the daemon printed, for messages.
+  std::string Output() const;
+
+ private:
+  void Connect();
+
+  TempDir folder_;
+  std::unique_ptr<DaemonProcess> daemon_;
+  std::shared_ptr<grpc::Channel> channel_;
+  std::unique_ptr<v1::RecordService::Stub> records_;
+  std::unique_ptr<v1::RestoreService::Stub> restores_;
+};
+
+}  // namespace reinstate
