@@ -1,0 +1,265 @@
+#include "server/jobs/history_jobs.h"
+
+#include <gtest/gtest.h>
+
+#include <string>
+#include <vector>
+
+#include "tests/unit/server/jobs/jobs_fixture.h"
+
+namespace reinstate {
+namespace {
+
+class HistoryJobsTest : public JobsFixture {
+ protected:
+  void SetUp() override {
+    for (const char* key : {"1", "2", "3"}) {
+      site_.Put("acme", "issues", key, "payload");
+    }
+    Begin({});
+  }
+
+  void TearDown() override { jobs_.reset(); }
+
+  // Begins a process, without starting its jobs.
+  void Begin(const StoreSchedule& schedule) {
+    jobs_.reset();
+    if (begun_) {
+      OpenState();
+    }
+    begun_ = true;
+    HistoryJobsOptions options;
+    options.schedules["main"] = schedule;
+    options.clock = &site_.clock();
+    jobs_ = *HistoryJobs::Create(options, registry_.get(), &site_.history(), state_.get());
+  }
+
+  void Start() { ASSERT_THAT(jobs_->Start(), IsOk()); }
+
+  static state::HistoryJob Order(state::JobKind kind, const std::string& snapshot = "") {
+    state::HistoryJob job;
+    job.set_kind(kind);
+    job.set_store("main");
+    job.set_snapshot(snapshot);
+    *job.mutable_actor() = Ada();
+    return job;
+  }
+
+  std::string Create(state::JobKind kind, const std::string& snapshot = "") {
+    const auto job = jobs_->CreateJob(RequestKey(), Order(kind, snapshot), false);
+    EXPECT_THAT(job, IsOk());
+    return job->id();
+  }
+
+  void AwaitState(const std::string& id, state::JobState state) {
+    Await([&](auto on_change) { return jobs_->WatchJob(id, std::move(on_change)); },
+          [&] { return jobs_->GetJob(id)->state() == state; });
+  }
+
+  std::string Snapshot() {
+    const std::string id = Create(state::TAKE_SNAPSHOT);
+    AwaitState(id, state::SUCCEEDED);
+    return jobs_->GetJob(id)->snapshot();
+  }
+
+  std::vector<std::string> Witnessed() {
+    std::vector<std::string> snapshots;
+    const auto witnesses = state_->Witnesses();
+    for (const state::WitnessRecord& witness : *witnesses) {
+      snapshots.push_back(witness.snapshot());
+    }
+    return snapshots;
+  }
+
+  // Blocks until that many jobs of the store have succeeded.
+  void AwaitSucceeded(size_t count) {
+    const absl::Time give_up = absl::Now() + absl::Seconds(20);
+    size_t succeeded = 0;
+    while (succeeded < count && absl::Now() < give_up) {
+      succeeded = 0;
+      const auto jobs = jobs_->ListJobs("main", "", 100);
+      for (const state::HistoryJob& job : *jobs) {
+        succeeded += job.state() == state::SUCCEEDED ? 1 : 0;
+      }
+    }
+    EXPECT_EQ(succeeded, count);
+  }
+
+  bool begun_ = false;
+  std::unique_ptr<HistoryJobs> jobs_;
+};
+
+TEST_F(HistoryJobsTest, TakesASnapshotAndKeepsItsWitness) {
+  Start();
+  const std::string id = Create(state::TAKE_SNAPSHOT);
+  AwaitState(id, state::SUCCEEDED);
+  const auto job = jobs_->GetJob(id);
+  EXPECT_EQ(job->snapshot(), "snap-1-1");
+  EXPECT_EQ(job->progress().rows(), 3);
+  const auto info = site_.history().GetSnapshot(*SnapshotId::Parse("snap-1-1"));
+  ASSERT_THAT(info, IsOk());
+  EXPECT_EQ(info->job, id);
+  ASSERT_EQ(state_->Witnesses()->size(), 1U);
+  EXPECT_EQ(state_->Witnesses()->at(0).root_digest(), info->root_digest);
+}
+
+TEST_F(HistoryJobsTest, VerifiesASnapshot) {
+  Start();
+  const std::string snapshot = Snapshot();
+  AwaitState(Create(state::VERIFY_SNAPSHOT, snapshot), state::SUCCEEDED);
+}
+
+TEST_F(HistoryJobsTest, RefusesWhatIsNotThere) {
+  state::HistoryJob job = Order(state::TAKE_SNAPSHOT);
+  job.set_store("nope");
+  EXPECT_THAT(jobs_->CreateJob(RequestKey(), job, false), FailsWith(Reason::kStoreNotFound));
+  EXPECT_THAT(jobs_->CreateJob(RequestKey(), Order(state::VERIFY_SNAPSHOT, "snap-1-9"), false),
+              FailsWith(Reason::kSnapshotNotFound));
+  EXPECT_THAT(jobs_->CreateJob(RequestKey(), Order(state::VERIFY_SNAPSHOT, "snap-9-1"), false),
+              FailsWith(Reason::kSnapshotNotFound));
+  EXPECT_THAT(jobs_->CreateJob(RequestKey(), Order(state::VERIFY_SNAPSHOT, "x"), false),
+              FailsWith(Reason::kPointInvalid));
+  EXPECT_THAT(jobs_->CreateJob(RequestKey(), Order(state::JOB_KIND_UNSPECIFIED), false),
+              FailsWith(Reason::kInvalidArgument));
+  EXPECT_THAT(jobs_->GetJob("job-nope"), FailsWith(Reason::kJobNotFound));
+  EXPECT_EQ(jobs_->ListJobs("", "", 10)->size(), 0U);
+}
+
+TEST_F(HistoryJobsTest, MakesOneJobOfTheSameRequestAndNoneWhenItOnlyValidates) {
+  EXPECT_EQ(jobs_->CreateJob(RequestKey(), Order(state::TAKE_SNAPSHOT), true)->id(), "");
+  const RequestKey request{"r1", "TakeSnapshot", "digest"};
+  const auto first = jobs_->CreateJob(request, Order(state::TAKE_SNAPSHOT), false);
+  const auto second = jobs_->CreateJob(request, Order(state::TAKE_SNAPSHOT), false);
+  EXPECT_EQ(first->id(), second->id());
+  EXPECT_EQ(jobs_->ListJobs("main", "", 10)->size(), 1U);
+}
+
+TEST_F(HistoryJobsTest, DoesNotTakeASnapshotTwiceAfterACrashBeforeItsRecord) {
+  const std::string id = Create(state::TAKE_SNAPSHOT);
+  // As an earlier process that ended between the snapshot and the record of it.
+  Snapshotter snapshotter(SnapshotterOptions(), &site_.history());
+  ASSERT_THAT(
+      snapshotter.Take(&site_.store(),
+                       {.lineage = site_.lineage(), .store_identity = "small-site", .job = id}),
+      IsOk());
+  Begin({});
+  Start();
+  AwaitState(id, state::SUCCEEDED);
+  EXPECT_EQ(jobs_->GetJob(id)->snapshot(), "snap-1-1");
+  EXPECT_EQ(site_.history().ListSnapshots(site_.lineage())->size(), 1U);
+  EXPECT_EQ(Witnessed(), std::vector<std::string>({"snap-1-1"}));
+}
+
+TEST_F(HistoryJobsTest, RunsAnInterruptedJobAgain) {
+  const std::string id = Create(state::TAKE_SNAPSHOT);
+  ASSERT_THAT(state_->UpdateHistoryJob(id,
+                                       [](state::HistoryJob* job) {
+                                         job->set_state(state::RUNNING);
+                                         return absl::OkStatus();
+                                       }),
+              IsOk());
+  Begin({});
+  Start();
+  AwaitState(id, state::SUCCEEDED);
+}
+
+TEST_F(HistoryJobsTest, CancelsAQueuedJobForGood) {
+  const std::string id = Create(state::TAKE_SNAPSHOT);
+  EXPECT_EQ(jobs_->CancelJob(id, Ada())->state(), state::CANCELLED);
+  EXPECT_EQ(jobs_->CancelJob(id, Ada())->state(), state::CANCELLED);
+  Begin({});
+  Start();
+  const std::string next = Create(state::TAKE_SNAPSHOT);
+  AwaitState(next, state::SUCCEEDED);
+  EXPECT_THAT(jobs_->CancelJob(next, Ada()), FailsWith(Reason::kNotCancellable));
+  EXPECT_EQ(jobs_->GetJob(next)->snapshot(), "snap-1-1");
+}
+
+TEST_F(HistoryJobsTest, SaysWhyASnapshotFailed) {
+  Start();
+  Snapshot();
+  site_.clock().Advance(-absl::Hours(5));
+  const std::string id = Create(state::TAKE_SNAPSHOT);
+  AwaitState(id, state::FAILED);
+  EXPECT_EQ(jobs_->GetJob(id)->failure().reason(), "CLOCK_JUMPED");
+  EXPECT_FALSE(jobs_->GetJob(id)->failure().retryable());
+  EXPECT_EQ(Witnessed().size(), 1U);
+}
+
+TEST_F(HistoryJobsTest, NotesACollapse) {
+  for (int i = 0; i < 10; ++i) {
+    site_.Put("tenant-" + std::to_string(i), "issues", "1", "payload");
+  }
+  Start();
+  Snapshot();
+  for (int i = 0; i < 10; ++i) {
+    site_.DeleteTenant("tenant-" + std::to_string(i));
+  }
+  site_.clock().Advance(absl::Minutes(1));
+  const std::string id = Create(state::TAKE_SNAPSHOT);
+  AwaitState(id, state::SUCCEEDED);
+  ASSERT_EQ(jobs_->GetJob(id)->notes_size(), 1);
+  EXPECT_NE(jobs_->GetJob(id)->notes(0).find("10 tenants are gone"), std::string::npos);
+}
+
+// --- Retention and witnesses ---
+
+TEST_F(HistoryJobsTest, HasNoWitnessOfWhatRetentionDropped) {
+  StoreSchedule schedule;
+  schedule.retention.keep_last = 1;
+  schedule.retention.grace = absl::Hours(24);
+  Begin(schedule);
+  Start();
+  const std::string first = Snapshot();
+  site_.Put("acme", "issues", "4", "payload");
+  site_.clock().Advance(absl::Hours(1));
+  const std::string second = Snapshot();
+  AwaitState(Create(state::APPLY_RETENTION), state::SUCCEEDED);
+  EXPECT_EQ(Witnessed(), (std::vector<std::string>{first, second}));  // hidden, not dropped
+  site_.clock().Advance(absl::Hours(25));
+  AwaitState(Create(state::APPLY_RETENTION), state::SUCCEEDED);
+  EXPECT_EQ(Witnessed(), std::vector<std::string>({second}));
+  EXPECT_EQ(site_.history().ListSnapshots(site_.lineage())->size(), 1U);
+}
+
+TEST_F(HistoryJobsTest, WitnessesWhatIsThereAtAStart) {
+  site_.TakeSnapshot();
+  EXPECT_TRUE(Witnessed().empty());
+  Start();
+  EXPECT_EQ(Witnessed(), std::vector<std::string>({"snap-1-1"}));
+}
+
+// --- Schedule ---
+
+TEST_F(HistoryJobsTest, TakesScheduledSnapshotsAndAppliesRetentionAfterEach) {
+  StoreSchedule schedule;
+  schedule.every = absl::Hours(1);
+  Begin(schedule);
+  Start();
+  AwaitSucceeded(2);
+  site_.clock().Advance(absl::Hours(1));
+  AwaitSucceeded(4);
+  const auto jobs = jobs_->ListJobs("main", "", 100);
+  ASSERT_EQ(jobs->size(), 4U);
+  EXPECT_EQ(jobs->at(0).kind(), state::APPLY_RETENTION);
+  EXPECT_EQ(jobs->at(1).kind(), state::TAKE_SNAPSHOT);
+  EXPECT_TRUE(jobs->at(1).scheduled());
+  EXPECT_EQ(jobs->at(1).actor().name(), "reinstated");
+  EXPECT_EQ(site_.history().ListSnapshots(site_.lineage())->size(), 2U);
+}
+
+TEST_F(HistoryJobsTest, RemembersTheScheduleOverARestart) {
+  StoreSchedule schedule;
+  schedule.every = absl::Hours(1);
+  Begin(schedule);
+  Start();
+  AwaitSucceeded(2);
+  Begin(schedule);
+  Start();
+  const std::string id = Create(state::VERIFY_SNAPSHOT, "snap-1-1");
+  AwaitState(id, state::SUCCEEDED);
+  EXPECT_EQ(site_.history().ListSnapshots(site_.lineage())->size(), 1U);
+}
+
+}  // namespace
+}  // namespace reinstate

@@ -1,0 +1,208 @@
+#include "server/jobs/job_runner.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "storage/base/error.h"
+#include "tests/support/manual_clock.h"
+
+namespace reinstate {
+namespace {
+
+// A runner whose jobs wait until they are released or asked to end.
+class JobRunnerTest : public testing::Test {
+ protected:
+  void Make(int threads) {
+    runner_ = std::make_unique<JobRunner>(
+        JobRunnerOptions{.threads = threads, .clock = &clock_},
+        [this](const std::string& id, RunControl* control) { return Work(id, control); },
+        [this](const std::string& /*id*/, const JobRunner::View& view) {
+          MutexLock lock(&mu_);
+          last_view_ = view;
+        });
+  }
+
+  void TearDown() override { runner_.reset(); }
+
+  JobRunner::Outcome Work(const std::string& id, RunControl* control) {
+    MutexLock lock(&mu_);
+    ++running_;
+    most_ = std::max(most_, running_);
+    began_.push_back(id);
+    changed_.SignalAll();
+    while (!released_.contains(id) && control->Check().ok()) {
+      changed_.WaitFor(&mu_, absl::Milliseconds(1));
+    }
+    if (!control->Check().ok()) {
+      ended_by_[id] = ReasonOf(control->Check());
+    }
+    --running_;
+    changed_.SignalAll();
+    return outcomes_[id]-- > 0 ? JobRunner::Outcome::kAgain : JobRunner::Outcome::kDone;
+  }
+
+  void Add(const std::string& id, const std::string& tenant = "") {
+    runner_->Add({.id = id,
+                  .store = "main",
+                  .tenant = tenant.empty() ? id : tenant,
+                  .queued = clock_.Now()});
+  }
+
+  void Release(const std::string& id) {
+    MutexLock lock(&mu_);
+    released_.insert(id);
+  }
+
+  void AwaitBegun(size_t count) {
+    MutexLock lock(&mu_);
+    while (began_.size() < count) {
+      changed_.Wait(&mu_);
+    }
+  }
+
+  void AwaitIdle(const std::string& id) {
+    while (runner_->Find(id).has_value()) {
+      std::this_thread::yield();
+    }
+  }
+
+  ManualClock clock_;
+  Mutex mu_;
+  CondVar changed_;
+  std::set<std::string> released_ ABSL_GUARDED_BY(mu_);
+  std::vector<std::string> began_ ABSL_GUARDED_BY(mu_);
+  std::map<std::string, std::string> ended_by_ ABSL_GUARDED_BY(mu_);
+  std::map<std::string, int> outcomes_ ABSL_GUARDED_BY(mu_);  // how often it is to be kAgain
+  JobRunner::View last_view_ ABSL_GUARDED_BY(mu_);
+  int running_ ABSL_GUARDED_BY(mu_) = 0;
+  int most_ ABSL_GUARDED_BY(mu_) = 0;
+  std::unique_ptr<JobRunner> runner_;
+};
+
+TEST_F(JobRunnerTest, RunsJobsOfDifferentTenantsAtOnceAndNoMoreThanItHasThreads) {
+  Make(3);
+  for (int i = 0; i < 5; ++i) {
+    Add(absl::StrCat("job-", i));
+  }
+  runner_->Start();
+  AwaitBegun(3);
+  for (int i = 0; i < 5; ++i) {
+    Release(absl::StrCat("job-", i));
+  }
+  AwaitBegun(5);
+  runner_->Stop();
+  MutexLock lock(&mu_);
+  EXPECT_EQ(most_, 3);
+}
+
+TEST_F(JobRunnerTest, RunsJobsOfOneTenantOneAfterTheOther) {
+  Make(3);
+  for (int i = 0; i < 5; ++i) {
+    Add(absl::StrCat("job-", i), "acme");
+    Release(absl::StrCat("job-", i));
+  }
+  runner_->Start();
+  AwaitBegun(5);
+  runner_->Stop();
+  MutexLock lock(&mu_);
+  EXPECT_EQ(most_, 1);
+  EXPECT_TRUE(std::is_sorted(began_.begin(), began_.end()));
+}
+
+TEST_F(JobRunnerTest, EndsARunningJobThatIsCancelled) {
+  Make(1);
+  Add("job-1");
+  EXPECT_FALSE(runner_->Cancel("job-1"));  // does not run yet
+  runner_->Start();
+  AwaitBegun(1);
+  EXPECT_TRUE(runner_->Cancel("job-1"));
+  AwaitIdle("job-1");
+  MutexLock lock(&mu_);
+  EXPECT_EQ(ended_by_["job-1"], "CANCELLED");
+}
+
+TEST_F(JobRunnerTest, StopsWhatRunsAndBeginsNothingMore) {
+  Make(1);
+  Add("job-1");
+  Add("job-2");
+  runner_->Start();
+  AwaitBegun(1);
+  runner_->Stop();
+  EXPECT_TRUE(runner_->Remove("job-2"));  // is still queued
+  MutexLock lock(&mu_);
+  EXPECT_EQ(ended_by_["job-1"], "SHUTTING_DOWN");
+  EXPECT_EQ(began_.size(), 1U);
+}
+
+TEST_F(JobRunnerTest, TriesAgainAfterAWhileWhatCouldNotBeRecorded) {
+  Make(1);
+  {
+    MutexLock lock(&mu_);
+    outcomes_["job-1"] = 2;
+  }
+  Release("job-1");
+  Add("job-1");
+  runner_->Start();
+  AwaitBegun(1);
+  AwaitIdle("job-1");
+  for (size_t tries = 2; tries <= 3; ++tries) {
+    clock_.Advance(absl::Minutes(2));
+    AwaitBegun(tries);
+  }
+  AwaitIdle("job-1");
+  EXPECT_FALSE(runner_->Remove("job-1"));  // done
+}
+
+TEST_F(JobRunnerTest, ShowsWhatARunningJobReports) {
+  runner_ = std::make_unique<JobRunner>(
+      JobRunnerOptions{.clock = &clock_},
+      [this](const std::string& id, RunControl* control) {
+        control->ReportPhase(state::APPLYING);
+        state::Progress progress;
+        progress.set_rows(7);
+        control->ReportProgress(progress);
+        return Work(id, control);
+      },
+      [this](const std::string&, const JobRunner::View& view) {
+        MutexLock lock(&mu_);
+        last_view_ = view;
+      });
+  Add("job-1");
+  EXPECT_FALSE(runner_->Find("job-1").has_value());
+  runner_->Start();
+  AwaitBegun(1);
+  const auto view = runner_->Find("job-1");
+  ASSERT_TRUE(view.has_value());
+  EXPECT_EQ(view->phase, state::APPLYING);
+  EXPECT_EQ(view->progress.rows(), 7);
+  Release("job-1");
+  AwaitIdle("job-1");
+  MutexLock lock(&mu_);
+  EXPECT_EQ(last_view_.progress.rows(), 7);
+}
+
+TEST_F(JobRunnerTest, LeavesABlockedTenantQueuedUntilItIsUnblocked) {
+  Make(1);
+  runner_->Block("main", "acme");
+  Add("job-1", "acme");
+  Add("job-2", "zenith");
+  Release("job-1");
+  Release("job-2");
+  runner_->Start();
+  AwaitBegun(1);
+  runner_->Unblock("main", "acme");
+  AwaitBegun(2);
+  MutexLock lock(&mu_);
+  EXPECT_EQ(began_, (std::vector<std::string>{"job-2", "job-1"}));
+}
+
+}  // namespace
+}  // namespace reinstate

@@ -1,0 +1,85 @@
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "server/jobs/store_registry.h"
+#include "storage/state/state_store.h"
+#include "tests/support/small_site.h"
+#include "tests/support/status_matchers.h"
+#include "tests/support/temp_dir.h"
+
+namespace reinstate {
+
+// A small site with a state and a registry that serves its store as `main`.
+class JobsFixture : public testing::Test {
+ protected:
+  JobsFixture() { OpenState(); }
+
+  // Opens the state anew, as the next process does.
+  void OpenState() {
+    registry_.reset();
+    state_.reset();
+    StateOptions options;
+    options.path = folder_.path() + "/state";
+    options.clock = &site_.clock();
+    options.reserve_bytes = 0;
+    auto state = StateStore::Open(options);
+    ASSERT_TRUE(state.ok()) << state.status();
+    state_ = *std::move(state);
+    registry_ = std::make_unique<StoreRegistry>(&site_.history(), state_.get());
+    ASSERT_THAT(registry_->Register(Served("main", live())), IsOk());
+  }
+
+  virtual LiveStore* live() { return &site_.store(); }
+
+  static ServedStore Served(const std::string& name, LiveStore* live, int limit = 4) {
+    ServedStore store;
+    store.name = name;
+    store.adapter = "embedded";
+    store.live = live;
+    store.max_running_restores = limit;
+    return store;
+  }
+
+  static state::Actor Ada() {
+    state::Actor actor;
+    actor.set_name("ada");
+    return actor;
+  }
+
+  // Blocks until `holds`, which is looked at after each change of the job. `watch` is WatchJob.
+  static void Await(
+      const std::function<std::shared_ptr<void>(std::function<void()> on_change)>& watch,
+      const std::function<bool()>& holds) {
+    Mutex mu;
+    CondVar changed;
+    int changes = 0;
+    const auto guard = watch([&] {
+      MutexLock lock(&mu);
+      ++changes;
+      changed.SignalAll();
+    });
+    for (int seen = 0; !holds();) {
+      MutexLock lock(&mu);
+      while (changes == seen) {
+        if (!changed.WaitFor(&mu, absl::Seconds(20))) {
+          ADD_FAILURE() << "nothing changed for a long time";
+          return;
+        }
+      }
+      seen = changes;
+    }
+  }
+
+  SmallSite site_;
+  TempDir folder_;
+  std::unique_ptr<StateStore> state_;
+  std::unique_ptr<StoreRegistry> registry_;
+};
+
+}  // namespace reinstate

@@ -1,0 +1,295 @@
+#include "server/jobs/scheduler.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <functional>
+#include <limits>
+#include <map>
+#include <queue>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "absl/strings/str_format.h"
+
+namespace reinstate {
+namespace {
+
+const absl::Time kNoon = absl::FromUnixSeconds(1'775'000'000);
+constexpr absl::Duration kAging = absl::Minutes(10);
+
+std::string Id(int number) { return absl::StrFormat("rst-%06d", number); }
+
+Scheduler::Job Job(int number, int64_t size, const std::string& tenant = "") {
+  return {.id = Id(number),
+          .store = "main",
+          .tenant = tenant.empty() ? "tenant-" + std::to_string(number) : tenant,
+          .size_bytes = size,
+          .queued = kNoon};
+}
+
+std::string Take(Scheduler* scheduler, absl::Time now = kNoon) {
+  const auto job = scheduler->Take(now);
+  return job.has_value() ? job->id : "none";
+}
+
+TEST(Scheduler, TakesTheShortestFirst) {
+  Scheduler scheduler(kAging);
+  scheduler.SetLimit("main", 1);
+  for (const auto& [number, size] : std::map<int, int64_t>{{1, 30}, {2, 10}, {3, 20}}) {
+    scheduler.Add(Job(number, size));
+  }
+  for (const int expected : {2, 3, 1}) {
+    EXPECT_EQ(Take(&scheduler), Id(expected));
+    EXPECT_EQ(Take(&scheduler), "none");
+    scheduler.Finish(Id(expected));
+  }
+}
+
+TEST(Scheduler, TakesTheHighestPriorityBeforeTheShortest) {
+  Scheduler scheduler(kAging);
+  scheduler.Add(Job(1, 10));
+  Scheduler::Job urgent = Job(2, 1000);
+  urgent.priority = 1;
+  scheduler.Add(urgent);
+  EXPECT_EQ(Take(&scheduler), Id(2));
+}
+
+TEST(Scheduler, HasOneLaneForTheLargestWhileOthersRun) {
+  Scheduler scheduler(kAging);
+  for (int i = 1; i <= 6; ++i) {
+    scheduler.Add(Job(i, i * 10));
+  }
+  EXPECT_EQ(Take(&scheduler), Id(1));
+  EXPECT_EQ(Take(&scheduler), Id(6));  // the largest
+  EXPECT_EQ(Take(&scheduler), Id(2));
+  EXPECT_EQ(Take(&scheduler), Id(3));
+  scheduler.Finish(Id(6));
+  EXPECT_EQ(Take(&scheduler), Id(5));
+}
+
+TEST(Scheduler, RunsNoMoreOfAStoreThanItsLimit) {
+  Scheduler scheduler(kAging);
+  scheduler.SetLimit("main", 2);
+  for (int i = 1; i <= 3; ++i) {
+    scheduler.Add(Job(i, 10));
+  }
+  Scheduler::Job other = Job(4, 10);
+  other.store = "other";
+  scheduler.Add(other);
+  EXPECT_NE(Take(&scheduler), "none");
+  EXPECT_NE(Take(&scheduler), "none");
+  EXPECT_NE(Take(&scheduler), "none");
+  EXPECT_EQ(Take(&scheduler), "none");
+  EXPECT_EQ(scheduler.running(), 3U);
+}
+
+TEST(Scheduler, RunsOneJobOfATenantAtATimeInTheirOrder) {
+  Scheduler scheduler(kAging);
+  scheduler.Add(Job(2, 1, "acme"));
+  scheduler.Add(Job(1, 100, "acme"));
+  EXPECT_EQ(Take(&scheduler), Id(1));
+  EXPECT_EQ(Take(&scheduler), "none");
+  scheduler.Finish(Id(1));
+  EXPECT_EQ(Take(&scheduler), Id(2));
+}
+
+TEST(Scheduler, KeepsTenantsOfTheSameNameInDifferentStoresApart) {
+  Scheduler scheduler(kAging);
+  Scheduler::Job other = Job(2, 1, "acme");
+  other.store = "other";
+  scheduler.Add(Job(1, 1, "acme"));
+  scheduler.Add(other);
+  EXPECT_EQ(Take(&scheduler), Id(1));
+  EXPECT_EQ(Take(&scheduler), Id(2));
+}
+
+TEST(Scheduler, LeavesABlockedTenantInTheQueue) {
+  Scheduler scheduler(kAging);
+  scheduler.Add(Job(1, 1, "acme"));
+  scheduler.Block("main", "acme");
+  EXPECT_EQ(Take(&scheduler), "none");
+  scheduler.Unblock("main", "acme");
+  EXPECT_EQ(Take(&scheduler), Id(1));
+}
+
+TEST(Scheduler, LetsAJobWaitForItsTimeAndSaysWhenThatIs) {
+  Scheduler scheduler(kAging);
+  Scheduler::Job later = Job(1, 1);
+  later.not_before = kNoon + absl::Seconds(5);
+  scheduler.Add(later);
+  EXPECT_EQ(Take(&scheduler), "none");
+  EXPECT_EQ(scheduler.NextStart(kNoon), kNoon + absl::Seconds(5));
+  EXPECT_EQ(Take(&scheduler, kNoon + absl::Seconds(5)), Id(1));
+  EXPECT_EQ(scheduler.NextStart(kNoon), std::nullopt);
+}
+
+TEST(Scheduler, TakesAJobOutOfTheQueueButNotWhenItRuns) {
+  Scheduler scheduler(kAging);
+  scheduler.Add(Job(1, 1));
+  scheduler.Add(Job(2, 2));
+  EXPECT_TRUE(scheduler.Remove(Id(2)));
+  EXPECT_FALSE(scheduler.Remove(Id(2)));
+  EXPECT_EQ(Take(&scheduler), Id(1));
+  EXPECT_FALSE(scheduler.Remove(Id(1)));
+}
+
+TEST(Scheduler, GivesOneStepOfPriorityForEachAgingWaited) {
+  Scheduler scheduler(kAging);
+  scheduler.SetLimit("main", 1);
+  scheduler.Add(Job(1, 1000));
+  Scheduler::Job fresh = Job(2, 1);
+  fresh.queued = kNoon + kAging;
+  scheduler.Add(fresh);
+  EXPECT_EQ(Take(&scheduler, kNoon + kAging), Id(1));
+}
+
+TEST(Scheduler, TakesNoPriorityAwayWhenTheClockStepsBack) {
+  Scheduler scheduler(kAging);
+  Scheduler::Job urgent = Job(1, 1);
+  urgent.queued = kNoon + absl::Hours(24);
+  urgent.priority = 1;
+  scheduler.Add(Job(2, 1));
+  scheduler.Add(urgent);
+  EXPECT_EQ(Take(&scheduler), Id(1));
+}
+
+TEST(Scheduler, CountsTheBytesThatComeBeforeAJob) {
+  Scheduler scheduler(kAging);
+  for (int i = 1; i <= 4; ++i) {
+    scheduler.Add(Job(i, i * 10));
+  }
+  EXPECT_EQ(scheduler.BytesUpTo(Id(3), kNoon), 10 + 20 + 30);
+  EXPECT_EQ(scheduler.BytesUpTo(Id(9), kNoon), 0);
+}
+
+// --- Fairness, with simulated time ---
+
+struct Arrival {
+  absl::Duration at;
+  int64_t size;  // seconds of work
+};
+
+struct Outcome {
+  std::vector<absl::Duration> waited;  // from arrival to end, in the order of arrivals
+  absl::Duration makespan;
+
+  absl::Duration Mean() const {
+    absl::Duration sum;
+    for (const absl::Duration one : waited) {
+      sum += one;
+    }
+    return sum / static_cast<int64_t>(waited.size());
+  }
+};
+
+// Works `arrivals` (ascending) off with `lanes` workers. `take` decides as Scheduler does.
+class Simulation {
+ public:
+  Simulation(std::vector<Arrival> arrivals, int lanes, absl::Duration aging)
+      : arrivals_(std::move(arrivals)), lanes_(lanes), scheduler_(aging) {
+    outcome_.waited.resize(arrivals_.size());
+  }
+
+  // Makes all sizes look alike to the scheduler, which then goes by the order of arrival.
+  Simulation& FirstComeFirstServed() {
+    sizes_matter_ = false;
+    return *this;
+  }
+
+  Outcome Run() {
+    while (next_ < arrivals_.size() || scheduler_.queued() + scheduler_.running() > 0) {
+      const absl::Duration arrival =
+          next_ < arrivals_.size() ? arrivals_[next_].at : absl::InfiniteDuration();
+      const absl::Duration end = running_.empty() ? absl::InfiniteDuration() : running_.top().first;
+      now_ = std::min(arrival, end);
+      arrival <= end ? Arrive() : End();
+      while (scheduler_.running() < static_cast<size_t>(lanes_) && Begin()) {
+      }
+    }
+    outcome_.makespan = now_;
+    return outcome_;
+  }
+
+ private:
+  using Ending = std::pair<absl::Duration, int>;
+
+  void Arrive() {
+    const int number = static_cast<int>(next_++);
+    Scheduler::Job job = Job(number, sizes_matter_ ? arrivals_[next_ - 1].size : 1);
+    job.queued = kNoon + now_;
+    scheduler_.Add(job);
+  }
+
+  void End() {
+    const int number = running_.top().second;
+    running_.pop();
+    scheduler_.Finish(Id(number));
+    outcome_.waited[static_cast<size_t>(number)] = now_ - arrivals_[static_cast<size_t>(number)].at;
+  }
+
+  bool Begin() {
+    const auto job = scheduler_.Take(kNoon + now_);
+    if (!job.has_value()) {
+      return false;
+    }
+    const int number = std::stoi(job->id.substr(4));
+    running_.emplace(now_ + absl::Seconds(arrivals_[static_cast<size_t>(number)].size), number);
+    return true;
+  }
+
+  const std::vector<Arrival> arrivals_;
+  const int lanes_;
+  bool sizes_matter_ = true;
+  Scheduler scheduler_;
+  size_t next_ = 0;
+  absl::Duration now_;
+  std::priority_queue<Ending, std::vector<Ending>, std::greater<>> running_;
+  Outcome outcome_;
+};
+
+// 200 customers with a long tail of sizes, all lost at once.
+std::vector<Arrival> Incident() {
+  std::vector<Arrival> arrivals;
+  for (int64_t i = 1; i <= 200; ++i) {
+    arrivals.push_back({absl::ZeroDuration(), std::max<int64_t>(1, 2000 / i)});
+  }
+  std::shuffle(arrivals.begin(), arrivals.end(), std::mt19937(7));
+  return arrivals;
+}
+
+TEST(SchedulerFairness, BringsMostCustomersBackSoonerThanInOrderOfArrival) {
+  const absl::Duration ours = Simulation(Incident(), 4, absl::InfiniteDuration()).Run().Mean();
+  const absl::Duration first_come =
+      Simulation(Incident(), 4, absl::InfiniteDuration()).FirstComeFirstServed().Run().Mean();
+  EXPECT_LT(ours, first_come * 0.6);
+}
+
+TEST(SchedulerFairness, KeepsTheTailShort) {
+  const Outcome outcome = Simulation(Incident(), 4, absl::InfiniteDuration()).Run();
+  absl::Duration work;
+  for (const Arrival& arrival : Incident()) {
+    work += absl::Seconds(arrival.size);
+  }
+  // Nothing can be faster than the largest alone or all lanes at work. The shortest first alone
+  // would begin the largest last.
+  const absl::Duration least = std::max(absl::Seconds(2000), work / 4);
+  EXPECT_LT(outcome.makespan, least * 1.2);
+}
+
+TEST(SchedulerFairness, LetsNobodyWaitForEverWhileShortOnesKeepComing) {
+  std::vector<Arrival> arrivals = {{absl::ZeroDuration(), 2}, {absl::ZeroDuration(), 300}};
+  // More short ones than one lane can do.
+  for (int i = 0; i < 1500; ++i) {
+    arrivals.push_back({absl::Seconds(i), 1});
+  }
+  const Outcome aging = Simulation(arrivals, 1, kAging).Run();
+  EXPECT_LT(aging.waited[1], kAging + absl::Seconds(400));
+  // The control arm: without aging it waits until there are no short ones left.
+  const Outcome none = Simulation(arrivals, 1, absl::InfiniteDuration()).Run();
+  EXPECT_GT(none.waited[1], absl::Seconds(1500));
+}
+
+}  // namespace
+}  // namespace reinstate

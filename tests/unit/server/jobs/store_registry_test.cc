@@ -1,0 +1,104 @@
+#include "server/jobs/store_registry.h"
+
+#include <gtest/gtest.h>
+
+#include <optional>
+#include <string>
+
+#include "storage/base/status_macros.h"
+#include "tests/unit/server/jobs/jobs_fixture.h"
+
+namespace reinstate {
+namespace {
+
+// A store whose identity can be changed and that can be away.
+class ShiftingStore final : public LiveStore {
+ public:
+  explicit ShiftingStore(LiveStore* store) : store_(store) {}
+
+  std::string id = "first";
+  bool away = false;
+
+  absl::StatusOr<StoreIdentity> Identity() override {
+    if (away) {
+      return MakeError(Reason::kUnavailable, "away");
+    }
+    return StoreIdentity{.id = id, .address = "host/" + id};
+  }
+  StoreCapabilities Capabilities() const override { return store_->Capabilities(); }
+  absl::StatusOr<TenantMap> Catalog() override { return store_->Catalog(); }
+  absl::StatusOr<std::unique_ptr<Cut>> OpenCut(const CutOptions& options) override {
+    return store_->OpenCut(options);
+  }
+  absl::StatusOr<std::unique_ptr<TenantSession>> OpenTenant(
+      const TenantId& tenant, const SessionOptions& options) override {
+    return store_->OpenTenant(tenant, options);
+  }
+  absl::StatusOr<SizeEstimate> EstimateTenant(const TenantId& tenant) override {
+    return store_->EstimateTenant(tenant);
+  }
+  absl::StatusOr<std::unique_ptr<TenantCountStream>> CountTenants() override {
+    return store_->CountTenants();
+  }
+  StoreHealth ProbeHealth() override { return store_->ProbeHealth(); }
+
+ private:
+  LiveStore* const store_;
+};
+
+class StoreRegistryTest : public JobsFixture {
+ protected:
+  ShiftingStore shifting_{&site_.store()};
+};
+
+TEST_F(StoreRegistryTest, GivesEachStoreALineageOfItsOwn) {
+  ASSERT_THAT(registry_->Register(Served("shifting", &shifting_)), IsOk());
+  EXPECT_EQ((*registry_->Find("main"))->lineage, site_.lineage());
+  EXPECT_NE((*registry_->Find("shifting"))->lineage, site_.lineage());
+  EXPECT_EQ(registry_->List().size(), 2U);
+}
+
+TEST_F(StoreRegistryTest, NamesTheStoresThatThereAreWhenOneIsNotFound) {
+  const auto missing = registry_->Find("nope");
+  EXPECT_THAT(missing, FailsWith(Reason::kStoreNotFound));
+  EXPECT_NE(missing.status().message().find("main"), absl::string_view::npos);
+}
+
+TEST_F(StoreRegistryTest, RefusesTwoStoresWithOneName) {
+  EXPECT_THAT(registry_->Register(Served("main", &shifting_)), FailsWith(Reason::kConfigInvalid));
+}
+
+TEST_F(StoreRegistryTest, FindsAnotherIdentityAlsoAfterARestart) {
+  ASSERT_THAT(registry_->Register(Served("shifting", &shifting_)), IsOk());
+  EXPECT_THAT(registry_->CheckIdentity("shifting"), IsOk());
+  OpenState();
+  shifting_.id = "second";
+  ASSERT_THAT(registry_->Register(Served("shifting", &shifting_)), IsOk());
+  EXPECT_THAT(registry_->CheckIdentity("shifting"), FailsWith(Reason::kStoreIdentityChanged));
+  EXPECT_EQ(registry_->Record("shifting")->identity(), "first");
+}
+
+TEST_F(StoreRegistryTest, RebindsToTheIdentityThatWasConfirmedOnly) {
+  ASSERT_THAT(registry_->Register(Served("shifting", &shifting_)), IsOk());
+  shifting_.id = "second";
+  EXPECT_THAT(registry_->Rebind("shifting", "third", Ada()),
+              FailsWith(Reason::kStoreIdentityChanged));
+  ASSERT_THAT(registry_->Rebind("shifting", "second", Ada()), IsOk());
+  EXPECT_THAT(registry_->CheckIdentity("shifting"), IsOk());
+  const auto audit = state_->ListAudit(0, 100);
+  EXPECT_EQ(audit->back().action(), "store.rebound");
+  EXPECT_EQ(audit->back().actor().name(), "ada");
+}
+
+TEST_F(StoreRegistryTest, BindsAStoreThatWasAwayOnceItIsThere) {
+  shifting_.away = true;
+  ASSERT_THAT(registry_->Register(Served("shifting", &shifting_)), IsOk());
+  EXPECT_THAT(registry_->Record("shifting"), FailsWith(Reason::kUnavailable));
+  EXPECT_THAT(registry_->CheckIdentity("shifting"), FailsWith(Reason::kUnavailable));
+  shifting_.away = false;
+  EXPECT_THAT(registry_->CheckIdentity("shifting"), IsOk());
+  EXPECT_EQ(registry_->Record("shifting")->address(), "host/first");
+}
+
+}  // namespace
+}  // namespace reinstate
