@@ -41,6 +41,9 @@ struct Adapter {
   bool outlives_process = false;  // what was committed is there after a kill -9 and opening again
   bool any_bytes = true;          // keys and payloads may be any bytes, not only text
 
+  // Where a process is made to crash while it restores, as FaultPoints::ArmFromText has it.
+  std::vector<std::string> crashes;
+
   // Opens the store in setup.folder, or makes it. The store goes by setup.clock, and hits
   // `live.before_commit` and `live.after_commit` of setup.faults (MemoryStoreOptions says what they
   // mean).

@@ -1,5 +1,7 @@
 #include <memory>
+#include <string>
 #include <utility>
+#include <vector>
 
 #include "storage/base/status_macros.h"
 #include "storage/live/rocksdb/embedded_store.h"
@@ -19,10 +21,12 @@ class EmbeddedUnderTest final : public StoreUnderTest {
   const std::unique_ptr<EmbeddedStore> store_;
 };
 
-Adapter EmbeddedAdapterWith(std::string name, size_t max_batch_bytes) {
+Adapter EmbeddedAdapterWith(std::string name, size_t max_batch_bytes,
+                            std::vector<std::string> crashes) {
   return {.name = std::move(name),
           .capabilities = {.resolves_tokens = true, .keys_span_tenants = false},
           .outlives_process = true,
+          .crashes = std::move(crashes),
           .open = [max_batch_bytes](
                       const StoreSetup& setup) -> absl::StatusOr<std::unique_ptr<StoreUnderTest>> {
             EmbeddedStoreOptions options;
@@ -40,8 +44,20 @@ Adapter EmbeddedAdapterWith(std::string name, size_t max_batch_bytes) {
 
 }  // namespace
 
-Adapter EmbeddedAdapter() { return EmbeddedAdapterWith("rocksdb", 64 << 10); }
+Adapter EmbeddedAdapter() {
+  return EmbeddedAdapterWith(
+      "rocksdb", 64 << 10,
+      {"live.apply=crash@150", "live.seal=crash@2", "live.before_commit=crash@3",
+       "live.commit_write=crash@2", "live.after_commit=crash@3"});
+}
 
-Adapter EmbeddedGenerationAdapter() { return EmbeddedAdapterWith("rocksdb_generations", 0); }
+Adapter EmbeddedGenerationAdapter() {
+  return EmbeddedAdapterWith(
+      "rocksdb_generations", 0,
+      {"live.new_generation=crash@2", "live.generation_batch=crash@3", "live.apply=crash@150",
+       "live.seal=crash@2", "live.before_commit=crash@3", "live.commit_write=crash@2",
+       "live.after_commit=crash@3", "live.remove_generation=crash",
+       "live.remove_generation=crash@2"});
+}
 
 }  // namespace reinstate

@@ -256,8 +256,8 @@ absl::StatusOr<std::vector<uint64_t>> MeasureRanges(const EmbeddedDb* db,
   options.files_size_error_margin = 0.1;
   RETURN_IF_ERROR(
       EmbeddedStatus(db->raw()->GetApproximateSizes(options, db->records(), ranges.data(),
-                                                 static_cast<int>(ranges.size()), sizes.data()),
-                  "cannot measure the store"));
+                                                    static_cast<int>(ranges.size()), sizes.data()),
+                     "cannot measure the store"));
   return sizes;
 }
 

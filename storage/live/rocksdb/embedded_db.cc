@@ -138,7 +138,7 @@ absl::Status EmbeddedDb::CheckBeforeWriting(const rocksdb::Options& options) con
   rocksdb::Env* const env = options.env;
   rocksdb::FileLock* lock = nullptr;
   RETURN_IF_ERROR(EmbeddedStatus(env->LockFile(options_.path + "/LOCK", &lock),
-                              absl::StrCat("cannot lock the store in ", options_.path)));
+                                 absl::StrCat("cannot lock the store in ", options_.path)));
   const absl::Status checked = CheckReadOnly(options);
   const rocksdb::Status unlocked = env->UnlockFile(lock);
   RETURN_IF_ERROR(checked);
@@ -153,7 +153,7 @@ absl::Status EmbeddedDb::CheckReadOnly(const rocksdb::Options& options) const {
   RETURN_IF_ERROR(EmbeddedStatus(current, "cannot look at the store"));
   std::vector<std::string> names;
   RETURN_IF_ERROR(EmbeddedStatus(rocksdb::DB::ListColumnFamilies(options, options_.path, &names),
-                              absl::StrCat("cannot read the store in ", options_.path)));
+                                 absl::StrCat("cannot read the store in ", options_.path)));
   // Where the first start was interrupted, some families are not there yet.
   std::vector<rocksdb::ColumnFamilyDescriptor> families = Families();
   std::erase_if(families, [&](const rocksdb::ColumnFamilyDescriptor& family) {
@@ -196,7 +196,7 @@ absl::Status EmbeddedDb::OpenForWriting(const rocksdb::Options& options) {
   rocksdb::DB* db = nullptr;
   RETURN_IF_ERROR(
       EmbeddedStatus(rocksdb::DB::Open(options, options_.path, Families(), &families_, &db),
-                  absl::StrCat("cannot open the store in ", options_.path)));
+                     absl::StrCat("cannot open the store in ", options_.path)));
   db_.reset(db);
   return absl::OkStatus();
 }
@@ -339,7 +339,7 @@ absl::Status EmbeddedDb::Settle() {
       db_->Put(rocksdb::WriteOptions(), meta(), ToSlice(EmbeddedKeyCodec::kBarrierKey), {}),
       "the store does not take writes"));
   RETURN_IF_ERROR(EmbeddedStatus(db_->Flush(rocksdb::FlushOptions(), families_),
-                              "the store does not take writes"));
+                                 "the store does not take writes"));
   settled_failures_ = failures;
   return absl::OkStatus();
 }

@@ -153,15 +153,15 @@ absl::StatusOr<SizeEstimate> EmbeddedStore::EstimateTenant(const TenantId& tenan
   uint64_t file_bytes = 0;
   RETURN_IF_ERROR(
       EmbeddedStatus(db_->raw()->GetApproximateSizes(rocksdb::SizeApproximationOptions(),
-                                                  db_->records(), &range, 1, &file_bytes),
-                  "cannot measure a tenant"));
+                                                     db_->records(), &range, 1, &file_bytes),
+                     "cannot measure a tenant"));
   SizeEstimate size{.rows = static_cast<int64_t>(buffered_rows),
                     .bytes = static_cast<int64_t>(buffered_bytes)};
   // In the files its records are taken to be like the others there.
   rocksdb::TablePropertiesCollection files;
   RETURN_IF_ERROR(
       EmbeddedStatus(db_->raw()->GetPropertiesOfTablesInRange(db_->records(), &range, 1, &files),
-                  "cannot measure a tenant"));
+                     "cannot measure a tenant"));
   double rows = 0;
   double raw_bytes = 0;
   double stored_bytes = 0;

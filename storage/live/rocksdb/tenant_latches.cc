@@ -26,9 +26,23 @@ uint32_t TenantLatches::ShardOf(const TenantId& tenant) {
   return static_cast<uint32_t>(XXH3_64bits(tenant.value().data(), tenant.value().size()) % kShards);
 }
 
-// The analysis of locks cannot follow a set of them.
-TenantLatches::Hold::Hold(TenantLatches* latches,
-                          std::span<const TenantId> tenants) ABSL_NO_THREAD_SAFETY_ANALYSIS
+void FairLatch::Lock() {
+  MutexLock lock(&mu_);
+  const uint64_t ticket = next_ticket_++;
+  while (serving_ != ticket) {
+    turn_.Wait(&mu_);
+  }
+}
+
+void FairLatch::Unlock() {
+  MutexLock lock(&mu_);
+  ++serving_;
+  if (serving_ != next_ticket_) {
+    turn_.SignalAll();
+  }
+}
+
+TenantLatches::Hold::Hold(TenantLatches* latches, std::span<const TenantId> tenants)
     : latches_(latches) {
   shards_.reserve(tenants.size());
   for (const TenantId& tenant : tenants) {
@@ -37,13 +51,13 @@ TenantLatches::Hold::Hold(TenantLatches* latches,
   std::sort(shards_.begin(), shards_.end());
   shards_.erase(std::unique(shards_.begin(), shards_.end()), shards_.end());
   for (const uint32_t shard : shards_) {
-    latches_->shards_[shard].mu.Lock();
+    latches_->shards_[shard].latch.Lock();
   }
 }
 
-TenantLatches::Hold::~Hold() ABSL_NO_THREAD_SAFETY_ANALYSIS {
+TenantLatches::Hold::~Hold() {
   for (const uint32_t shard : shards_) {
-    latches_->shards_[shard].mu.Unlock();
+    latches_->shards_[shard].latch.Unlock();
   }
 }
 

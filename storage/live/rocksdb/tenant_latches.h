@@ -40,6 +40,20 @@ class WriteJournal {
   std::set<std::string> places_;  // EmbeddedKeyCodec::Place
 };
 
+// A lock that is given to those who wait for it in the order in which they came. With an unfair one
+// an application that writes without a pause would keep a session from its commit.
+class FairLatch {
+ public:
+  void Lock();
+  void Unlock();
+
+ private:
+  Mutex mu_;
+  CondVar turn_;
+  uint64_t next_ticket_ ABSL_GUARDED_BY(mu_) = 0;
+  uint64_t serving_ ABSL_GUARDED_BY(mu_) = 0;
+};
+
 // The latch of each tenant, held for the time of one write: what is done with it held happens as if
 // at once for this tenant. Tenants share latches by hash. Unlike a session's lock it is held by the
 // application's writes too, and never for long.
@@ -81,8 +95,8 @@ class TenantLatches {
 
  private:
   struct Shard {
-    Mutex mu;
-    std::map<std::string, WriteJournal*> journals;  // guarded by mu, which Hold takes
+    FairLatch latch;
+    std::map<std::string, WriteJournal*> journals;  // with the latch held
   };
 
   std::array<Shard, kShards> shards_;
