@@ -141,6 +141,7 @@ rocksdb::DBOptions DatabaseOptions(rocksdb::Env* env) {
   options.compaction_readahead_size = 2 << 20;
   options.max_background_jobs = 2;
   options.max_open_files = 512;
+  options.max_file_opening_threads = 2;
   options.info_log_level = rocksdb::InfoLogLevel::WARN_LEVEL;
   options.keep_log_file_num = 4;
   options.stats_dump_period_sec = 0;

@@ -37,11 +37,13 @@ class UnreliableFile final : public rocksdb::FSWritableFileOwnerWrapper {
   }
   IOStatus Sync(const IOOptions& options, IODebugContext* context) override {
     const IOStatus status = Release(options, context);
-    return status.ok() ? FSWritableFileOwnerWrapper::Sync(options, context) : status;
+    return status.ok() && !faults_->skip_syncs ? FSWritableFileOwnerWrapper::Sync(options, context)
+                                               : status;
   }
   IOStatus Fsync(const IOOptions& options, IODebugContext* context) override {
     const IOStatus status = Release(options, context);
-    return status.ok() ? FSWritableFileOwnerWrapper::Fsync(options, context) : status;
+    return status.ok() && !faults_->skip_syncs ? FSWritableFileOwnerWrapper::Fsync(options, context)
+                                               : status;
   }
   IOStatus Close(const IOOptions& options, IODebugContext* context) override {
     const IOStatus status = Release(options, context);
@@ -61,6 +63,24 @@ class UnreliableFile final : public rocksdb::FSWritableFileOwnerWrapper {
   std::string held_;
 };
 
+class UnreliableDirectory final : public rocksdb::FSDirectoryWrapper {
+ public:
+  UnreliableDirectory(std::unique_ptr<rocksdb::FSDirectory> directory, FileSystemFaults* faults)
+      : FSDirectoryWrapper(std::move(directory)), faults_(faults) {}
+
+  IOStatus Fsync(const IOOptions& options, IODebugContext* context) override {
+    return faults_->skip_syncs ? IOStatus::OK() : FSDirectoryWrapper::Fsync(options, context);
+  }
+  IOStatus FsyncWithDirOptions(const IOOptions& options, IODebugContext* context,
+                               const rocksdb::DirFsyncOptions& what) override {
+    return faults_->skip_syncs ? IOStatus::OK()
+                               : FSDirectoryWrapper::FsyncWithDirOptions(options, context, what);
+  }
+
+ private:
+  FileSystemFaults* const faults_;
+};
+
 class UnreliableFileSystem final : public rocksdb::FileSystemWrapper {
  public:
   explicit UnreliableFileSystem(FileSystemFaults* faults)
@@ -73,8 +93,22 @@ class UnreliableFileSystem final : public rocksdb::FileSystemWrapper {
                            IODebugContext* context) override {
     std::unique_ptr<FSWritableFile> made;
     const IOStatus status = target()->NewWritableFile(name, options, &made, context);
+    return Wrap(status, std::move(made), file);
+  }
+  IOStatus ReopenWritableFile(const std::string& name, const rocksdb::FileOptions& options,
+                              std::unique_ptr<FSWritableFile>* file,
+                              IODebugContext* context) override {
+    std::unique_ptr<FSWritableFile> made;
+    const IOStatus status = target()->ReopenWritableFile(name, options, &made, context);
+    return Wrap(status, std::move(made), file);
+  }
+  IOStatus NewDirectory(const std::string& name, const IOOptions& options,
+                        std::unique_ptr<rocksdb::FSDirectory>* directory,
+                        IODebugContext* context) override {
+    std::unique_ptr<rocksdb::FSDirectory> made;
+    const IOStatus status = target()->NewDirectory(name, options, &made, context);
     if (status.ok()) {
-      *file = std::make_unique<UnreliableFile>(std::move(made), faults_);
+      *directory = std::make_unique<UnreliableDirectory>(std::move(made), faults_);
     }
     return status;
   }
@@ -88,6 +122,14 @@ class UnreliableFileSystem final : public rocksdb::FileSystemWrapper {
   }
 
  private:
+  IOStatus Wrap(const IOStatus& status, std::unique_ptr<FSWritableFile> made,
+                std::unique_ptr<FSWritableFile>* file) {
+    if (status.ok()) {
+      *file = std::make_unique<UnreliableFile>(std::move(made), faults_);
+    }
+    return status;
+  }
+
   FileSystemFaults* const faults_;
 };
 

@@ -20,6 +20,8 @@ struct FileSystemFaults {
   // What was not synced stays in memory: a copy of the folder is then what a crash of the machine
   // leaves behind.
   std::atomic<bool> hold_unsynced = false;
+  // Syncs nothing, which is much faster: for tests that crash nothing.
+  std::atomic<bool> skip_syncs = false;
 };
 
 // The default environment with `faults`, which outlives it.

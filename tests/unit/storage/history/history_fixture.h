@@ -13,6 +13,7 @@
 #include "tests/support/manual_clock.h"
 #include "tests/support/temp_dir.h"
 #include "tests/support/tenant_model.h"
+#include "tests/support/unreliable_file_system.h"
 
 namespace reinstate {
 
@@ -26,19 +27,22 @@ std::string Outcome(const absl::StatusOr<T>& value) {
   return Outcome(value.status());
 }
 
-// A history in a temporary folder, with one lineage.
+// A history in a temporary folder, with one lineage. It syncs nothing unless told to.
 class HistoryFixture {
  public:
   explicit HistoryFixture(int tables = 2) : map_(OwnedTables(tables)) {
     options_.path = folder_.path() + "/history";
     options_.clock = &clock_;
     options_.faults = &faults_;
+    options_.env = env_.get();
+    files_.skip_syncs = true;
     Reopen();
   }
 
   HistoryOptions& options() { return options_; }
   ManualClock& clock() { return clock_; }
   FaultPoints& faults() { return faults_; }
+  FileSystemFaults& files() { return files_; }
   TenantMap& map() { return map_; }
   History& history() { return *history_; }
   std::string path() const { return options_.path; }
@@ -104,6 +108,8 @@ class HistoryFixture {
   TempDir folder_;
   ManualClock clock_;
   FaultPoints faults_;
+  FileSystemFaults files_;
+  const std::unique_ptr<rocksdb::Env> env_ = MakeUnreliableEnv(&files_);
   TenantMap map_;
   HistoryOptions options_;
   std::unique_ptr<History> history_;
