@@ -15,7 +15,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "storage/base/fault_points.h"
-#include "tests/fault/kill_world.h"
+#include "tests/support/daemon_world.h"
 
 namespace reinstate {
 namespace {
@@ -58,7 +58,7 @@ std::map<std::string, std::map<std::string, std::string>> MakeTenant(int rows,
 // Writes to another tenant until told to end or the daemon is gone; keeps what was acknowledged.
 class Bystander {
  public:
-  explicit Bystander(KillWorld* world) : world_(world), thread_([this] { Run(); }) {}
+  explicit Bystander(DaemonWorld* world) : world_(world), thread_([this] { Run(); }) {}
   ~Bystander() { Stop(); }
 
   // What must be there; `maybe` may be.
@@ -86,7 +86,7 @@ class Bystander {
     }
   }
 
-  KillWorld* const world_;
+  DaemonWorld* const world_;
   std::atomic<bool> stop_ = false;
   std::thread thread_;
 };
@@ -143,7 +143,7 @@ class KillTest : public testing::Test {
     EXPECT_EQ(world_.Read({tenant}, kTables)[tenant], before_[tenant]) << when;
   }
 
-  KillWorld world_;
+  DaemonWorld world_;
   StoreRows point_;
   StoreRows before_;
   std::mt19937 random_{20220405};
@@ -160,7 +160,7 @@ TEST_F(KillTest, AKillInAnyPhaseLeavesBeforeOrAfterAndTheRestoreGoesOn) {
       world_.Start(absl::StrCat(phase.place, "=crash@", hit));
       Bystander bystander(&world_);
       const std::string request_id = absl::StrCat("restore ", ++number);
-      std::string id = world_.CreateMirror(tenant, request_id);
+      std::string id = world_.CreateRestore(tenant, v1::RESTORE_MODE_MIRROR, request_id);
       ASSERT_EQ(world_.daemon()->WaitForEnd(absl::Seconds(60)), FaultPoints::kCrashExitCode)
           << when << world_.Output();
       bystander.Stop();
@@ -170,7 +170,7 @@ TEST_F(KillTest, AKillInAnyPhaseLeavesBeforeOrAfterAndTheRestoreGoesOn) {
       if (id.empty()) {
         // The daemon ended before it answered; the same request finds the same restore.
         world_.Start();
-        id = world_.CreateMirror(tenant, request_id);
+        id = world_.CreateRestore(tenant, v1::RESTORE_MODE_MIRROR, request_id);
       }
       ExpectItGoesOn(tenant, id, when);
       if (HasFatalFailure()) {
@@ -198,7 +198,8 @@ TEST_F(KillTest, AKillAtARandomMomentLeavesBeforeOrAfterAndTheRestoreGoesOn) {
     const std::string when = absl::StrCat("after ", absl::FormatDuration(delay));
     world_.Start();
     Bystander bystander(&world_);
-    const std::string id = world_.CreateMirror(tenant, absl::StrCat("random ", i));
+    const std::string id =
+        world_.CreateRestore(tenant, v1::RESTORE_MODE_MIRROR, absl::StrCat("random ", i));
     absl::SleepFor(delay);
     world_.daemon()->Kill();
     bystander.Stop();

@@ -1,4 +1,4 @@
-#include "tests/fault/kill_world.h"
+#include "tests/support/daemon_world.h"
 
 #include <cstdio>
 #include <cstdlib>
@@ -30,9 +30,9 @@ TenantId Id(const std::string& tenant) { return *TenantId::Parse(tenant); }
 
 }  // namespace
 
-KillWorld::KillWorld() = default;
+DaemonWorld::DaemonWorld() = default;
 
-void KillWorld::Start(const std::string& fault_points) {
+void DaemonWorld::Start(const std::string& fault_points) {
   daemon_.reset();
   auto daemon =
       DaemonProcess::Start({.data_path = folder_.path() + "/data", .fault_points = fault_points});
@@ -41,7 +41,7 @@ void KillWorld::Start(const std::string& fault_points) {
   Connect();
 }
 
-void KillWorld::Connect() {
+void DaemonWorld::Connect() {
   // A channel of its own each time: a pooled one would wait out its backoff after the kill.
   grpc::ChannelArguments arguments;
   arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
@@ -51,7 +51,7 @@ void KillWorld::Connect() {
   restores_ = v1::RestoreService::NewStub(channel_);
 }
 
-void KillWorld::TakeSnapshot() {
+void DaemonWorld::TakeSnapshot() {
   auto snapshots = v1::SnapshotService::NewStub(channel_);
   auto jobs = v1::JobService::NewStub(channel_);
   v1::Job job;
@@ -73,8 +73,8 @@ void KillWorld::TakeSnapshot() {
   Require(job.state() == v1::JOB_STATE_SUCCEEDED, "the snapshot does not end");
 }
 
-bool KillWorld::Put(const std::string& tenant, const std::string& table, const std::string& key,
-                    const std::string& payload) {
+bool DaemonWorld::Put(const std::string& tenant, const std::string& table, const std::string& key,
+                      const std::string& payload) {
   grpc::ClientContext context;
   v1::PutRequest request;
   request.mutable_record()->set_tenant(tenant);
@@ -85,8 +85,19 @@ bool KillWorld::Put(const std::string& tenant, const std::string& table, const s
   return records_->Put(&context, request, &response).ok();
 }
 
-void KillWorld::Write(const std::string& tenant,
-                      const std::map<std::string, std::map<std::string, std::string>>& tables) {
+bool DaemonWorld::Delete(const std::string& tenant, const std::string& table,
+                         const std::string& key) {
+  grpc::ClientContext context;
+  v1::DeleteRequest request;
+  request.mutable_key()->set_tenant(tenant);
+  request.mutable_key()->set_table(table);
+  request.mutable_key()->set_key(key);
+  v1::DeleteResponse response;
+  return records_->Delete(&context, request, &response).ok();
+}
+
+void DaemonWorld::Write(const std::string& tenant,
+                        const std::map<std::string, std::map<std::string, std::string>>& tables) {
   grpc::ClientContext context;
   v1::WriteResponse response;
   auto writer = records_->Write(&context, &response);
@@ -109,7 +120,7 @@ void KillWorld::Write(const std::string& tenant,
   Require(writer->Finish(), "write");
 }
 
-void KillWorld::DeleteTenant(const std::string& tenant) {
+void DaemonWorld::DeleteTenant(const std::string& tenant) {
   grpc::ClientContext context;
   v1::DeleteTenantRequest request;
   request.set_tenant(tenant);
@@ -117,8 +128,8 @@ void KillWorld::DeleteTenant(const std::string& tenant) {
   Require(records_->DeleteTenant(&context, request, &response), "delete tenant");
 }
 
-StoreRows KillWorld::Read(const std::vector<std::string>& tenants,
-                          const std::vector<std::string>& tables) {
+StoreRows DaemonWorld::Read(const std::vector<std::string>& tenants,
+                            const std::vector<std::string>& tables) {
   StoreRows rows;
   for (const std::string& tenant : tenants) {
     for (const std::string& table : tables) {
@@ -139,8 +150,8 @@ StoreRows KillWorld::Read(const std::vector<std::string>& tenants,
   return rows;
 }
 
-StoreRows KillWorld::ReadAtRest(const std::vector<std::string>& tenants,
-                                const std::vector<std::string>& tables) {
+StoreRows DaemonWorld::ReadAtRest(const std::vector<std::string>& tenants,
+                                  const std::vector<std::string>& tables) {
   auto store = EmbeddedStore::Open({.path = folder_.path() + "/data/stores/main"});
   Require(store.ok(), store.ok() ? "" : store.status().ToString());
   StoreRows rows;
@@ -162,13 +173,14 @@ StoreRows KillWorld::ReadAtRest(const std::vector<std::string>& tenants,
   return rows;
 }
 
-std::string KillWorld::CreateMirror(const std::string& tenant, const std::string& request_id) {
+std::string DaemonWorld::CreateRestore(const std::string& tenant, v1::RestoreMode mode,
+                                       const std::string& request_id) {
   grpc::ClientContext context;
   v1::CreateRestoreRequest request;
   request.mutable_spec()->set_store("main");
   request.mutable_spec()->set_tenant(tenant);
   request.mutable_spec()->set_at("latest");
-  request.mutable_spec()->set_mode(v1::RESTORE_MODE_MIRROR);
+  request.mutable_spec()->set_mode(mode);
   request.set_request_id(request_id);
   v1::Restore restore;
   const grpc::Status status = restores_->CreateRestore(&context, request, &restore);
@@ -177,7 +189,7 @@ std::string KillWorld::CreateMirror(const std::string& tenant, const std::string
   return restore.id();
 }
 
-std::string KillWorld::CreateUndo(const std::string& restore_id, const std::string& request_id) {
+std::string DaemonWorld::CreateUndo(const std::string& restore_id, const std::string& request_id) {
   grpc::ClientContext context;
   v1::UndoRestoreRequest request;
   request.set_restore(restore_id);
@@ -189,7 +201,7 @@ std::string KillWorld::CreateUndo(const std::string& restore_id, const std::stri
   return restore.id();
 }
 
-v1::Restore KillWorld::WaitForEnd(const std::string& restore_id) {
+v1::Restore DaemonWorld::WaitForEnd(const std::string& restore_id) {
   const absl::Time deadline = absl::Now() + kPatience;
   while (absl::Now() < deadline) {
     grpc::ClientContext context;
@@ -207,7 +219,7 @@ v1::Restore KillWorld::WaitForEnd(const std::string& restore_id) {
   return {};
 }
 
-std::string KillWorld::Output() const {
+std::string DaemonWorld::Output() const {
   const std::string output = daemon_ == nullptr ? "" : daemon_->Output();
   return output.substr(output.size() > 3000 ? output.size() - 3000 : 0);
 }

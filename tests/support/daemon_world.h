@@ -19,9 +19,9 @@ using StoreRows = std::map<std::string, std::map<std::string, std::map<std::stri
 
 // The real daemon over its embedded store, which a test kills and starts again, and calls as a
 // client would. Failures of what a test takes for granted end the test.
-class KillWorld {
+class DaemonWorld {
  public:
-  KillWorld();
+  DaemonWorld();
 
   // Starts the daemon, with these fault points.
   void Start(const std::string& fault_points = "");
@@ -30,7 +30,8 @@ class KillWorld {
   // Takes a snapshot and waits for it.
   void TakeSnapshot();
 
-  // False if the daemon ended meanwhile.
+  // Each is false if the daemon ended meanwhile.
+  bool Delete(const std::string& tenant, const std::string& table, const std::string& key);
   bool Put(const std::string& tenant, const std::string& table, const std::string& key,
            const std::string& payload);
   void Write(const std::string& tenant,
@@ -45,8 +46,9 @@ class KillWorld {
   StoreRows ReadAtRest(const std::vector<std::string>& tenants,
                        const std::vector<std::string>& tables);
 
-  // Returns the id; empty if the daemon ended meanwhile.
-  std::string CreateMirror(const std::string& tenant, const std::string& request_id);
+  // Restores to the latest snapshot. Returns the id; empty if the daemon ended meanwhile.
+  std::string CreateRestore(const std::string& tenant, v1::RestoreMode mode,
+                            const std::string& request_id);
   std::string CreateUndo(const std::string& restore, const std::string& request_id);
 
   // Waits until the restore has ended, one way or another.
