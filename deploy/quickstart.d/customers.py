@@ -12,6 +12,12 @@ NOTES = "notes"  # the table that the others write to while restores run
 SECONDS_BETWEEN_WRITES = 0.002
 
 
+def first_notes(tenants):
+    """A note for each, so that the snapshot knows the table."""
+    for tenant in tenants:
+        yield package_index.Record(tenant, NOTES, b"first", f"{tenant} has joined".encode())
+
+
 def _digest(payload):
     return hashlib.blake2b(payload, digest_size=16).digest()
 
@@ -57,14 +63,17 @@ class Model:
 
 
 class Writer(threading.Thread):
-    """The other customers: writes for them until stopped. The model is changed once a write is acknowledged."""
+    """Some of the other customers: writes for them until stopped.
+
+    The model is changed once a write is acknowledged. Writers that run at once have no tenant in common.
+    """
 
     def __init__(self, client, model, tenants):
         super().__init__(daemon=True)
         self._client = client
         self._model = model
         self._tenants = tenants
-        self._random = random.Random(2022)
+        self._random = random.Random(tenants[0])
         self._stop_asked = threading.Event()
         self.writes = 0
         self.busy_tenants = set()

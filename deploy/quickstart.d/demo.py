@@ -19,6 +19,7 @@ import record_client
 
 VICTIMS = 60
 RESTORES_AT_ONCE = 6
+WRITERS = 4
 PROTO = pathlib.Path(__file__).resolve().parents[2] / "proto"
 
 
@@ -60,8 +61,12 @@ def headline(text):
 def load(client, model):
     """Puts the package index into the store and into the model."""
 
+    def all_records():
+        yield from package_index.records()
+        yield from customers.first_notes(model.tenants())
+
     def counted():
-        for number, record in enumerate(package_index.records(), start=1):
+        for number, record in enumerate(all_records(), start=1):
             model.add(record)
             if number % 100_000 == 0:
                 say(f"   {number:,} records")
@@ -157,8 +162,9 @@ def tell_story(address, cli):
 
     victims = choose_victims(model)
     others = sorted(set(model.tenants()) - set(victims))
-    writer = customers.Writer(record_client.RecordClient(address), model, others)
-    writer.start()
+    writers = [customers.Writer(client, model, others[number::WRITERS]) for number in range(WRITERS)]
+    for writer in writers:
+        writer.start()
     begin = time.monotonic()
 
     headline(f"A maintenance script goes wrong, while the other {len(others):,} customers keep writing")
@@ -176,12 +182,14 @@ def tell_story(address, cli):
     start = time.monotonic()
     restore_all(cli, model, lost, snapshot)
     seconds = time.monotonic() - start
-    writer.finish()
+    for writer in writers:
+        writer.finish()
     say(f"   {len(lost)} of {len(lost)} customers are back after {seconds:.1f} s")
 
     headline("And the others?")
-    say(f"   {len(writer.busy_tenants):,} of them made {writer.writes:,} writes meanwhile, in "
-        f"{time.monotonic() - begin:.0f} s")
+    busy = sum(len(writer.busy_tenants) for writer in writers)
+    writes = sum(writer.writes for writer in writers)
+    say(f"   {busy:,} of them made {writes:,} writes meanwhile, in {time.monotonic() - begin:.0f} s")
     compare_with_model(client, model, others, "others")
     compare_with_model(client, model, victims, "restored")
 
