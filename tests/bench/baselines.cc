@@ -101,7 +101,7 @@ class SstFiles {
  public:
   explicit SstFiles(std::string folder) : folder_(std::move(folder)) {
     rocksdb::BlockBasedTableOptions table;
-    table.block_size = 128 << 10;
+    table.block_size = 1 << 20;
     table.format_version = 5;
     table.checksum = rocksdb::kXXH3;
     options_.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));

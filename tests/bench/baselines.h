@@ -23,18 +23,18 @@ struct BaselineRun {
 };
 
 // Puts all records into a new plain RocksDB database in `folder`, one thread: WriteBatches of
-// `batch_bytes`, the last of which is synced. Default options but for LZ4 and a write buffer of
-// `write_buffer_bytes`.
+// `batch_bytes`, the last of which is synced. Settings as those of the embedded store: LZ4, a write buffer of
+// `write_buffer_bytes`, default options otherwise.
 struct WriteBatchSettings {
   int64_t batch_bytes = 1 << 20;
-  int64_t write_buffer_bytes = 64 << 20;
+  int64_t write_buffer_bytes = 32 << 20;
 };
 absl::StatusOr<BaselineRun> PutWithWriteBatch(const std::string& folder,
                                               const KeyedRecords& records,
                                               const WriteBatchSettings& settings);
 
 // Writes all records into SST files of 64 MiB of input in `folder`, one thread: SstFileWriter, ZSTD
-// level 3, blocks of 128 KiB, as the history writes its own.
+// level 3, blocks of 1 MiB, as the history writes its own.
 absl::StatusOr<BaselineRun> WriteSstFiles(const std::string& folder, const KeyedRecords& records);
 
 // Compresses all records, keys and payloads one after the other, as one frame with zstd -3.

@@ -121,7 +121,7 @@ absl::StatusOr<FirstSnapshot> MeasureFirstSnapshot(const Settings& settings, Tic
                .bound = 2,
                .detail = absl::StrFormat(
                    "%.0f rows in %.2f s, %.0f rows/s; sorted files in %.2f s, %.0f rows/s (one "
-                   "thread, ZSTD 3, blocks of 128 KiB)",
+                   "thread, ZSTD 3, blocks of 1 MiB)",
                    rows, Median(seconds), rows / Median(seconds), Median(baseline_seconds),
                    rows / Median(baseline_seconds))});
 
