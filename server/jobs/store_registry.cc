@@ -124,7 +124,7 @@ absl::Status StoreRegistry::Rebind(const std::string& name, const std::string& e
   ASSIGN_OR_RETURN(const ServedStore* store, Find(name));
   ASSIGN_OR_RETURN(const StoreIdentity identity, store->live->Identity());
   if (identity.id != expected_identity) {
-    return MakeError(Reason::kStoreIdentityChanged,
+    return MakeError(Reason::kConfirmationNeeded,
                      absl::StrCat("store ", name, " at ", identity.address, " has the identity ",
                                   identity.id, ", not the one that was confirmed"));
   }

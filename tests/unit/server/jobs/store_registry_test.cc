@@ -82,7 +82,7 @@ TEST_F(StoreRegistryTest, RebindsToTheIdentityThatWasConfirmedOnly) {
   ASSERT_THAT(registry_->Register(Served("shifting", &shifting_)), IsOk());
   shifting_.id = "second";
   EXPECT_THAT(registry_->Rebind("shifting", "third", Ada()),
-              FailsWith(Reason::kStoreIdentityChanged));
+              FailsWith(Reason::kConfirmationNeeded));
   ASSERT_THAT(registry_->Rebind("shifting", "second", Ada()), IsOk());
   EXPECT_THAT(registry_->CheckIdentity("shifting"), IsOk());
   const auto audit = state_->ListAudit(0, 100);
