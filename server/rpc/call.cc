@@ -131,6 +131,7 @@ absl::StatusOr<Call> ReadCall(const grpc::ServerContextBase& context, const Mess
 
   ASSIGN_OR_RETURN(call.request.id, ReadText(request, "request_id", kMaxShortTextBytes));
   call.request.method = MethodName(request);
+  call.changes = TextField(request, "actor") != nullptr;
   if (!call.request.id.empty()) {
     call.request.request_digest = RequestDigest(request);
   }

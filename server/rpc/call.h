@@ -24,8 +24,9 @@ inline constexpr size_t kMaxRequestBytes = 4 << 20;
 // What a handler knows of a call besides its request. A value.
 struct Call {
   state::Actor actor;
-  RequestKey request;  // its id is empty if the call is not to be idempotent
-  std::string reason;  // the field `reason`, if the request has one
+  RequestKey request;    // its id is empty if the call is not to be idempotent
+  std::string reason;    // the field `reason`, if the request has one
+  bool changes = false;  // the request has a field `actor`: it is to change something
 };
 
 // Parses a request as it was received. INVALID_ARGUMENT if it is malformed (texts that are not
