@@ -1,0 +1,144 @@
+#include <gtest/gtest.h>
+
+#include <string>
+
+#include "server/rpc/convert_common.h"
+#include "server/rpc/convert_restore.h"
+#include "tests/support/status_matchers.h"
+
+namespace reinstate {
+namespace {
+
+TEST(PrintableKey, ShowsPrintableUtf8AndQuotesTheRest) {
+  EXPECT_EQ(PrintableKey("a b"), "a b");
+  EXPECT_EQ(PrintableKey("Zoë €😀"), "Zoë €😀");
+  EXPECT_EQ(PrintableKey(std::string("\x00\x1F\x7F", 3)), "\\x00\\x1f\\x7f");
+  EXPECT_EQ(PrintableKey("\\"), "\\x5c");
+  EXPECT_EQ(PrintableKey("\xC2\x85"), "\\xc2\\x85");  // a C1 control character
+  EXPECT_EQ(PrintableKey("\xE2\x82"), "\\xe2\\x82");  // cut short
+  EXPECT_EQ(PrintableKey("\xC0\xAF"), "\\xc0\\xaf");  // overlong
+  EXPECT_EQ(PrintableKey(""), "");
+}
+
+TEST(PrintableKey, IsCutAfterAbout256Bytes) {
+  EXPECT_EQ(PrintableKey(std::string(256, 'a')), std::string(256, 'a'));
+  EXPECT_EQ(PrintableKey(std::string(257, 'a')), std::string(256, 'a') + "…");
+}
+
+TEST(Timestamps, SurviveTheWire) {
+  for (const int64_t us :
+       {int64_t{0}, int64_t{1}, int64_t{-1}, int64_t{-1'500'000}, int64_t{1'775'374'680'123'456}}) {
+    google::protobuf::Timestamp wire;
+    ToWire(absl::FromUnixMicros(us), &wire);
+    EXPECT_GE(wire.nanos(), 0);
+    EXPECT_LT(wire.nanos(), 1'000'000'000);
+    EXPECT_EQ(absl::ToUnixMicros(FromWire(wire)), us);
+  }
+}
+
+TEST(PointToWire, ShowsTheGapAndNeverANegativeOne) {
+  state::Point point;
+  point.set_instant_us(1'000'000);
+  point.set_requested_us(3'500'000);
+  v1::Point wire;
+  ToWire(point, &wire);
+  EXPECT_EQ(wire.gap().seconds(), 2);
+  EXPECT_EQ(wire.gap().nanos(), 500'000'000);
+  point.set_requested_us(999'999);
+  v1::Point earlier;
+  ToWire(point, &earlier);
+  EXPECT_EQ(earlier.gap().seconds(), 0);
+  EXPECT_EQ(earlier.gap().nanos(), 0);
+  point.set_requested_us(0);
+  v1::Point named;
+  ToWire(point, &named);
+  EXPECT_FALSE(named.has_gap());
+  EXPECT_FALSE(named.has_requested_time());
+}
+
+state::RestoreRecord Record() {
+  state::RestoreRecord record;
+  record.set_id("rst-1");
+  record.set_state(state::SUCCEEDED);
+  state::RestoreOrder* order = record.mutable_order();
+  order->set_store("main");
+  order->set_tenant("acme");
+  order->set_mode(state::MIRROR);
+  order->mutable_point()->set_requested("latest");
+  order->mutable_point()->set_snapshot("snap-1-1");
+  record.set_undo_expires_us(5);
+  for (const char* name : {"b", "a"}) {
+    state::TableSummary* table = record.mutable_plan()->add_tables();
+    table->set_name(name);
+    table->set_inserted(2);
+    table->set_kept(1);
+    table->set_rows_at_point(2);
+  }
+  record.mutable_plan()->add_tables()->set_name("empty");
+  record.mutable_plan()->set_conflict_count(3);
+  record.mutable_plan()->add_conflicts()->set_key("k");
+  return record;
+}
+
+TEST(RestoreToWire, SumsUpItsTablesInTheOrderOfTheirNames) {
+  const v1::Restore restore = ToWire(Record(), {}, RestoreDetail::kFull);
+  EXPECT_EQ(restore.kind(), v1::RESTORE_KIND_RESTORE);
+  EXPECT_EQ(restore.restore().mode(), v1::RESTORE_MODE_MIRROR);
+  EXPECT_EQ(restore.totals().inserted(), 4);
+  EXPECT_EQ(restore.totals().kept(), 2);
+  EXPECT_EQ(restore.totals().conflicts(), 3);
+  ASSERT_EQ(restore.tables_size(), 2);
+  EXPECT_EQ(restore.tables(0).table(), "a");
+  EXPECT_EQ(restore.tables(1).table(), "b");
+  EXPECT_EQ(restore.conflicts(0).kind(), v1::CONFLICT_KIND_TAKEN);
+  EXPECT_TRUE(restore.has_certificate());
+  EXPECT_TRUE(restore.has_undo_expire_time());
+}
+
+TEST(RestoreToWire, LeavesTablesAndConflictsOutOfLists) {
+  const v1::Restore restore = ToWire(Record(), {}, RestoreDetail::kListed);
+  EXPECT_EQ(restore.tables_size(), 0);
+  EXPECT_EQ(restore.conflicts_size(), 0);
+  EXPECT_EQ(restore.totals().inserted(), 4);
+}
+
+TEST(RestoreToWire, AnUndoHasNoPointAndCannotBeUndone) {
+  state::RestoreRecord record = Record();
+  record.mutable_order()->set_undo_of("rst-0");
+  const v1::Restore restore = ToWire(record, {}, RestoreDetail::kFull);
+  EXPECT_EQ(restore.kind(), v1::RESTORE_KIND_UNDO);
+  EXPECT_EQ(restore.undo().restore(), "rst-0");
+  EXPECT_FALSE(restore.has_point());
+  EXPECT_FALSE(restore.has_undo_expire_time());
+  EXPECT_EQ(restore.conflicts(0).kind(), v1::CONFLICT_KIND_CHANGED_SINCE);
+}
+
+v1::RestoreSpec Spec() {
+  v1::RestoreSpec spec;
+  spec.set_store("main");
+  spec.set_tenant("acme");
+  spec.set_at("latest");
+  return spec;
+}
+
+TEST(OrderFromWire, TakesTheModeThatCannotLoseWorkByDefault) {
+  const absl::StatusOr<state::RestoreOrder> order = OrderFromWire(Spec(), "spec");
+  ASSERT_THAT(order, IsOk());
+  EXPECT_EQ(order->mode(), state::CREATE_MISSING);
+}
+
+TEST(OrderFromWire, RefusesAModeOfALaterVersion) {
+  v1::RestoreSpec spec = Spec();
+  spec.set_mode(static_cast<v1::RestoreMode>(99));
+  EXPECT_THAT(OrderFromWire(spec, "spec"), FailsWith(Reason::kInvalidArgument));
+}
+
+TEST(DigestFromWire, IsSixtyFourHexadecimalDigitsOrNothing) {
+  EXPECT_EQ(*DigestFromWire("digest", ""), "");
+  EXPECT_EQ(*DigestFromWire("digest", std::string(64, 'f')), std::string(32, '\xFF'));
+  EXPECT_THAT(DigestFromWire("digest", std::string(63, 'f')), FailsWith(Reason::kInvalidArgument));
+  EXPECT_THAT(DigestFromWire("digest", std::string(64, 'g')), FailsWith(Reason::kInvalidArgument));
+}
+
+}  // namespace
+}  // namespace reinstate
