@@ -12,6 +12,7 @@
 #include "client/api/connection.h"
 #include "client/api/grpc_record_writer.h"
 #include "client/api/status_from_wire.h"
+#include "client/api/text_check.h"
 #include "reinstate/v1/job_service.grpc.pb.h"
 #include "reinstate/v1/record_service.grpc.pb.h"
 #include "reinstate/v1/restore_service.grpc.pb.h"
@@ -69,6 +70,7 @@ class ReinstateClient::Impl {
                                                              Response*),
                                 Request request) const {
     Complete(&request);
+    RETURN_IF_ERROR(CheckTexts(request));
     Response response;
     RETURN_IF_ERROR(connection->Call([&](grpc::ClientContext* context) {
       response.Clear();
@@ -279,6 +281,7 @@ absl::StatusOr<ReinstateClient::TenantList> ReinstateClient::ListTenants(
 
 absl::StatusOr<v1::TenantComparison> ReinstateClient::CompareTenant(
     v1::CompareTenantRequest request, const std::function<void(const v1::Progress&)>& on_progress) {
+  RETURN_IF_ERROR(CheckTexts(request));
   std::optional<v1::TenantComparison> comparison;
   const grpc::Status status =
       impl_->connection->Stream(absl::InfiniteDuration(), [&](grpc::ClientContext* context) {
@@ -318,6 +321,7 @@ absl::StatusOr<v1::GetResponse> ReinstateClient::GetRecord(v1::GetRequest reques
 
 absl::Status ReinstateClient::ScanRecords(v1::ScanRequest request,
                                           const std::function<bool(const v1::Record&)>& on_record) {
+  RETURN_IF_ERROR(CheckTexts(request));
   bool stopped = false;
   const grpc::Status status =
       impl_->connection->Stream(absl::InfiniteDuration(), [&](grpc::ClientContext* context) {
@@ -347,6 +351,7 @@ absl::StatusOr<v1::Restore> ReinstateClient::WaitForRestore(
     const std::string& id, const WaitObserver<v1::Restore>& observer) {
   v1::WatchRestoreRequest request;
   request.set_restore(id);
+  RETURN_IF_ERROR(CheckTexts(request));
   return impl_->Follow(observer, [&](grpc::ClientContext* context) {
     return impl_->restores.WatchRestore(context, request);
   });
@@ -356,6 +361,7 @@ absl::StatusOr<v1::Plan> ReinstateClient::WaitForPlan(const std::string& id,
                                                       const WaitObserver<v1::Plan>& observer) {
   v1::WatchPlanRequest request;
   request.set_plan(id);
+  RETURN_IF_ERROR(CheckTexts(request));
   return impl_->Follow(observer, [&](grpc::ClientContext* context) {
     return impl_->restores.WatchPlan(context, request);
   });
@@ -365,6 +371,7 @@ absl::StatusOr<v1::Job> ReinstateClient::WaitForJob(const std::string& id,
                                                     const WaitObserver<v1::Job>& observer) {
   v1::WatchJobRequest request;
   request.set_job(id);
+  RETURN_IF_ERROR(CheckTexts(request));
   return impl_->Follow(observer, [&](grpc::ClientContext* context) {
     return impl_->jobs.WatchJob(context, request);
   });

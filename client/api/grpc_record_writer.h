@@ -24,6 +24,8 @@ class GrpcRecordWriter : public RecordWriter {
   absl::StatusOr<v1::WriteResponse> Finish() override;
 
  private:
+  // Remembers it, and returns false, if tenant or table are no text.
+  bool CheckPlace(const google::protobuf::Message& place);
   bool SendIfFull();
   bool Send();
 
@@ -32,6 +34,7 @@ class GrpcRecordWriter : public RecordWriter {
   std::unique_ptr<grpc::ClientWriter<v1::WriteRequest>> stream_;
   v1::WriteRequest request_;
   int64_t request_bytes_ = 0;
+  absl::Status refused_;
   bool finished_ = false;
 };
 

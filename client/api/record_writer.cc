@@ -5,6 +5,8 @@
 #include "client/api/connection.h"
 #include "client/api/grpc_record_writer.h"
 #include "client/api/status_from_wire.h"
+#include "client/api/text_check.h"
+#include "storage/base/status_macros.h"
 
 namespace reinstate {
 namespace {
@@ -28,6 +30,9 @@ GrpcRecordWriter::~GrpcRecordWriter() {
 }
 
 bool GrpcRecordWriter::Put(v1::Record record) {
+  if (!CheckPlace(record)) {
+    return false;
+  }
   request_bytes_ += static_cast<int64_t>(record.key().size() + record.payload().size() +
                                          record.tenant().size() + record.table().size());
   *request_.add_operations()->mutable_put() = std::move(record);
@@ -35,6 +40,9 @@ bool GrpcRecordWriter::Put(v1::Record record) {
 }
 
 bool GrpcRecordWriter::Delete(v1::RecordKey key) {
+  if (!CheckPlace(key)) {
+    return false;
+  }
   request_bytes_ +=
       static_cast<int64_t>(key.key().size() + key.tenant().size() + key.table().size());
   *request_.add_operations()->mutable_delete_() = std::move(key);
@@ -42,6 +50,7 @@ bool GrpcRecordWriter::Delete(v1::RecordKey key) {
 }
 
 absl::StatusOr<v1::WriteResponse> GrpcRecordWriter::Finish() {
+  RETURN_IF_ERROR(refused_);
   Send();
   stream_->WritesDone();
   finished_ = true;
@@ -50,6 +59,11 @@ absl::StatusOr<v1::WriteResponse> GrpcRecordWriter::Finish() {
     return StatusFromWire(status);
   }
   return std::move(response_);
+}
+
+bool GrpcRecordWriter::CheckPlace(const google::protobuf::Message& place) {
+  refused_.Update(CheckTexts(place));
+  return refused_.ok();
 }
 
 bool GrpcRecordWriter::SendIfFull() {

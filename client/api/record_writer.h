@@ -20,12 +20,13 @@ class RecordWriter {
   virtual ~RecordWriter() = default;
 
   // Queues one operation; blocks while the daemon is behind. Returns false once the stream is
-  // broken: Finish says why.
+  // broken, or the operation names a tenant or table that is not UTF-8: Finish says why.
   virtual bool Put(v1::Record record) = 0;
   virtual bool Delete(v1::RecordKey key) = 0;
 
   // Sends what is left and waits for the daemon. To be called once, last; without it what was sent
-  // may or may not be applied. Errors of RecordService.Write.
+  // may or may not be applied. INVALID_ARGUMENT;
+  // errors of RecordService.Write.
   virtual absl::StatusOr<v1::WriteResponse> Finish() = 0;
 };
 

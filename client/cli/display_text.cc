@@ -1,6 +1,9 @@
 #include "client/cli/display_text.h"
 
+#include <unicode/utf8.h>
+
 #include <clocale>
+#include <cstdint>
 #include <cwchar>
 
 #include "absl/strings/escaping.h"
@@ -16,37 +19,14 @@ struct Character {
   bool valid = false;
 };
 
-int LengthByFirstByte(unsigned char byte) {
-  if (byte < 0x80) {
-    return 1;
-  }
-  if (byte < 0xc2 || byte > 0xf4) {
-    return 0;
-  }
-  return byte < 0xe0 ? 2 : (byte < 0xf0 ? 3 : 4);
-}
-
 // The character that `text`, which is not empty, begins with.
 Character Decode(std::string_view text) {
-  const auto first = static_cast<unsigned char>(text[0]);
-  const int bytes = LengthByFirstByte(first);
-  if (bytes == 0 || static_cast<size_t>(bytes) > text.size()) {
-    return {};
-  }
-  char32_t code_point = bytes == 1 ? first : first & (0x7fU >> bytes);
-  for (int i = 1; i < bytes; ++i) {
-    const auto byte = static_cast<unsigned char>(text[i]);
-    if ((byte & 0xc0U) != 0x80U) {
-      return {};
-    }
-    code_point = (code_point << 6) | (byte & 0x3fU);
-  }
-  constexpr char32_t kSmallest[] = {0, 0, 0x80, 0x800, 0x10000};
-  const bool surrogate = code_point >= 0xd800 && code_point <= 0xdfff;
-  if (code_point < kSmallest[bytes] || code_point > 0x10ffff || surrogate) {
-    return {};
-  }
-  return {code_point, bytes, true};
+  const auto* bytes = reinterpret_cast<const uint8_t*>(text.data());
+  int32_t length = 0;
+  UChar32 code_point = 0;
+  U8_NEXT(bytes, length, static_cast<int32_t>(text.size()), code_point);
+  return {
+      .code_point = static_cast<char32_t>(code_point), .bytes = length, .valid = code_point >= 0};
 }
 
 // What changes the direction or the place of the text around it.

@@ -119,6 +119,21 @@ TEST_F(ClientTest, DoesNotRepeatWhatTheDaemonHasAnswered) {
   EXPECT_EQ(calls, 1);
 }
 
+TEST_F(ClientTest, RefusesTextsThatAreNoUtf8BeforeTheyAreSent) {
+  const auto daemon = StartDaemon({});
+  const auto client = ConnectTo(*daemon);
+  v1::CreateRestoreRequest request;
+  request.mutable_spec()->set_tenant("\xff");
+  const absl::Status status = client->CreateRestore(request).status();
+  EXPECT_EQ(ReasonOf(status), "INVALID_ARGUMENT");
+  EXPECT_THAT(std::string(status.message()), HasSubstr("'tenant'"));
+  request.mutable_spec()->set_tenant("1001");
+  request.mutable_spec()->add_tables("issue");
+  request.mutable_spec()->add_tables("\xc0\x80");
+  EXPECT_EQ(ReasonOf(client->CreateRestore(request).status()), "INVALID_ARGUMENT");
+  EXPECT_EQ(ReasonOf(client->WaitForRestore("\xff", {}).status()), "INVALID_ARGUMENT");
+}
+
 TEST_F(ClientTest, FollowsAllPagesOfAList) {
   std::vector<std::string> tokens;
   FakeAnswers answers;
