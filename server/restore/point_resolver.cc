@@ -167,9 +167,7 @@ absl::StatusOr<state::Point> ResolvePoint(const History& history, uint32_t linea
   const std::string_view trimmed = Std(absl::StripAsciiWhitespace(Absl(text)));
   if (trimmed == "latest") {
     ASSIGN_OR_RETURN(const SnapshotInfo snapshot, Newest(history, lineage));
-    state::Point point = MakePoint(text, snapshot);
-    point.set_requested_us(absl::ToUnixMicros(now));
-    return point;
+    return MakePoint(text, snapshot);
   }
   if (absl::StartsWith(Absl(trimmed), "snap-")) {
     ASSIGN_OR_RETURN(const SnapshotInfo snapshot, Named(history, lineage, trimmed));
