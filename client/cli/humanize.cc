@@ -45,6 +45,10 @@ std::string HumanCount(int64_t count) {
   return digits;
 }
 
+std::string HumanNumber(int64_t count, const std::string& noun) {
+  return absl::StrCat(HumanCount(count), " ", noun, count == 1 ? "" : "s");
+}
+
 std::string HumanBytes(int64_t bytes) {
   constexpr std::array kNames = {"B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"};
   if (std::abs(bytes) < 1024) {

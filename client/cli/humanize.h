@@ -14,6 +14,9 @@ namespace reinstate {
 // "1,234,567".
 std::string HumanCount(int64_t count);
 
+// "1 tenant", "1,234 tenants".
+std::string HumanNumber(int64_t count, const std::string& noun);
+
 // "512 B", "1.2 KiB", "3.4 GiB".
 std::string HumanBytes(int64_t bytes);
 

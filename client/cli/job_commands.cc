@@ -30,7 +30,7 @@ absl::Status Show(const JobOptions& options, Session& session) {
   request.set_job(options.job);
   ASSIGN_OR_RETURN(ReinstateClient * client, session.Client());
   ASSIGN_OR_RETURN(const v1::Job job, client->GetJob(request));
-  return session.output().One(job, JobDetailFields(session.now()));
+  return PrintJob(job, session);
 }
 
 absl::Status Watch(const JobOptions& options, Session& session) {
@@ -45,7 +45,7 @@ absl::Status Cancel(const JobOptions& options, Session& session) {
   request.set_reason(options.reason);
   ASSIGN_OR_RETURN(ReinstateClient * client, session.Client());
   ASSIGN_OR_RETURN(const v1::Job job, client->CancelJob(request));
-  return session.output().One(job, JobDetailFields(session.now()));
+  return PrintJob(job, session);
 }
 
 }  // namespace

@@ -34,24 +34,7 @@ std::string TookText(const v1::Job& job) {
              : "";
 }
 
-}  // namespace
-
-Fields<v1::Job> JobListFields(absl::Time now) {
-  return {
-      {"JOB", [](const v1::Job& j) { return TextValue(j.id()); }},
-      {"KIND", [](const v1::Job& j) { return TextValue(WordFor(j.kind())); }},
-      {"STORE", [](const v1::Job& j) { return TextValue(j.store()); }},
-      {"STATE", [](const v1::Job& j) { return TextValue(WordFor(j.state()), StyleOf(j.state())); }},
-      {"SNAPSHOT", [](const v1::Job& j) { return TextValue(j.snapshot()); }},
-      {"CREATED",
-       [now](const v1::Job& j) { return TimeValue(j.has_create_time(), j.create_time(), now); }},
-      {"ACTOR", [](const v1::Job& j) { return TextValue(j.actor().name()); }},
-      {"FAILURE", [](const v1::Job& j) { return TextValue(FailureText(j), Style::kBad); },
-       Align::kLeft, true},
-  };
-}
-
-Fields<v1::Job> JobDetailFields(absl::Time now) {
+Fields<v1::Job> DetailFields(absl::Time now) {
   return {
       {"job", [](const v1::Job& j) { return TextValue(j.id(), Style::kBold); }},
       {"kind", [](const v1::Job& j) { return TextValue(WordFor(j.kind())); }},
@@ -69,11 +52,32 @@ Fields<v1::Job> JobDetailFields(absl::Time now) {
   };
 }
 
+}  // namespace
+
+Fields<v1::Job> JobListFields(absl::Time now) {
+  return {
+      {"JOB", [](const v1::Job& j) { return TextValue(j.id()); }},
+      {"KIND", [](const v1::Job& j) { return TextValue(WordFor(j.kind())); }},
+      {"STORE", [](const v1::Job& j) { return TextValue(j.store()); }},
+      {"STATE", [](const v1::Job& j) { return TextValue(WordFor(j.state()), StyleOf(j.state())); }},
+      {"SNAPSHOT", [](const v1::Job& j) { return TextValue(j.snapshot()); }},
+      {"CREATED",
+       [now](const v1::Job& j) { return TimeValue(j.has_create_time(), j.create_time(), now); }},
+      {"ACTOR", [](const v1::Job& j) { return TextValue(j.actor().name()); }},
+      {"FAILURE", [](const v1::Job& j) { return TextValue(FailureText(j), Style::kBad); },
+       Align::kLeft, true},
+  };
+}
+
+absl::Status PrintJob(const v1::Job& job, const Session& session) {
+  return session.output().One(job, DetailFields(session.now()), JobListFields(session.now()));
+}
+
 absl::Status ShowBegunJob(Session& session, v1::Job job, bool wait, const std::string& what) {
   if (wait) {
     ASSIGN_OR_RETURN(job, session.WaitForJob(job.id(), what));
   }
-  RETURN_IF_ERROR(session.output().One(job, JobDetailFields(session.now())));
+  RETURN_IF_ERROR(PrintJob(job, session));
   if (wait) {
     return OutcomeOf(job);
   }

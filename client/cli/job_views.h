@@ -9,11 +9,11 @@
 
 namespace reinstate {
 
-// One job, line by line.
-Fields<v1::Job> JobDetailFields(absl::Time now);
-
 // The jobs of a list.
 Fields<v1::Job> JobListFields(absl::Time now);
+
+// Writes one job: for people line by line, as CSV as in a list.
+absl::Status PrintJob(const v1::Job& job, const Session& session);
 
 // Ends a command that began `job`: with `wait` waits for it, then shows it; without, says how to
 // come back to it. The status is the job's outcome. `what` is for the progress: "Snapshot of main".

@@ -72,10 +72,10 @@ absl::Status Output::WriteList(const std::vector<const google::protobuf::Message
     return absl::OkStatus();
   }
   if (format_ == OutputFormat::kTable) {
-    if (rows.empty()) {
-      console_->Say(if_empty);
-    } else {
+    if (!rows.empty()) {
       Text(RenderTable(titles, rows));
+    } else if (!if_empty.empty()) {
+      console_->Say(if_empty);
     }
     return absl::OkStatus();
   }

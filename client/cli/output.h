@@ -60,7 +60,8 @@ class Output {
 
   OutputFormat format() const { return format_; }
 
-  // A list. For people, `if_empty` is said on stderr where there is nothing to show.
+  // A list. For people, `if_empty` is said on stderr where there is nothing to show, if it is not
+  // empty itself.
   template <typename Message>
   absl::Status List(const std::vector<Message>& items, const Fields<Message>& fields,
                     std::string_view if_empty) const {
@@ -74,8 +75,14 @@ class Output {
   // One thing, for people as lines "title  value" without those that are empty.
   template <typename Message>
   absl::Status One(const Message& item, const Fields<Message>& fields) const {
-    return WriteOne(item, TitlesOf(fields),
-                    ValuesOf(std::vector<const Message*>{&item}, fields)[0]);
+    return WriteOne(item, TitlesOf(fields), ValuesOf(std::vector<Message>{item}, fields)[0]);
+  }
+
+  // As One, where what is written for people is not fit for programs: CSV has `columns` instead.
+  template <typename Message>
+  absl::Status One(const Message& item, const Fields<Message>& fields,
+                   const Fields<Message>& columns) const {
+    return One(item, format_ == OutputFormat::kCsv ? columns : fields);
   }
 
   // Only the rows of a list, where the JSON is that of `whole` (a plan with its tables).
@@ -106,17 +113,14 @@ class Output {
     return titles;
   }
 
-  template <typename Item, typename Message>
-  static std::vector<Row> ValuesOf(const std::vector<Item>& items, const Fields<Message>& fields) {
+  template <typename Message>
+  static std::vector<Row> ValuesOf(const std::vector<Message>& items,
+                                   const Fields<Message>& fields) {
     std::vector<Row> rows;
-    for (const Item& item : items) {
+    for (const Message& item : items) {
       Row& row = rows.emplace_back();
       for (const Field<Message>& field : fields) {
-        if constexpr (std::is_pointer_v<Item>) {
-          row.push_back(field.value(*item));
-        } else {
-          row.push_back(field.value(item));
-        }
+        row.push_back(field.value(item));
       }
     }
     return rows;

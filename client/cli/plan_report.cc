@@ -8,7 +8,6 @@
 #include "client/cli/humanize.h"
 #include "client/cli/restore_views.h"
 #include "client/cli/words.h"
-#include "storage/base/status_macros.h"
 
 namespace reinstate {
 namespace {
@@ -114,8 +113,8 @@ std::string Conflicts(const v1::Plan& plan) {
   if (plan.totals().conflicts() == 0) {
     return "";
   }
-  std::string text = absl::StrCat("\nConflicts: ", HumanCount(plan.totals().conflicts()),
-                                  " rows that cannot be settled. As long as they are there, ",
+  std::string text = absl::StrCat("\nConflicts: ", HumanNumber(plan.totals().conflicts(), "row"),
+                                  " that cannot be settled. As long as this is so, ",
                                   plan.has_undo() ? "the undo is refused, unless --skip-conflicts "
                                                     "leaves them alone.\n"
                                                   : "the restore is refused.\n");
@@ -178,86 +177,12 @@ std::string NextCommand(const v1::Plan& plan) {
 }
 
 std::string Effort(const v1::Plan& plan) {
-  std::string text = absl::StrCat(HumanCount(plan.rows_to_change()), " rows to change, ",
+  std::string text = absl::StrCat(HumanNumber(plan.rows_to_change(), "row"), " to change, ",
                                   HumanBytes(plan.bytes_to_write()), " to write");
   if (plan.has_expected_duration()) {
     absl::StrAppend(&text, ", about ", HumanDuration(ToDuration(plan.expected_duration())));
   }
   return absl::StrCat(text, ", at ", Printable(plan.store_address()), ".\n");
-}
-
-Fields<v1::CertifiedTable> CertifiedFields() {
-  using Table = v1::CertifiedTable;
-  return {
-      {"TABLE", [](const Table& t) { return TextValue(t.table()); }},
-      {"EXPECTED", [](const Table& t) { return CountValue(t.expected().rows()); }, Align::kRight},
-      {"FOUND", [](const Table& t) { return CountValue(t.found().rows()); }, Align::kRight},
-      {"AT POINT",
-       [](const Table& t) {
-         return t.has_at_point() ? CountValue(t.at_point().rows()) : TextValue("");
-       },
-       Align::kRight},
-      {"BYTES", [](const Table& t) { return BytesValue(t.found().bytes()); }, Align::kRight},
-      {"EXPECTED SUM", [](const Table& t) { return TextValue(t.expected().sum()); }},
-      {"FOUND SUM",
-       [](const Table& t) {
-         return TextValue(t.found().sum(),
-                          t.found().sum() == t.expected().sum() ? Style::kGood : Style::kBad);
-       }},
-  };
-}
-
-Fields<v1::Certificate> CertificateFields(absl::Time now) {
-  using Certificate = v1::Certificate;
-  return {
-      {"certificate of", [](const Certificate& c) { return TextValue(c.restore(), Style::kBold); }},
-      {"tenant", [](const Certificate& c) { return TextValue(NameOf(c.tenant())); }},
-      {"store",
-       [](const Certificate& c) {
-         return TextValue(absl::StrCat(c.tenant().store(), ", ", c.store_identity()));
-       }},
-      {"did",
-       [](const Certificate& c) {
-         return TextValue(c.kind() == v1::RESTORE_KIND_UNDO
-                              ? absl::StrCat("undo of ", c.undo_of())
-                              : absl::StrCat("restore, ", WordFor(c.mode())));
-       }},
-      {"point",
-       [now](const Certificate& c) {
-         return TextValue(c.has_point() ? PointSentence(c.point(), now) : "");
-       }},
-      {"rows",
-       [](const Certificate& c) {
-         return TextValue(absl::StrCat(HumanCount(c.inserted()), " inserted, ",
-                                       HumanCount(c.replaced()), " replaced, ",
-                                       HumanCount(c.deleted()), " deleted"));
-       }},
-      {"committed",
-       [now](const Certificate& c) {
-         return TimeValue(c.has_commit_time(), c.commit_time(), now);
-       }},
-      {"how it is known",
-       [](const Certificate& c) {
-         return TextValue(
-             c.resolved_by().empty()
-                 ? (c.resolved_by_evidence() ? "rows in the store proved the commit" : "")
-                 : absl::StrCat(c.resolved_by(), " said so: ", c.resolved_reason()));
-       }},
-      {"plan digest", [](const Certificate& c) { return TextValue(c.plan_digest()); }},
-      {"snapshot digest", [](const Certificate& c) { return TextValue(c.snapshot_root_digest()); }},
-      {"asked for by", [](const Certificate& c) { return TextValue(c.actor().name()); }},
-      {"reason", [](const Certificate& c) { return TextValue(c.reason()); }},
-      {"reference", [](const Certificate& c) { return TextValue(c.reference()); }},
-  };
-}
-
-template <typename Sentences>
-std::string Listed(const std::string& title, const Sentences& sentences) {
-  std::string text = absl::StrCat("\n", title, "\n");
-  for (const std::string& sentence : sentences) {
-    absl::StrAppend(&text, "  ", Printable(sentence), "\n");
-  }
-  return text;
 }
 
 }  // namespace
@@ -300,36 +225,6 @@ std::vector<std::string> DestructionFacts(const v1::Plan& plan, const Session& s
     }
   }
   return facts;
-}
-
-absl::Status PrintCertificate(const v1::Certificate& certificate, const Session& session) {
-  const Output& output = session.output();
-  const std::vector<v1::CertifiedTable> tables(certificate.tables().begin(),
-                                               certificate.tables().end());
-  if (output.format() != OutputFormat::kTable) {
-    return output.Part(certificate, tables, CertifiedFields());
-  }
-  RETURN_IF_ERROR(output.One(certificate, CertificateFields(session.now())));
-  output.Text("\nRead back before the commit:\n");
-  output.Text(output.Table(tables, CertifiedFields()));
-  if (!certificate.method().empty()) {
-    output.Text(absl::StrCat("\n", Printable(certificate.method()), "\n"));
-  }
-  output.Text(certificate.exceptions().empty() ? "\nNo exceptions.\n"
-                                               : Listed("Exceptions:", certificate.exceptions()));
-  if (certificate.has_second_look_time()) {
-    const std::string when = HumanTime(ToTime(certificate.second_look_time()));
-    if (certificate.second_look_size() == 0) {
-      output.Text(absl::StrCat("Compared once more at ", when, ": as expected.\n"));
-    } else {
-      const std::vector<v1::CertifiedTable> second(certificate.second_look().begin(),
-                                                   certificate.second_look().end());
-      output.Text(absl::StrCat("\nCompared once more at ", when,
-                               ": the application has changed these tables since.\n"));
-      output.Text(output.Table(second, CertifiedFields()));
-    }
-  }
-  return absl::OkStatus();
 }
 
 }  // namespace reinstate

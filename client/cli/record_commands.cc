@@ -212,6 +212,7 @@ absl::StatusOr<std::vector<std::string>> DeletionFacts(const std::string& store,
   v1::GetTenantRequest get_tenant;
   get_tenant.set_store(store);
   get_tenant.set_tenant(tenant);
+  get_tenant.set_count_live(true);
   // A tenant that no snapshot has seen, or a store without snapshots: it can be deleted all the
   // same, and then for ever.
   const absl::StatusOr<v1::Tenant> found = client->GetTenant(get_tenant);
@@ -221,8 +222,8 @@ absl::StatusOr<std::vector<std::string>> DeletionFacts(const std::string& store,
     return facts;
   }
   facts.push_back(absl::StrCat("  tenant    ", NameOf(found->ref())));
-  facts.push_back(absl::StrCat("  live      about ", HumanCount(found->live().rows()), " rows"));
-  facts.push_back(absl::StrCat("  kept      ", HumanCount(found->at_point().rows()), " rows in ",
+  facts.push_back(absl::StrCat("  live      ", HumanNumber(found->live().rows(), "row")));
+  facts.push_back(absl::StrCat("  kept      ", HumanNumber(found->at_point().rows(), "row"), " in ",
                                found->point().snapshot()));
   return facts;
 }

@@ -1,15 +1,12 @@
-#include <algorithm>
 #include <memory>
-#include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "client/cli/command_tree.h"
-#include "client/cli/confirmation.h"
 #include "client/cli/exit_code.h"
-#include "client/cli/humanize.h"
 #include "client/cli/restore_views.h"
 #include "client/cli/words.h"
 #include "storage/base/error.h"
@@ -19,265 +16,25 @@ namespace reinstate {
 namespace {
 
 struct RestoreOptions {
-  std::string tenant;
   std::string restore;
   std::vector<std::string> restores;
   std::string store;
-  std::string at;
-  std::string mode = "create-missing";
-  std::vector<std::string> tables;
-  std::string plan;
-  std::string digest;
-  std::string show;
-  std::string undo;
-  std::string reason;
-  std::string reference;
-  std::string request_id;
-  std::string confirm;
-  std::string outcome;
+  std::string tenant;
   std::vector<std::string> states;
+  std::string reason;
+  std::string outcome;
   int64_t limit = 50;
-  int32_t priority = 0;
-  bool accept_shrunken = false;
-  bool accept_uncovered_tables = false;
-  bool skip_conflicts = false;
   bool wait = false;
 };
 
 using Options = std::shared_ptr<RestoreOptions>;
 
-v1::RestoreMode ModeOf(const std::string& name) {
-  if (name == "overwrite") {
-    return v1::RESTORE_MODE_OVERWRITE;
-  }
-  return name == "mirror" ? v1::RESTORE_MODE_MIRROR : v1::RESTORE_MODE_CREATE_MISSING;
-}
-
-// Whether rows that are there now can be replaced or deleted.
-bool CanDestroy(v1::RestoreMode mode) {
-  return mode == v1::RESTORE_MODE_OVERWRITE || mode == v1::RESTORE_MODE_MIRROR;
-}
-
-absl::Status Missing(const std::string& what) { return MakeError(Reason::kInvalidArgument, what); }
-
-absl::StatusOr<v1::RestoreSpec> SpecOf(const RestoreOptions& options, Session& session) {
-  if (options.tenant.empty()) {
-    return Missing("Name the tenant by its id; reinstate tenant find finds it by name.");
-  }
-  if (options.at.empty()) {
-    return Missing(
-        "--at is required: a time (2026-04-05T07:38:00Z), a time ago (2h), a snapshot "
-        "(snap-1-12), or latest.");
-  }
-  v1::RestoreSpec spec;
-  ASSIGN_OR_RETURN(*spec.mutable_store(), session.StoreOrOnlyOne(options.store));
-  spec.set_tenant(options.tenant);
-  spec.set_at(options.at);
-  spec.set_mode(ModeOf(options.mode));
-  spec.mutable_tables()->Assign(options.tables.begin(), options.tables.end());
-  spec.set_accept_shrunken(options.accept_shrunken);
-  spec.set_accept_uncovered_tables(options.accept_uncovered_tables);
-  return spec;
-}
-
-// Makes the plan and waits for it.
-absl::StatusOr<v1::Plan> MakePlan(v1::PlanRestoreRequest request, const std::string& tenant,
-                                  Session& session) {
-  const std::string store = request.restore().store();
-  ASSIGN_OR_RETURN(ReinstateClient * client, session.Client());
-  absl::StatusOr<v1::Plan> plan = client->PlanRestore(std::move(request));
-  if (!plan.ok()) {
-    return WithCandidates(session, plan.status(), store, tenant);
-  }
-  ASSIGN_OR_RETURN(plan, session.WaitForPlan(plan->id(), absl::StrCat("Planning ", tenant)));
-  RETURN_IF_ERROR(OutcomeOf(*plan));
-  return plan;
-}
-
-absl::Status Plan(const RestoreOptions& options, Session& session) {
-  if (!options.show.empty()) {
-    ASSIGN_OR_RETURN(const v1::Plan plan,
-                     session.WaitForPlan(options.show, absl::StrCat("Planning ", options.show)));
-    RETURN_IF_ERROR(OutcomeOf(plan));
-    return PrintPlan(plan, session);
-  }
-  v1::PlanRestoreRequest request;
-  if (!options.undo.empty()) {
-    request.mutable_undo()->set_restore(options.undo);
-    request.mutable_undo()->set_skip_conflicts(options.skip_conflicts);
-  } else {
-    ASSIGN_OR_RETURN(*request.mutable_restore(), SpecOf(options, session));
-  }
-  const std::string what = options.undo.empty() ? options.tenant : options.undo;
-  ASSIGN_OR_RETURN(const v1::Plan plan, MakePlan(std::move(request), what, session));
-  return PrintPlan(plan, session);
-}
-
-void HintSuccess(const v1::Restore& restore, Session& session) {
-  session.Hint(
-      absl::StrCat("Read back before the commit, and exactly what it had to be. Details: "
-                   "reinstate restore certificate ",
-                   restore.id()));
-  if (restore.has_undo_expire_time()) {
-    session.Hint(absl::StrCat("To take it back: reinstate restore undo ", restore.id()));
-  }
-}
-
-// Shows a restore that was begun: with --wait how it ended, which is also the status.
-absl::Status ShowBegunRestore(v1::Restore restore, bool wait, Session& session) {
-  if (wait) {
-    const std::string what =
-        absl::StrCat(restore.kind() == v1::RESTORE_KIND_UNDO ? "Undoing for " : "Restoring ",
-                     NameOf(restore.tenant()));
-    ASSIGN_OR_RETURN(restore, session.WaitForRestore(restore.id(), what));
-  }
-  RETURN_IF_ERROR(session.output().One(restore, RestoreDetailFields(session.now())));
-  if (!wait) {
-    session.Hint(
-        absl::StrCat("It goes on by itself. To follow it: reinstate restore watch ", restore.id()));
-    return absl::OkStatus();
-  }
-  RETURN_IF_ERROR(OutcomeOf(restore));
-  HintSuccess(restore, session);
-  return absl::OkStatus();
-}
-
-// Asks for the tenant's id, showing what `plan` replaces and deletes.
-absl::Status ConfirmPlan(const v1::Plan& plan, const RestoreOptions& options, Session& session) {
-  return Confirm({.facts = DestructionFacts(plan, session),
-                  .name = "the tenant's id",
-                  .expected = plan.tenant().tenant(),
-                  .given = options.confirm},
-                 session.console());
-}
-
-void UsePlan(const v1::Plan& plan, v1::CreateRestoreRequest* request) {
-  request->set_plan(plan.id());
-  request->set_plan_digest(plan.digest());
-}
-
-// As an earlier plan says.
-absl::Status FillFromGivenPlan(const RestoreOptions& options, Session& session,
-                               v1::CreateRestoreRequest* request) {
-  v1::GetPlanRequest get;
-  get.set_plan(options.plan);
-  ASSIGN_OR_RETURN(ReinstateClient * client, session.Client());
-  ASSIGN_OR_RETURN(const v1::Plan plan, client->GetPlan(get));
-  RETURN_IF_ERROR(OutcomeOf(plan));
-  if (!options.tenant.empty() && options.tenant != plan.tenant().tenant()) {
-    return Missing(absl::StrCat("The plan ", plan.id(), " is of another tenant, ",
-                                NameOf(plan.tenant()), "."));
-  }
-  if (CanDestroy(plan.restore().mode())) {
-    RETURN_IF_ERROR(ConfirmPlan(plan, options, session));
-  }
-  UsePlan(plan, request);
-  if (!options.digest.empty()) {
-    request->set_plan_digest(options.digest);
-  }
-  request->set_accept_shrunken(options.accept_shrunken);
-  request->set_accept_uncovered_tables(options.accept_uncovered_tables);
-  return absl::OkStatus();
-}
-
-// As the options say. What can destroy is planned first, unless it is confirmed already.
-absl::Status FillFromSpec(const RestoreOptions& options, Session& session,
-                          v1::CreateRestoreRequest* request) {
-  ASSIGN_OR_RETURN(v1::RestoreSpec spec, SpecOf(options, session));
-  if (!CanDestroy(spec.mode())) {
-    *request->mutable_spec() = std::move(spec);
-    return absl::OkStatus();
-  }
-  if (!options.confirm.empty()) {
-    RETURN_IF_ERROR(Confirm({.facts = {},
-                             .name = "the tenant's id",
-                             .expected = options.tenant,
-                             .given = options.confirm},
-                            session.console()));
-    *request->mutable_spec() = std::move(spec);
-    return absl::OkStatus();
-  }
-  v1::PlanRestoreRequest plan_request;
-  *plan_request.mutable_restore() = std::move(spec);
-  ASSIGN_OR_RETURN(const v1::Plan plan, MakePlan(std::move(plan_request), options.tenant, session));
-  RETURN_IF_ERROR(ConfirmPlan(plan, options, session));
-  UsePlan(plan, request);
-  return absl::OkStatus();
-}
-
-absl::Status Create(const RestoreOptions& options, Session& session) {
-  v1::CreateRestoreRequest request;
-  if (options.plan.empty()) {
-    RETURN_IF_ERROR(FillFromSpec(options, session, &request));
-  } else {
-    RETURN_IF_ERROR(FillFromGivenPlan(options, session, &request));
-  }
-  request.set_reason(options.reason);
-  request.set_reference(options.reference);
-  request.set_priority(options.priority);
-  request.set_request_id(options.request_id);
-  const std::string store = request.spec().store();
-  ASSIGN_OR_RETURN(ReinstateClient * client, session.Client());
-  absl::StatusOr<v1::Restore> restore = client->CreateRestore(std::move(request));
-  if (!restore.ok()) {
-    return WithCandidates(session, restore.status(), store, options.tenant);
-  }
-  return ShowBegunRestore(*std::move(restore), options.wait, session);
-}
-
-absl::StatusOr<v1::Restore> GetRestore(const std::string& id, Session& session) {
-  v1::GetRestoreRequest request;
-  request.set_restore(id);
-  ASSIGN_OR_RETURN(ReinstateClient * client, session.Client());
-  return client->GetRestore(request);
-}
-
-// Agrees with the person on the undo, and binds `request` to what was agreed.
-absl::Status ConfirmUndo(const RestoreOptions& options, Session& session,
-                         v1::UndoRestoreRequest* request) {
-  ASSIGN_OR_RETURN(ReinstateClient * client, session.Client());
-  if (options.plan.empty() && !options.confirm.empty()) {
-    ASSIGN_OR_RETURN(const v1::Restore restore, GetRestore(options.restore, session));
-    return Confirm({.facts = {},
-                    .name = "the tenant's id",
-                    .expected = restore.tenant().tenant(),
-                    .given = options.confirm},
-                   session.console());
-  }
-  v1::Plan plan;
-  if (!options.plan.empty()) {
-    v1::GetPlanRequest get;
-    get.set_plan(options.plan);
-    ASSIGN_OR_RETURN(plan, client->GetPlan(get));
-    RETURN_IF_ERROR(OutcomeOf(plan));
-  } else {
-    v1::PlanRestoreRequest plan_request;
-    plan_request.mutable_undo()->set_restore(options.restore);
-    plan_request.mutable_undo()->set_skip_conflicts(options.skip_conflicts);
-    ASSIGN_OR_RETURN(plan, MakePlan(std::move(plan_request), options.restore, session));
-  }
-  RETURN_IF_ERROR(ConfirmPlan(plan, options, session));
-  request->set_plan(plan.id());
-  request->set_plan_digest(options.digest.empty() ? plan.digest() : options.digest);
-  return absl::OkStatus();
-}
-
-absl::Status Undo(const RestoreOptions& options, Session& session) {
-  v1::UndoRestoreRequest request;
-  RETURN_IF_ERROR(ConfirmUndo(options, session, &request));
-  request.set_restore(options.restore);
-  request.set_skip_conflicts(options.skip_conflicts);
-  request.set_reason(options.reason);
-  request.set_reference(options.reference);
-  request.set_request_id(options.request_id);
-  ASSIGN_OR_RETURN(ReinstateClient * client, session.Client());
-  ASSIGN_OR_RETURN(v1::Restore undo, client->UndoRestore(std::move(request)));
-  return ShowBegunRestore(std::move(undo), options.wait, session);
-}
-
 absl::Status Get(const RestoreOptions& options, Session& session) {
-  ASSIGN_OR_RETURN(const v1::Restore restore, GetRestore(options.restore, session));
-  return session.output().One(restore, RestoreDetailFields(session.now()));
+  v1::GetRestoreRequest request;
+  request.set_restore(options.restore);
+  ASSIGN_OR_RETURN(ReinstateClient * client, session.Client());
+  ASSIGN_OR_RETURN(const v1::Restore restore, client->GetRestore(request));
+  return PrintRestore(restore, session);
 }
 
 absl::StatusOr<v1::RestoreState> StateOf(const std::string& word) {
@@ -287,9 +44,10 @@ absl::StatusOr<v1::RestoreState> StateOf(const std::string& word) {
       return state;
     }
   }
-  return Missing(absl::StrCat("There is no state ", word,
-                              "; there are: queued, running, in-doubt, succeeded, failed, "
-                              "cancelled, undone."));
+  return MakeError(Reason::kInvalidArgument,
+                   absl::StrCat("There is no state ", word,
+                                "; there are: queued, running, in-doubt, succeeded, failed, "
+                                "cancelled, undone."));
 }
 
 absl::Status List(const RestoreOptions& options, Session& session) {
@@ -343,7 +101,7 @@ absl::Status Watch(const RestoreOptions& options, Session& session) {
   const std::string& id = options.restores.front();
   ASSIGN_OR_RETURN(const v1::Restore restore,
                    session.WaitForRestore(id, absl::StrCat("Restore ", id)));
-  RETURN_IF_ERROR(session.output().One(restore, RestoreDetailFields(session.now())));
+  RETURN_IF_ERROR(PrintRestore(restore, session));
   return OutcomeOf(restore);
 }
 
@@ -357,7 +115,7 @@ absl::Status Cancel(const RestoreOptions& options, Session& session) {
     ASSIGN_OR_RETURN(
         restore, session.WaitForRestore(restore.id(), absl::StrCat("Cancelling ", restore.id())));
   }
-  return session.output().One(restore, RestoreDetailFields(session.now()));
+  return PrintRestore(restore, session);
 }
 
 absl::Status Resolve(const RestoreOptions& options, Session& session) {
@@ -368,7 +126,7 @@ absl::Status Resolve(const RestoreOptions& options, Session& session) {
   request.set_reason(options.reason);
   ASSIGN_OR_RETURN(ReinstateClient * client, session.Client());
   ASSIGN_OR_RETURN(const v1::Restore restore, client->ResolveRestore(request));
-  return session.output().One(restore, RestoreDetailFields(session.now()));
+  return PrintRestore(restore, session);
 }
 
 absl::Status ShowCertificate(const RestoreOptions& options, Session& session) {
@@ -381,104 +139,6 @@ absl::Status ShowCertificate(const RestoreOptions& options, Session& session) {
 
 void AddId(CLI::App* command, const Options& options) {
   command->add_option("RESTORE", options->restore, "The restore's id, rst-…")->required();
-}
-
-void AddWhyOptions(CLI::App* command, const Options& options) {
-  command->add_option("--reason", options->reason, "Why, for certificate and audit");
-  command->add_option("--reference", options->reference, "Where that is written down: INC-1234");
-  command->add_option("--request-id", options->request_id,
-                      "Makes it one restore however often the command is run; default random");
-}
-
-// What to restore, for plan and create.
-void AddSpecOptions(CLI::App* command, const Options& options) {
-  AddStoreOption(command, &options->store);
-  command
-      ->add_option("--at", options->at,
-                   "The point: a time (2026-04-05T07:38:00Z), a time ago (2h, '2h ago', -2h), a "
-                   "snapshot (snap-1-12), or latest")
-      ->type_name("POINT");
-  command
-      ->add_option("--mode", options->mode,
-                   "create-missing keeps all that is there; overwrite replaces what differs; "
-                   "mirror also deletes what was not there")
-      ->check(CLI::IsMember({"create-missing", "overwrite", "mirror"}))
-      ->capture_default_str();
-  command->add_option("--table", options->tables, "Only this table; may be repeated")
-      ->type_name("TABLE")
-      ->expected(1)
-      ->take_all();
-  command->add_flag("--accept-shrunken", options->accept_shrunken,
-                    "Also from a point with less than half of an earlier snapshot's rows");
-  command->add_flag("--accept-uncovered-tables", options->accept_uncovered_tables,
-                    "Mirror: tables that the snapshot does not cover are kept");
-}
-
-void AddPlanCommand(CommandTree* tree, CLI::App* noun, const Options& options) {
-  CLI::App* plan = tree->AddCommand(
-      noun,
-      {"plan", "Shows table by table what a restore or an undo would do; changes nothing",
-       "reinstate restore plan 1001 --at 2h\n"
-       "reinstate restore plan 1001 --at 2026-04-05T07:38:00Z --mode mirror --table issue\n"
-       "reinstate restore plan --undo rst-01HF8Z3V9K2M4N6P8Q0R2S4T6V"},
-      [options](Session& session) { return Plan(*options, session); });
-  CLI::Option* tenant = plan->add_option("TENANT", options->tenant, "The tenant's id");
-  AddSpecOptions(plan, options);
-  CLI::Option* undo = plan->add_option("--undo", options->undo, "Plan the undo of this restore")
-                          ->type_name("RESTORE")
-                          ->excludes(tenant);
-  plan->add_flag("--skip-conflicts", options->skip_conflicts,
-                 "Undo: leave rows alone that have changed since")
-      ->needs(undo);
-  plan->add_option("--show", options->show, "Show this plan, made before")
-      ->type_name("PLAN")
-      ->excludes(tenant)
-      ->excludes(undo);
-}
-
-void AddCreateCommand(CommandTree* tree, CLI::App* noun, const Options& options) {
-  CLI::App* create = tree->AddCommand(
-      noun,
-      {"create", "Restores a tenant, from a point or as an earlier plan says",
-       "reinstate restore create 1001 --at 2h --wait\n"
-       "reinstate restore create 1001 --at snap-1-12 --mode mirror --reference INC-77 --wait\n"
-       "reinstate restore create 1001 --plan plan-01HF8Z3V9K2M4N6P8Q0R2S4T6V"},
-      [options](Session& session) { return Create(*options, session); });
-  create->add_option("TENANT", options->tenant, "The tenant's id");
-  AddSpecOptions(create, options);
-  CLI::Option* plan =
-      create->add_option("--plan", options->plan, "Do what this plan says")->type_name("PLAN");
-  for (const char* other : {"--at", "--store", "--mode", "--table"}) {
-    plan->excludes(create->get_option(other));
-  }
-  create
-      ->add_option("--digest", options->digest,
-                   "Only if the plan has this digest; default the plan's present one")
-      ->type_name("DIGEST")
-      ->needs(plan);
-  AddWhyOptions(create, options);
-  create->add_option("--priority", options->priority, "Higher ones run first; default 0");
-  AddConfirmOption(create, &options->confirm, "the tenant's id (overwrite and mirror ask for it)");
-  AddWaitOption(create, &options->wait);
-}
-
-void AddUndoCommand(CommandTree* tree, CLI::App* noun, const Options& options) {
-  CLI::App* undo =
-      tree->AddCommand(noun,
-                       {"undo", "Takes a restore back, where rows are still as it left them",
-                        "reinstate restore undo rst-01HF8Z3V9K2M4N6P8Q0R2S4T6V --wait"},
-                       [options](Session& session) { return Undo(*options, session); });
-  AddId(undo, options);
-  undo->add_flag("--skip-conflicts", options->skip_conflicts,
-                 "Leave rows alone that have changed since");
-  CLI::Option* plan =
-      undo->add_option("--plan", options->plan, "Do what this plan says")->type_name("PLAN");
-  undo->add_option("--digest", options->digest, "Only if the plan has this digest")
-      ->type_name("DIGEST")
-      ->needs(plan);
-  AddWhyOptions(undo, options);
-  AddConfirmOption(undo, &options->confirm, "the tenant's id");
-  AddWaitOption(undo, &options->wait);
 }
 
 void AddReadingCommands(CommandTree* tree, CLI::App* noun, const Options& options) {
@@ -545,10 +205,8 @@ void AddStoppingCommands(CommandTree* tree, CLI::App* noun, const Options& optio
 void AddRestoreCommands(CommandTree* tree) {
   CLI::App* noun = tree->AddNoun("restore", "Restores: seeing first, doing, proving, undoing");
   const auto options = std::make_shared<RestoreOptions>();
-  AddPlanCommand(tree, noun, options);
-  AddCreateCommand(tree, noun, options);
+  AddRestoreBeginCommands(tree, noun);
   AddReadingCommands(tree, noun, options);
-  AddUndoCommand(tree, noun, options);
   AddStoppingCommands(tree, noun, options);
 }
 

@@ -61,6 +61,49 @@ std::string ActorText(const v1::Actor& actor) {
                                                   : absl::StrCat(actor.name(), " (unverified)");
 }
 
+Fields<v1::Restore> DetailFields(absl::Time now) {
+  using Restore = v1::Restore;
+  return {
+      {"restore", [](const Restore& r) { return TextValue(r.id(), Style::kBold); }},
+      {"tenant", [](const Restore& r) { return TextValue(NameOf(r.tenant())); }},
+      {"store", [](const Restore& r) { return TextValue(r.tenant().store()); }},
+      {"kind", [](const Restore& r) { return TextValue(KindText(r)); }},
+      {"point",
+       [now](const Restore& r) {
+         return TextValue(r.has_point() ? PointSentence(r.point(), now) : "");
+       }},
+      {"undo of", [](const Restore& r) { return TextValue(r.undo_of()); }},
+      {"state", [](const Restore& r) { return TextValue(StateText(r), StyleOf(r.state())); }},
+      {"rows",
+       [](const Restore& r) { return TextValue(r.has_totals() ? ActionsText(r.totals()) : ""); }},
+      {"conflicts",
+       [](const Restore& r) {
+         return TextValue(absl::StrJoin(r.conflicts(), "; ", [](std::string* out, const auto& c) {
+           absl::StrAppend(out, c.table(), " ", c.key().text(), ": ", SentenceFor(c.kind()));
+         }));
+       }},
+      {"failure", [](const Restore& r) { return TextValue(FailureText(r), Style::kBad); }},
+      {"undone by", [](const Restore& r) { return TextValue(r.undone_by()); }},
+      {"undo until",
+       [now](const Restore& r) {
+         return TimeValue(r.has_undo_expire_time(), r.undo_expire_time(), now);
+       }},
+      {"resolved by", [](const Restore& r) { return TextValue(r.resolved_by()); }},
+      {"and why", [](const Restore& r) { return TextValue(r.resolved_reason()); }},
+      {"reason", [](const Restore& r) { return TextValue(r.reason()); }},
+      {"reference", [](const Restore& r) { return TextValue(r.reference()); }},
+      {"actor", [](const Restore& r) { return TextValue(ActorText(r.actor())); }},
+      {"created",
+       [now](const Restore& r) { return TimeValue(r.has_create_time(), r.create_time(), now); }},
+      {"ended", [now](const Restore& r) { return TimeValue(r.has_end_time(), r.end_time(), now); }},
+      {"took", [](const Restore& r) { return TextValue(TookText(r)); }},
+      {"attempts",
+       [](const Restore& r) {
+         return r.attempts() > 1 ? CountValue(r.attempts()) : Value{"", absl::StrCat(r.attempts())};
+       }},
+  };
+}
+
 }  // namespace
 
 std::string PointSentence(const v1::Point& point, absl::Time now) {
@@ -109,11 +152,11 @@ Fields<v1::Restore> RestoreListFields(absl::Time now) {
       {"KIND", [](const Restore& r) { return TextValue(KindText(r)); }},
       {"POINT", [](const Restore& r) { return TextValue(r.point().snapshot()); }},
       {"STATE", [](const Restore& r) { return TextValue(StateText(r), StyleOf(r.state())); }},
-      {"CHANGED",
-       [](const Restore& r) {
-         return CountValue(r.totals().inserted() + r.totals().replaced() + r.totals().deleted());
-       },
+      {"INSERTED", [](const Restore& r) { return CountValue(r.totals().inserted()); },
        Align::kRight},
+      {"REPLACED", [](const Restore& r) { return CountValue(r.totals().replaced()); },
+       Align::kRight},
+      {"DELETED", [](const Restore& r) { return CountValue(r.totals().deleted()); }, Align::kRight},
       {"CREATED",
        [now](const Restore& r) { return TimeValue(r.has_create_time(), r.create_time(), now); }},
       {"REFERENCE", [](const Restore& r) { return TextValue(r.reference()); }},
@@ -121,47 +164,9 @@ Fields<v1::Restore> RestoreListFields(absl::Time now) {
   };
 }
 
-Fields<v1::Restore> RestoreDetailFields(absl::Time now) {
-  using Restore = v1::Restore;
-  return {
-      {"restore", [](const Restore& r) { return TextValue(r.id(), Style::kBold); }},
-      {"tenant", [](const Restore& r) { return TextValue(NameOf(r.tenant())); }},
-      {"store", [](const Restore& r) { return TextValue(r.tenant().store()); }},
-      {"kind", [](const Restore& r) { return TextValue(KindText(r)); }},
-      {"point",
-       [now](const Restore& r) {
-         return TextValue(r.has_point() ? PointSentence(r.point(), now) : "");
-       }},
-      {"undo of", [](const Restore& r) { return TextValue(r.undo_of()); }},
-      {"state", [](const Restore& r) { return TextValue(StateText(r), StyleOf(r.state())); }},
-      {"rows",
-       [](const Restore& r) { return TextValue(r.has_totals() ? ActionsText(r.totals()) : ""); }},
-      {"conflicts",
-       [](const Restore& r) {
-         return TextValue(absl::StrJoin(r.conflicts(), "; ", [](std::string* out, const auto& c) {
-           absl::StrAppend(out, c.table(), " ", c.key().text(), ": ", SentenceFor(c.kind()));
-         }));
-       }},
-      {"failure", [](const Restore& r) { return TextValue(FailureText(r), Style::kBad); }},
-      {"undone by", [](const Restore& r) { return TextValue(r.undone_by()); }},
-      {"undo until",
-       [now](const Restore& r) {
-         return TimeValue(r.has_undo_expire_time(), r.undo_expire_time(), now);
-       }},
-      {"resolved by", [](const Restore& r) { return TextValue(r.resolved_by()); }},
-      {"and why", [](const Restore& r) { return TextValue(r.resolved_reason()); }},
-      {"reason", [](const Restore& r) { return TextValue(r.reason()); }},
-      {"reference", [](const Restore& r) { return TextValue(r.reference()); }},
-      {"actor", [](const Restore& r) { return TextValue(ActorText(r.actor())); }},
-      {"created",
-       [now](const Restore& r) { return TimeValue(r.has_create_time(), r.create_time(), now); }},
-      {"ended", [now](const Restore& r) { return TimeValue(r.has_end_time(), r.end_time(), now); }},
-      {"took", [](const Restore& r) { return TextValue(TookText(r)); }},
-      {"attempts",
-       [](const Restore& r) {
-         return r.attempts() > 1 ? CountValue(r.attempts()) : Value{"", absl::StrCat(r.attempts())};
-       }},
-  };
+absl::Status PrintRestore(const v1::Restore& restore, const Session& session) {
+  return session.output().One(restore, DetailFields(session.now()),
+                              RestoreListFields(session.now()));
 }
 
 absl::Status WithCandidates(Session& session, const absl::Status& status, const std::string& store,

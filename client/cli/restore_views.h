@@ -22,8 +22,8 @@ std::string ShellWord(const std::string& text);
 // The restores of a list.
 Fields<v1::Restore> RestoreListFields(absl::Time now);
 
-// One restore, line by line.
-Fields<v1::Restore> RestoreDetailFields(absl::Time now);
+// Writes one restore: for people line by line, as CSV as in a list.
+absl::Status PrintRestore(const v1::Restore& restore, const Session& session);
 
 // Writes a plan that is READY: for people a report with the command that carries it out, as CSV its
 // tables, as JSON the plan.

@@ -116,7 +116,7 @@ Fields<v1::Snapshot> DetailFields(absl::Time now) {
 
 absl::Status ShowSnapshot(Session& session, const absl::StatusOr<v1::Snapshot>& snapshot) {
   RETURN_IF_ERROR(snapshot.status());
-  return session.output().One(*snapshot, DetailFields(session.now()));
+  return session.output().One(*snapshot, DetailFields(session.now()), ListFields(session.now()));
 }
 
 absl::Status Take(const SnapshotOptions& options, Session& session) {
@@ -237,7 +237,7 @@ absl::Status Delete(const SnapshotOptions& options, Session& session) {
     confirmation.facts = {absl::StrCat("The snapshot ", snapshot.id(), " of the store ",
                                        snapshot.store(), " is to be deleted: ",
                                        HumanTimeWithAge(ToTime(snapshot.instant()), session.now()),
-                                       "; ", HumanCount(snapshot.tenants()), " tenants, ",
+                                       "; ", HumanNumber(snapshot.tenants(), "tenant"), ", ",
                                        HumanCount(snapshot.counts().rows()), " rows."),
                           "It is hidden at once and removed for ever when its grace is over."};
   }

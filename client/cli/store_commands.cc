@@ -102,7 +102,7 @@ absl::StatusOr<v1::Store> GetStore(Session& session, const std::string& given) {
 
 absl::Status Show(const StoreOptions& options, Session& session) {
   ASSIGN_OR_RETURN(const v1::Store store, GetStore(session, options.store));
-  return session.output().One(store, DetailFields(session.now()));
+  return session.output().One(store, DetailFields(session.now()), ListFields(session.now()));
 }
 
 absl::Status Discover(const StoreOptions& options, Session& session) {
@@ -122,7 +122,7 @@ absl::Status Rebind(const StoreOptions& options, Session& session) {
   if (store.state() != v1::STORE_STATE_IDENTITY_CHANGED) {
     session.Hint(absl::StrCat("The store ", store.name(),
                               " is the one that its name is bound to; there is nothing to do."));
-    return session.output().One(store, DetailFields(session.now()));
+    return session.output().One(store, DetailFields(session.now()), ListFields(session.now()));
   }
   RETURN_IF_ERROR(Confirm(
       {.facts = {absl::StrCat("The store ", store.name(), " is to be bound to what answers at:"),
@@ -141,7 +141,7 @@ absl::Status Rebind(const StoreOptions& options, Session& session) {
   request.set_reason(options.reason);
   ASSIGN_OR_RETURN(ReinstateClient * client, session.Client());
   ASSIGN_OR_RETURN(const v1::Store bound, client->RebindStore(request));
-  return session.output().One(bound, DetailFields(session.now()));
+  return session.output().One(bound, DetailFields(session.now()), ListFields(session.now()));
 }
 
 }  // namespace

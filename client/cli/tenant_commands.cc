@@ -87,8 +87,8 @@ absl::Status List(const TenantOptions& options, Session& session) {
       options.lost ? "No tenant that was there then is gone or much smaller now."
                    : "There are no tenants."));
   if (!options.at.empty()) {
-    session.Hint(absl::StrCat(HumanCount(static_cast<int64_t>(list.tenants.size())), " tenants. ",
-                              PointSentence(list.point, session.now())));
+    session.Hint(absl::StrCat(HumanNumber(static_cast<int64_t>(list.tenants.size()), "tenant"),
+                              ". ", PointSentence(list.point, session.now())));
   }
   return absl::OkStatus();
 }
@@ -215,9 +215,12 @@ absl::Status Show(const TenantOptions& options, Session& session) {
   if (!tenant.ok()) {
     return WithCandidates(session, tenant.status(), request.store(), options.tenant);
   }
+  const std::vector<v1::TenantTable> tables(tenant->tables().begin(), tenant->tables().end());
+  if (session.output().format() == OutputFormat::kCsv) {
+    return session.output().Part(*tenant, tables, TableFields(options.count_live));
+  }
   RETURN_IF_ERROR(session.output().One(*tenant, DetailFields(session.now())));
-  if (session.for_people() && tenant->tables_size() > 0) {
-    const std::vector<v1::TenantTable> tables(tenant->tables().begin(), tenant->tables().end());
+  if (session.for_people() && !tables.empty()) {
     session.output().Text("\n");
     session.output().Text(session.output().Table(tables, TableFields(options.count_live)));
   }

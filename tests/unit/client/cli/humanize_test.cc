@@ -18,6 +18,12 @@ TEST(HumanCount, SeparatesThousands) {
   EXPECT_EQ(HumanCount(std::numeric_limits<int64_t>::min()), "-9,223,372,036,854,775,808");
 }
 
+TEST(HumanNumber, KnowsOneFromSeveral) {
+  EXPECT_EQ(HumanNumber(0, "tenant"), "0 tenants");
+  EXPECT_EQ(HumanNumber(1, "tenant"), "1 tenant");
+  EXPECT_EQ(HumanNumber(1'000, "row"), "1,000 rows");
+}
+
 TEST(HumanBytes, TakesTheUnitThatFits) {
   EXPECT_EQ(HumanBytes(0), "0 B");
   EXPECT_EQ(HumanBytes(1'023), "1023 B");

@@ -1,0 +1,124 @@
+#include <csignal>
+#include <string>
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "tests/integration/cli/cli_site.h"
+
+namespace reinstate {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+class Waiting : public CliSite {};
+
+TEST_F(Waiting, GoesOnWhenTheDaemonIsKilledAndStartedAgain) {
+  StartDaemon();
+  LoadAndSnapshot(/*rows=*/50);
+  DeleteTenant("1001");
+  StartDaemon("restore.verifying=hang");
+  const auto create = Begin({"restore", "create", "1001", "--at", "latest", "--wait"}, false);
+  ASSERT_TRUE(create->WaitForText("", absl::ZeroDuration()));
+  while (daemon_->Output().find("restore.verifying") == std::string::npos) {
+    ASSERT_EQ(create->WaitForEnd(absl::Milliseconds(10)), -1) << create->Err();
+  }
+  daemon_->Kill();
+  ASSERT_TRUE(create->WaitForText("The daemon does not answer")) << create->Err();
+  StartDaemon();
+  EXPECT_EQ(create->WaitForEnd(), 0) << create->Err();
+  EXPECT_THAT(create->Err(), HasSubstr("The daemon answers again."));
+  EXPECT_THAT(create->Out(), HasSubstr("succeeded"));
+  EXPECT_EQ(Issues("1001"), 50);
+}
+
+TEST_F(Waiting, EndsOnCtrlCWithoutEndingTheRestore) {
+  StartDaemon();
+  LoadAndSnapshot(/*rows=*/50);
+  DeleteTenant("1001");
+  StartDaemon("restore.verifying=hang");
+  const auto create = Begin({"restore", "create", "1001", "--at", "latest", "--wait"}, true);
+  ASSERT_TRUE(create->WaitForText("verifying")) << create->Out();
+  create->Type("\x03");
+  EXPECT_EQ(create->WaitForEnd(), 130) << create->Out();
+  const std::string shown = create->Out();
+  const size_t command = shown.find("reinstate restore watch rst-");
+  ASSERT_NE(command, std::string::npos) << shown;
+  EXPECT_THAT(shown, HasSubstr("goes on"));
+
+  const std::string id = Json({"restore", "list"})[0]["id"];
+  EXPECT_THAT(shown, HasSubstr("reinstate restore watch " + id));
+  StartDaemon();
+  EXPECT_EQ(Run({"restore", "watch", id}).exit_code, 0);
+  EXPECT_EQ(Issues("1001"), 50);
+}
+
+TEST_F(Waiting, DrawsABarOnATerminalAndLeavesNothingOfIt) {
+  StartDaemon();
+  LoadAndSnapshot(/*rows=*/50);
+  DeleteTenant("1001");
+  const auto create = Begin({"restore", "create", "1001", "--at", "latest", "--wait"}, true);
+  EXPECT_EQ(create->WaitForEnd(), 0) << create->Out();
+  const std::string shown = create->Out();
+  const size_t cleared = shown.rfind("\r\x1b[K");
+  ASSERT_NE(cleared, std::string::npos) << shown;
+  EXPECT_THAT(shown.substr(cleared), HasSubstr("succeeded"));
+}
+
+TEST_F(Waiting, SaysNothingOnStderrOfWhatIsDoneSoon) {
+  StartDaemon();
+  LoadAndSnapshot(/*rows=*/50);
+  DeleteTenant("1001");
+  const ProgramResult created = Run({"restore", "create", "1001", "--at", "latest", "--wait"});
+  EXPECT_EQ(created.exit_code, 0) << created.err;
+  EXPECT_THAT(created.err, Not(HasSubstr("Restoring")));
+}
+
+TEST_F(Waiting, AsksOnATerminalAndGoesOnAfterTheTenantsId) {
+  StartDaemon();
+  LoadAndSnapshot(/*rows=*/50);
+  ASSERT_EQ(Run({"record", "put", "1001", "issue", "000001", "newer"}).exit_code, 0);
+  const auto create =
+      Begin({"restore", "create", "1001", "--at", "latest", "--mode", "mirror", "--wait"}, true);
+  ASSERT_TRUE(create->WaitForText("Type the tenant's id to go on: ")) << create->Out();
+  EXPECT_THAT(create->Out(), HasSubstr("1 replaced"));
+  EXPECT_THAT(create->Out(), HasSubstr(dir_.path()));  // where the store is
+  create->Type("1001\n");
+  EXPECT_EQ(create->WaitForEnd(), 0) << create->Out();
+  EXPECT_EQ(Run({"record", "get", "1001", "issue", "000001", "--raw"}).out, "Acme's issue 1");
+}
+
+TEST_F(Waiting, EndsWith1WhereTheRestoreWasCancelled) {
+  StartDaemon();
+  LoadAndSnapshot(/*rows=*/50);
+  DeleteTenant("1001");
+  StartDaemon("restore.planning=hang");
+  const std::string id = Json({"restore", "create", "1001", "--at", "latest"})["id"];
+  while (daemon_->Output().find("restore.planning") == std::string::npos) {
+    ASSERT_EQ(daemon_->WaitForEnd(absl::Milliseconds(10)), -1);
+  }
+  ASSERT_EQ(Run({"restore", "cancel", id, "--reason", "wrong customer"}).exit_code, 0);
+  StartDaemon();
+  const ProgramResult watched = Run({"restore", "watch", id});
+  EXPECT_EQ(watched.exit_code, 1);
+  EXPECT_THAT(watched.err, HasSubstr("[CANCELLED]"));
+  EXPECT_EQ(Issues("1001"), 0);
+  EXPECT_EQ(Run({"restore", "cancel", id}).exit_code, 0) << "cancelling twice is no error";
+}
+
+TEST_F(Waiting, TellsThatOneOfSeveralFailed) {
+  StartDaemon();
+  LoadAndSnapshot(/*rows=*/50);
+  DeleteTenant("1001");
+  StartDaemon("restore.planning=hang");
+  const std::string cancelled = Json({"restore", "create", "1001", "--at", "latest"})["id"];
+  ASSERT_EQ(Run({"restore", "cancel", cancelled}).exit_code, 0);
+  StartDaemon();
+  const std::string done = Json({"restore", "create", "1001", "--at", "latest"})["id"];
+  const ProgramResult watched = Run({"restore", "watch", cancelled, done});
+  EXPECT_EQ(watched.exit_code, 3) << watched.err;
+  EXPECT_THAT(watched.err, HasSubstr("[PARTLY_FAILED]"));
+}
+
+}  // namespace
+}  // namespace reinstate
