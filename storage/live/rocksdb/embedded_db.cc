@@ -3,6 +3,7 @@
 #include <rocksdb/cache.h>
 #include <rocksdb/file_checksum.h>
 #include <rocksdb/filter_policy.h>
+#include <rocksdb/listener.h>
 #include <rocksdb/table.h>
 #include <rocksdb/write_buffer_manager.h>
 
@@ -35,6 +36,26 @@ std::string NewStoreId() {
   }
   return absl::StrCat("embedded-", absl::BytesToHexString(bytes));
 }
+
+// Counts errors of background work. Keeps RocksDB from recovering by itself, which looks for space
+// every few seconds only and refuses to be told in between: EmbeddedDb::Settle does it.
+class ErrorListener final : public rocksdb::EventListener {
+ public:
+  explicit ErrorListener(std::atomic<uint64_t>* failures) : failures_(failures) {}
+
+  void OnBackgroundError(rocksdb::BackgroundErrorReason /*reason*/,
+                         rocksdb::Status* /*error*/) override {
+    ++*failures_;
+  }
+
+  void OnErrorRecoveryBegin(rocksdb::BackgroundErrorReason /*reason*/, rocksdb::Status /*error*/,
+                            bool* auto_recovery) override {
+    *auto_recovery = false;
+  }
+
+ private:
+  std::atomic<uint64_t>* const failures_;
+};
 
 // Closes a database that was opened to be looked at, whatever happens.
 struct OpenedReadOnly {
@@ -81,7 +102,7 @@ EmbeddedDb::~EmbeddedDb() {
   }
 }
 
-rocksdb::Options EmbeddedDb::DatabaseOptions() const {
+rocksdb::Options EmbeddedDb::DatabaseOptions() {
   rocksdb::Options options;
   if (options_.env != nullptr) {
     options.env = options_.env;
@@ -109,6 +130,8 @@ rocksdb::Options EmbeddedDb::DatabaseOptions() const {
   options.max_log_file_size = 4 << 20;
   options.info_log_level = rocksdb::InfoLogLevel::WARN_LEVEL;
   options.max_open_files = 512;
+  options.max_bgerror_resume_count = 0;
+  options.listeners.push_back(std::make_shared<ErrorListener>(&failures_));
   return options;
 }
 
@@ -322,6 +345,27 @@ absl::Status EmbeddedDb::WriteSynced(rocksdb::WriteBatch* batch, std::span<const
   return absl::OkStatus();
 }
 
+// NO_SPACE unless there is space for what the memtables hold. To resume without makes RocksDB 7.8
+// take the error for a fatal one, which nothing but opening it again gets it out of.
+absl::Status EmbeddedDb::CheckSpace() const {
+  constexpr uint64_t kProbeBytes = 64 << 10;
+  rocksdb::Env* const env = db_->GetEnv();
+  uint64_t buffered = 0;
+  db_->GetAggregatedIntProperty(rocksdb::DB::Properties::kSizeAllMemTables, &buffered);
+  uint64_t free_bytes = 0;
+  if (env->GetFreeSpace(options_.path, &free_bytes).ok() && free_bytes < 2 * buffered) {
+    return MakeError(Reason::kNoSpace,
+                     absl::StrCat("the disk of ", options_.path, " has ", free_bytes >> 20,
+                                  " MiB left; the store needs ", (2 * buffered) >> 20,
+                                  " MiB to take writes again"));
+  }
+  const std::string path = options_.path + "/SPACE_PROBE";
+  const rocksdb::Status probed =
+      rocksdb::WriteStringToFile(env, std::string(kProbeBytes, '\0'), path, /*should_sync=*/true);
+  env->DeleteFile(path).PermitUncheckedError();
+  return EmbeddedStatus(probed, "the store does not take writes");
+}
+
 absl::Status EmbeddedDb::Settle() {
   if (!is_suspect()) {
     return absl::OkStatus();
@@ -332,7 +376,9 @@ absl::Status EmbeddedDb::Settle() {
   if (failures == settled_failures_) {
     return absl::OkStatus();
   }
-  RETURN_IF_ERROR(EmbeddedStatus(db_->Resume(), "the store does not take writes"));
+  RETURN_IF_ERROR(CheckSpace());
+  RETURN_IF_ERROR(EmbeddedStatus(
+      db_->Resume(), "the store does not take writes; if this stays so, restart the program"));
   // What failed is not in the memtables, but it may be in the log. Once these are on disk, that log
   // will never be read again.
   RETURN_IF_ERROR(EmbeddedStatus(

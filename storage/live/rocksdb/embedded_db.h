@@ -85,12 +85,13 @@ class EmbeddedDb {
  private:
   explicit EmbeddedDb(EmbeddedStoreOptions options) : options_(std::move(options)) {}
 
-  rocksdb::Options DatabaseOptions() const;
+  rocksdb::Options DatabaseOptions();
   std::vector<rocksdb::ColumnFamilyDescriptor> Families() const;
   absl::Status CheckBeforeWriting(const rocksdb::Options& options) const;
   absl::Status CheckReadOnly(const rocksdb::Options& options) const;
   absl::Status CheckCounts(rocksdb::DB* db, rocksdb::ColumnFamilyHandle* meta) const;
   absl::Status AfterWrite(const rocksdb::Status& status);
+  absl::Status CheckSpace() const;
   absl::Status OpenForWriting(const rocksdb::Options& options);
   absl::Status LoadMeta();
   absl::Status LoadCounts();
@@ -98,12 +99,13 @@ class EmbeddedDb {
 
   const EmbeddedStoreOptions options_;
   std::unique_ptr<AcknowledgedCounts> acknowledged_;
+  // Writes that failed, in the background too. RocksDB counts as well, until db_ is destroyed.
+  std::atomic<uint64_t> failures_ = 0;
   std::unique_ptr<rocksdb::DB> db_;
   std::vector<rocksdb::ColumnFamilyHandle*> families_;  // destroyed by hand, before db_
   std::string store_id_;
   std::array<uint64_t, AcknowledgedCounts::kShards> counts_ = {};  // each under its shard's latch
 
-  std::atomic<uint64_t> failures_ = 0;          // writes that failed
   std::atomic<uint64_t> settled_failures_ = 0;  // how many of them can never show any more
   Mutex settle_mu_;                             // one Settle at a time
 
