@@ -1,0 +1,439 @@
+// The daemon as a process: how it starts, refuses to start, stops, and goes on.
+
+#include <gmock/gmock.h>
+#include <grpcpp/generic/generic_stub.h>
+#include <grpcpp/grpcpp.h>
+#include <gtest/gtest.h>
+
+#include <chrono>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <future>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "client/api/client.h"
+#include "tests/support/daemon_process.h"
+#include "tests/support/status_matchers.h"
+#include "tests/support/temp_dir.h"
+
+namespace reinstate {
+namespace {
+
+using ::testing::HasSubstr;
+
+class DaemonTest : public ::testing::Test {
+ protected:
+  std::string Path(const std::string& name) const { return folder_.path() + "/" + name; }
+
+  // Starts it on the usual data and connects to it.
+  void Start(std::vector<std::string> arguments = {}) {
+    absl::StatusOr<std::unique_ptr<DaemonProcess>> started =
+        DaemonProcess::Start({.data_path = Path("data"), .arguments = std::move(arguments)});
+    ASSERT_THAT(started, IsOk());
+    daemon_ = *std::move(started);
+    ClientOptions options;
+    options.address = daemon_->address();
+    options.actor = "tester";
+    absl::StatusOr<std::unique_ptr<ReinstateClient>> client = ReinstateClient::Connect(options);
+    ASSERT_THAT(client, IsOk());
+    client_ = *std::move(client);
+  }
+
+  void Stop() {
+    client_.reset();
+    ASSERT_EQ(daemon_->Terminate(), 0) << daemon_->Output();
+    daemon_.reset();
+  }
+
+  // What a daemon says that does not start, beginning with its exit code.
+  std::string Refusal(const std::string& data, std::vector<std::string> arguments) {
+    const auto started =
+        DaemonProcess::Start({.data_path = Path(data), .arguments = std::move(arguments)});
+    EXPECT_FALSE(started.ok()) << "it serves";
+    return std::string(started.status().message());
+  }
+
+  void Put(const std::string& tenant, const std::string& key, const std::string& payload) {
+    v1::PutRequest request;
+    request.mutable_record()->set_tenant(tenant);
+    request.mutable_record()->set_table("issue");
+    request.mutable_record()->set_key(key);
+    request.mutable_record()->set_payload(payload);
+    EXPECT_THAT(client_->PutRecord(request), IsOk());
+  }
+
+  absl::StatusOr<std::string> Get(const std::string& tenant, const std::string& key) {
+    v1::GetRequest request;
+    request.mutable_key()->set_tenant(tenant);
+    request.mutable_key()->set_table("issue");
+    request.mutable_key()->set_key(key);
+    absl::StatusOr<v1::GetResponse> response = client_->GetRecord(request);
+    return response.ok() ? absl::StatusOr<std::string>(response->record().payload())
+                         : response.status();
+  }
+
+  void DeleteTenant(const std::string& tenant) {
+    v1::DeleteTenantRequest request;
+    request.set_tenant(tenant);
+    EXPECT_THAT(client_->DeleteTenant(request), IsOk());
+  }
+
+  absl::StatusOr<v1::Job> TakeSnapshot() {
+    v1::TakeSnapshotRequest request;
+    request.set_store("main");
+    absl::StatusOr<v1::Job> job = client_->TakeSnapshot(request);
+    return job.ok() ? client_->WaitForJob(job->id(), {}) : job;
+  }
+
+  std::string MustTakeSnapshot() {
+    const absl::StatusOr<v1::Job> job = TakeSnapshot();
+    EXPECT_THAT(job, IsOk());
+    EXPECT_EQ(job.ok() ? job->state() : v1::JOB_STATE_UNSPECIFIED, v1::JOB_STATE_SUCCEEDED);
+    return job.ok() ? job->snapshot() : "";
+  }
+
+  absl::StatusOr<v1::Restore> CreateRestore(const std::string& tenant,
+                                            const std::string& request_id = "") {
+    v1::CreateRestoreRequest request;
+    request.mutable_spec()->set_store("main");
+    request.mutable_spec()->set_tenant(tenant);
+    request.mutable_spec()->set_at("latest");
+    request.set_request_id(request_id);
+    return client_->CreateRestore(request);
+  }
+
+  v1::Restore Restore(const std::string& tenant) {
+    const absl::StatusOr<v1::Restore> created = CreateRestore(tenant);
+    EXPECT_THAT(created, IsOk());
+    const absl::StatusOr<v1::Restore> done =
+        created.ok() ? client_->WaitForRestore(created->id(), {}) : created;
+    EXPECT_THAT(done, IsOk());
+    return done.value_or(v1::Restore());
+  }
+
+  v1::Store ShowStore() {
+    v1::GetStoreRequest request;
+    request.set_store("main");
+    const absl::StatusOr<v1::Store> store = client_->GetStore(request);
+    EXPECT_THAT(store, IsOk());
+    return store.value_or(v1::Store());
+  }
+
+  // One message to any method, one message back.
+  std::string CallRaw(const std::string& method, const std::string& message) {
+    grpc::GenericStub stub(
+        grpc::CreateChannel(daemon_->address(), grpc::InsecureChannelCredentials()));
+    grpc::ClientContext context;
+    context.set_deadline(std::chrono::system_clock::now() + std::chrono::seconds(20));
+    const grpc::Slice slice(message);
+    const grpc::ByteBuffer request(&slice, 1);
+    grpc::ByteBuffer response;
+    std::promise<grpc::Status> done;
+    stub.UnaryCall(&context, method, grpc::StubOptions(), &request, &response,
+                   [&](grpc::Status status) { done.set_value(std::move(status)); });
+    const grpc::Status status = done.get_future().get();
+    EXPECT_TRUE(status.ok()) << status.error_message();
+    std::vector<grpc::Slice> slices;
+    EXPECT_TRUE(response.Dump(&slices).ok());
+    std::string bytes;
+    for (const grpc::Slice& part : slices) {
+      bytes.append(reinterpret_cast<const char*>(part.begin()), part.size());
+    }
+    return bytes;
+  }
+
+  const TempDir folder_;
+  std::unique_ptr<DaemonProcess> daemon_;
+  std::unique_ptr<ReinstateClient> client_;
+};
+
+TEST_F(DaemonTest, ServesUntilSigtermAndEndsWithCodeZero) {
+  Start();
+  EXPECT_EQ(ShowStore().adapter(), v1::ADAPTER_KIND_EMBEDDED);
+  EXPECT_TRUE(std::filesystem::exists(Path("data/reinstated.address")));
+  EXPECT_EQ(daemon_->Terminate(), 0) << daemon_->Output();
+  EXPECT_FALSE(std::filesystem::exists(Path("data/reinstated.address")));
+  EXPECT_THAT(daemon_->Output(), HasSubstr("stopped"));
+}
+
+TEST_F(DaemonTest, AnswersHealthAndReflection) {
+  Start();
+  EXPECT_EQ(CallRaw("/grpc.health.v1.Health/Check", ""), "\x08\x01");  // SERVING
+  // list_services, field 7 of ServerReflectionRequest.
+  const std::string services = CallRaw(
+      "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo", std::string("\x3A\x00", 2));
+  for (const char* name : {"StoreService", "SnapshotService", "JobService", "TenantService",
+                           "RestoreService", "RecordService"}) {
+    EXPECT_THAT(services, HasSubstr(absl::StrCat("reinstate.v1.", name)));
+  }
+}
+
+TEST_F(DaemonTest, ASecondOneOnTheSameDataIsRefusedAndTheFirstGoesOn) {
+  Start();
+  Put("acme", "1", "one");
+  EXPECT_THAT(Refusal("data", {}), AllOf(HasSubstr("code 1"), HasSubstr("in use")));
+  EXPECT_EQ(*Get("acme", "1"), "one");
+}
+
+TEST_F(DaemonTest, AnAddressThatIsTakenIsRefused) {
+  Start();
+  EXPECT_THAT(Refusal("other", {"--listen", daemon_->address()}),
+              AllOf(HasSubstr("code 1"), HasSubstr(daemon_->address())));
+}
+
+TEST_F(DaemonTest, ABadConfigurationIsRefusedWithItsLine) {
+  const std::string path = Path("reinstated.toml");
+  std::ofstream(path) << "insecure = false\n\n[memory]\nsnapshot = \"1GiB\"\n";
+  EXPECT_THAT(
+      Refusal("data", {"--config", path}),
+      AllOf(HasSubstr("code 2"), HasSubstr(path + ":4: snapshot is not known in [memory]")));
+  EXPECT_THAT(Refusal("data", {"--config", path, "--check-config"}), HasSubstr("code 2"));
+  std::ofstream(path) << "insecure = false\n";
+  EXPECT_THAT(Refusal("data", {"--config", path, "--check-config"}),
+              AllOf(HasSubstr("code 0"), HasSubstr("is valid")));
+  EXPECT_THAT(Refusal("data", {"--no-such-option"}), HasSubstr("code 2"));
+}
+
+TEST_F(DaemonTest, AnAddressThatOthersReachIsRefusedWithoutTls) {
+  EXPECT_THAT(Refusal("data", {"--listen", "0.0.0.0:0"}),
+              AllOf(HasSubstr("code 2"), HasSubstr("insecure = true")));
+}
+
+TEST_F(DaemonTest, ServesOnAUnixSocketToo) {
+  const std::string socket = "unix:" + Path("socket");
+  Start({"--listen", socket});
+  ClientOptions options;
+  options.address = socket;
+  const auto client = ReinstateClient::Connect(options);
+  ASSERT_THAT(client, IsOk());
+  EXPECT_THAT((*client)->ListStores(), IsOk());
+}
+
+TEST_F(DaemonTest, WhatWasDoneIsThereAfterARestart) {
+  Start();
+  for (int i = 0; i < 100; ++i) {
+    Put("acme", absl::StrCat(i), absl::StrCat("payload ", i));
+  }
+  const std::string snapshot = MustTakeSnapshot();
+  DeleteTenant("acme");
+  const v1::Restore restore = Restore("acme");
+  ASSERT_EQ(restore.state(), v1::RESTORE_STATE_SUCCEEDED) << restore.DebugString();
+  const absl::StatusOr<v1::Restore> once = CreateRestore("acme", "once");
+  ASSERT_THAT(once, IsOk());
+  ASSERT_THAT(client_->WaitForRestore(once->id(), {}), IsOk());
+  Stop();
+
+  Start();
+  EXPECT_EQ(*Get("acme", "99"), "payload 99");
+  v1::GetCertificateRequest certify;
+  certify.set_restore(restore.id());
+  const absl::StatusOr<v1::Certificate> certificate = client_->GetCertificate(certify);
+  ASSERT_THAT(certificate, IsOk());
+  EXPECT_EQ(certificate->inserted(), 100);
+  EXPECT_EQ(certificate->actor().name(), "tester");
+  EXPECT_EQ(CreateRestore("acme", "once")->id(), once->id());
+  EXPECT_EQ(ShowStore().last_good_snapshot(), snapshot);
+  v1::UndoRestoreRequest undo;
+  undo.set_restore(restore.id());
+  const absl::StatusOr<v1::Restore> undone = client_->UndoRestore(undo);
+  ASSERT_THAT(undone, IsOk());
+  EXPECT_EQ(client_->WaitForRestore(undone->id(), {})->state(), v1::RESTORE_STATE_SUCCEEDED);
+  EXPECT_THAT(Get("acme", "99"), FailsWith(Reason::kRecordNotFound));
+}
+
+TEST_F(DaemonTest, RestoresThatAShutdownInterruptsGoOnAfterTheNextStart) {
+  Start();
+  for (int tenant = 0; tenant < 20; ++tenant) {
+    for (int i = 0; i < 20; ++i) {
+      Put(absl::StrCat("t", tenant), absl::StrCat(i), "payload");
+    }
+  }
+  MustTakeSnapshot();
+  std::vector<std::string> ids;
+  for (int tenant = 0; tenant < 20; ++tenant) {
+    DeleteTenant(absl::StrCat("t", tenant));
+    const absl::StatusOr<v1::Restore> created = CreateRestore(absl::StrCat("t", tenant));
+    ASSERT_THAT(created, IsOk());
+    ids.push_back(created->id());
+  }
+  Stop();
+  Start();
+  for (const std::string& id : ids) {
+    const absl::StatusOr<v1::Restore> restore = client_->WaitForRestore(id, {});
+    ASSERT_THAT(restore, IsOk());
+    EXPECT_EQ(restore->state(), v1::RESTORE_STATE_SUCCEEDED) << restore->DebugString();
+  }
+  for (int tenant = 0; tenant < 20; ++tenant) {
+    EXPECT_EQ(*Get(absl::StrCat("t", tenant), "19"), "payload");
+  }
+}
+
+class LostPartsTest : public DaemonTest {
+ protected:
+  // Serves for reading only, and says why.
+  void ExpectReadOnly(Reason reason, const std::string& snapshot) {
+    const v1::Store store = ShowStore();
+    EXPECT_EQ(store.state(), v1::STORE_STATE_HISTORY_READ_ONLY) << store.state_message();
+    EXPECT_THAT(store.state_message(), HasSubstr("--accept-history"));
+    EXPECT_THAT(TakeSnapshot(), FailsWith(reason));
+    EXPECT_THAT(CreateRestore("acme"), FailsWith(reason));
+    v1::GetSnapshotRequest request;
+    request.set_snapshot(snapshot);
+    EXPECT_THAT(client_->GetSnapshot(request), IsOk());
+    v1::FindTenantsRequest find;
+    find.set_query("acme");
+    EXPECT_EQ(client_->FindTenants(find)->matches_size(), 1);
+    EXPECT_EQ(*Get("acme", "1"), "one");
+    Put("acme", "2", "the application goes on");
+  }
+
+  void ExpectAllIsWell() {
+    MustTakeSnapshot();
+    DeleteTenant("acme");
+    EXPECT_EQ(Restore("acme").state(), v1::RESTORE_STATE_SUCCEEDED);
+    EXPECT_EQ(*Get("acme", "1"), "one");
+  }
+};
+
+TEST_F(LostPartsTest, ALostStateIsServedForReadingUntilTheHistoryIsAccepted) {
+  Start();
+  Put("acme", "1", "one");
+  const std::string snapshot = MustTakeSnapshot();
+  Stop();
+  std::filesystem::remove_all(Path("data/state"));
+  Start();
+  ExpectReadOnly(Reason::kStateLost, snapshot);
+  Stop();
+  Start();  // having served for reading does not make it right
+  ExpectReadOnly(Reason::kStateLost, snapshot);
+  Stop();
+  Start({"--accept-history"});
+  ExpectAllIsWell();
+  Stop();
+  Start();
+  ExpectAllIsWell();
+}
+
+TEST_F(LostPartsTest, AnOlderStateIsServedForReadingUntilTheHistoryIsAccepted) {
+  Start();
+  Put("acme", "1", "one");
+  MustTakeSnapshot();
+  Stop();
+  std::filesystem::copy(Path("data/state"), Path("older"),
+                        std::filesystem::copy_options::recursive);
+  Start();
+  const std::string snapshot = MustTakeSnapshot();
+  Stop();
+  std::filesystem::remove_all(Path("data/state"));
+  std::filesystem::rename(Path("older"), Path("data/state"));
+  Start();
+  ExpectReadOnly(Reason::kStateLost, snapshot);
+  Stop();
+  Start({"--accept-history"});
+  ExpectAllIsWell();
+  Stop();
+  Start();
+  ExpectAllIsWell();
+}
+
+TEST_F(LostPartsTest, AnOlderHistoryIsServedForReadingUntilItIsAccepted) {
+  Start();
+  Put("acme", "1", "one");
+  const std::string snapshot = MustTakeSnapshot();
+  Stop();
+  std::filesystem::copy(Path("data/history"), Path("older"),
+                        std::filesystem::copy_options::recursive);
+  Start();
+  MustTakeSnapshot();
+  Stop();
+  std::filesystem::remove_all(Path("data/history"));
+  std::filesystem::rename(Path("older"), Path("data/history"));
+  Start();
+  ExpectReadOnly(Reason::kHistoryIncomplete, snapshot);
+  Stop();
+  Start({"--accept-history"});
+  ExpectAllIsWell();
+  Stop();
+  Start();
+  ExpectAllIsWell();
+}
+
+TEST_F(LostPartsTest, AHistoryThatIsGoneIsNotSilentlyBegunAnew) {
+  Start();
+  Put("acme", "1", "one");
+  const std::string snapshot = MustTakeSnapshot();
+  Stop();
+  std::filesystem::remove_all(Path("data/history"));
+  EXPECT_THAT(Refusal("data", {}), AllOf(HasSubstr("code 1"), HasSubstr(snapshot)));
+  Start({"--accept-history"});
+  ExpectAllIsWell();
+}
+
+class TlsTest : public DaemonTest {
+ protected:
+  void SetUp() override {
+    // An authority, a daemon and a client.
+    const std::string make = absl::StrCat(
+        "cd '", folder_.path(), "' && ",
+        "openssl req -x509 -newkey rsa:2048 -nodes -keyout ca.key -out ca.pem -days 2 -subj /CN=ca "
+        "-addext basicConstraints=critical,CA:TRUE && "
+        "for name in daemon sam; do "
+        "openssl req -newkey rsa:2048 -nodes -keyout $name.key -out $name.csr "
+        "-subj /O=example/CN=$name && "
+        "printf 'subjectAltName=DNS:localhost,IP:127.0.0.1' > $name.ext && "
+        "openssl x509 -req -in $name.csr -CA ca.pem -CAkey ca.key -CAcreateserial -days 2 "
+        "-extfile $name.ext -out $name.pem || exit 1; done");
+    ASSERT_EQ(std::system(absl::StrCat("( ", make, " ) >/dev/null 2>&1").c_str()), 0);
+    std::ofstream(Path("tls.toml"))
+        << "[tls]\ncertificate = \"" << Path("daemon.pem") << "\"\nkey = \"" << Path("daemon.key")
+        << "\"\nclient_ca = \"" << Path("ca.pem") << "\"\n";
+  }
+
+  absl::StatusOr<std::unique_ptr<ReinstateClient>> Connect(bool with_certificate) {
+    ClientOptions options;
+    options.address = daemon_->address();
+    options.actor = "mallory";
+    options.timeout = absl::Seconds(10);
+    options.tls.ca = Path("ca.pem");
+    if (with_certificate) {
+      options.tls.certificate = Path("sam.pem");
+      options.tls.key = Path("sam.key");
+    }
+    return ReinstateClient::Connect(options);
+  }
+};
+
+TEST_F(TlsTest, TheActorIsTheSubjectOfTheCertificateWhateverTheClientSays) {
+  auto started = DaemonProcess::Start(
+      {.data_path = Path("data"), .arguments = {"--config", Path("tls.toml")}});
+  ASSERT_THAT(started, IsOk());
+  daemon_ = *std::move(started);
+  auto client = Connect(true);
+  ASSERT_THAT(client, IsOk());
+  client_ = *std::move(client);
+  Put("acme", "1", "one");
+  const absl::StatusOr<v1::Job> job = TakeSnapshot();
+  ASSERT_THAT(job, IsOk());
+  EXPECT_THAT(job->actor().name(), HasSubstr("sam"));
+  EXPECT_THAT(job->actor().name(), HasSubstr("example"));
+  EXPECT_TRUE(job->actor().verified());
+
+  const auto stranger = Connect(false);
+  EXPECT_FALSE(stranger.ok() && (*stranger)->ListStores().ok());
+}
+
+TEST_F(TlsTest, ACertificateThatCannotBeUsedIsRefused) {
+  std::ofstream(Path("daemon.pem")) << "no certificate";
+  EXPECT_THAT(Refusal("data", {"--config", Path("tls.toml")}), HasSubstr("code 1"));
+  std::filesystem::remove(Path("daemon.pem"));
+  EXPECT_THAT(Refusal("data", {"--config", Path("tls.toml")}),
+              AllOf(HasSubstr("code 1"), HasSubstr("daemon.pem")));
+}
+
+}  // namespace
+}  // namespace reinstate
