@@ -24,7 +24,9 @@ absl::StatusOr<std::vector<Witness>> LoadWitnesses(const StateStore& state) {
   std::vector<Witness> witnesses;
   for (const state::WitnessRecord& record : records) {
     ASSIGN_OR_RETURN(const SnapshotId snapshot, SnapshotId::Parse(record.snapshot()));
-    witnesses.push_back({snapshot, record.root_digest()});
+    if (!record.may_be_gone()) {
+      witnesses.push_back({snapshot, record.root_digest()});
+    }
   }
   return witnesses;
 }

@@ -101,6 +101,8 @@ class HistoryJobsImpl final : public HistoryJobs {
   }
 
   ~HistoryJobsImpl() override { Shutdown(); }
+  HistoryJobsImpl(const HistoryJobsImpl&) = delete;
+  HistoryJobsImpl& operator=(const HistoryJobsImpl&) = delete;
 
   absl::Status Start() override;
   void Shutdown() override;
@@ -160,7 +162,7 @@ class HistoryJobsImpl final : public HistoryJobs {
 
 absl::Status HistoryJobsImpl::Start() {
   for (const ServedStore* store : stores_->List()) {
-    RETURN_IF_ERROR(witnesses_.Complete(store->lineage));
+    RETURN_IF_ERROR(witnesses_.Settle(store->lineage));
     ASSIGN_OR_RETURN(const auto jobs, state_->ListHistoryJobs(store->name, "", kJobsLookedAt));
     const auto last = std::find_if(jobs.begin(), jobs.end(), [](const state::HistoryJob& job) {
       return job.kind() == state::TAKE_SNAPSHOT;
@@ -172,7 +174,12 @@ absl::Status HistoryJobsImpl::Start() {
   }
   ASSIGN_OR_RETURN(const auto unfinished, state_->UnfinishedHistoryJobs());
   for (const state::HistoryJob& job : unfinished) {
-    Enqueue(job);
+    ASSIGN_OR_RETURN(const state::HistoryJob queued,
+                     state_->UpdateHistoryJob(job.id(), [](state::HistoryJob* stored) {
+                       stored->set_state(state::QUEUED);
+                       return absl::OkStatus();
+                     }));
+    Enqueue(queued);
   }
   runner_.Start();
   ticker_ = std::make_unique<WorkerPool>(1, [this] { return NextTick(); });
@@ -284,14 +291,14 @@ absl::StatusOr<state::HistoryJob> HistoryJobsImpl::CancelJob(const std::string& 
     return MakeError(Reason::kNotCancellable,
                      absl::StrCat("job ", id, " cannot be cancelled: it has ended"));
   }
-  const auto marked = state_->UpdateHistoryJob(id, [](state::HistoryJob* stored) {
+  auto marked = state_->UpdateHistoryJob(id, [](state::HistoryJob* stored) {
     stored->set_cancel_requested(true);
     return absl::OkStatus();
   });
   if (!marked.ok() && !HasReason(marked.status(), Reason::kInternal)) {
     return marked;
   }
-  if (runner_.Remove(id)) {
+  if (marked.ok() && runner_.Remove(id)) {
     const absl::Status cancelled =
         MakeError(Reason::kCancelled, absl::StrCat("cancelled by ", actor.name()));
     RETURN_IF_ERROR(End(*marked, cancelled));
@@ -420,7 +427,7 @@ absl::StatusOr<HistoryJobsImpl::Result> HistoryJobsImpl::ApplyRetention(state::H
   const absl::StatusOr<RetentionReport> report = history_->ApplyRetention(
       store->lineage, policy,
       [control](const Progress& progress) { control->ReportProgress(ToState(progress)); });
-  RETURN_IF_ERROR(witnesses_.Complete(store->lineage));
+  RETURN_IF_ERROR(witnesses_.Settle(store->lineage));
   RETURN_IF_ERROR(report.status());
   job->add_notes(absl::StrCat(report->hidden.size(), " snapshots hidden, ", report->expired.size(),
                               " dropped; ", report->bytes_before, " bytes before, ",
@@ -481,7 +488,7 @@ void HistoryJobsImpl::OrderScheduled(const std::string& store, state::JobKind ki
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<HistoryJobs>> HistoryJobs::Create(HistoryJobsOptions options,
+absl::StatusOr<std::unique_ptr<HistoryJobs>> HistoryJobs::Create(const HistoryJobsOptions& options,
                                                                  StoreRegistry* stores,
                                                                  History* history,
                                                                  StateStore* state) {

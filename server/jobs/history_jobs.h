@@ -33,7 +33,7 @@ struct HistoryJobsOptions {
 // start.
 class HistoryJobs {
  public:
-  static absl::StatusOr<std::unique_ptr<HistoryJobs>> Create(HistoryJobsOptions options,
+  static absl::StatusOr<std::unique_ptr<HistoryJobs>> Create(const HistoryJobsOptions& options,
                                                              StoreRegistry* stores,
                                                              History* history, StateStore* state);
   virtual ~HistoryJobs() = default;

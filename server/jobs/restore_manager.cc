@@ -61,6 +61,8 @@ class RestoreManagerImpl final : public RestoreManager {
             [this](const std::string& id, const JobRunner::View&) { watchers_.Notify(id); }) {}
 
   ~RestoreManagerImpl() override { Shutdown(); }
+  RestoreManagerImpl(const RestoreManagerImpl&) = delete;
+  RestoreManagerImpl& operator=(const RestoreManagerImpl&) = delete;
 
   absl::Status Start() override;
   void Shutdown() override {

@@ -66,7 +66,7 @@ absl::Status StoreRegistry::Register(ServedStore store) {
                        absl::StrCat("there are two stores with the name ", name));
     }
   }
-  const absl::Status identity = CheckIdentity(name);
+  absl::Status identity = CheckIdentity(name);
   // Both are for who uses the store to find out: a daemon with one bad store must serve the others.
   if (HasReason(identity, Reason::kStoreIdentityChanged) ||
       HasReason(identity, Reason::kUnavailable) || HasReason(identity, Reason::kNotAllowed)) {

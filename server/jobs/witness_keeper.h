@@ -9,18 +9,20 @@
 
 namespace reinstate {
 
-// Keeps the witnesses in the state in step with the snapshots of the history. Whatever crashes
-// when: a snapshot that was dropped on purpose has no witness, or the history would be refused as
-// incomplete at the next start. Thread-safe; borrows what it is given.
+// Keeps the witnesses in the state in step with the snapshots of the history while retention drops
+// some. Whatever crashes when: no snapshot is there that the state does not know (it would be taken
+// for an older copy), and none is missing that the state insists on (the history would be taken for
+// incomplete). Thread-safe; borrows what it is given.
 class WitnessKeeper {
  public:
   WitnessKeeper(const History* history, StateStore* state) : history_(history), state_(state) {}
 
-  // Before retention: removes the witnesses of the snapshots of `lineage` that it may drop.
+  // Before retention: marks the witnesses of the snapshots of `lineage` that it may drop.
   absl::Status BeforeRetention(uint32_t lineage, const RetentionPolicy& policy, absl::Time now);
 
-  // After retention, and at a start: adds a witness for each snapshot that is there and has none.
-  absl::Status Complete(uint32_t lineage);
+  // After retention, and at a start: removes the marked witnesses of snapshots that are gone, and
+  // the mark of the others. Nothing of `lineage` is dropped meanwhile.
+  absl::Status Settle(uint32_t lineage);
 
  private:
   const History* const history_;

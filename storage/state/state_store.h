@@ -165,6 +165,7 @@ class StateStore {
 
   // --- Witnesses ---
   virtual absl::StatusOr<std::vector<state::WitnessRecord>> Witnesses() const = 0;
+  // Adds a witness, or replaces the one of the same snapshot.
   virtual absl::Status AddWitness(const state::WitnessRecord& witness) = 0;
   virtual absl::Status RemoveWitnesses(const std::vector<std::string>& snapshots) = 0;
 

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "server/jobs/witness_keeper.h"
 #include "tests/unit/server/jobs/jobs_fixture.h"
 
 namespace reinstate {
@@ -222,12 +223,44 @@ TEST_F(HistoryJobsTest, HasNoWitnessOfWhatRetentionDropped) {
   EXPECT_EQ(site_.history().ListSnapshots(site_.lineage())->size(), 1U);
 }
 
-TEST_F(HistoryJobsTest, WitnessesWhatIsThereAtAStart) {
-  site_.TakeSnapshot();
-  EXPECT_TRUE(Witnessed().empty());
+// Retention that was interrupted before (`dropped` false) or after it dropped the first snapshot.
+class InterruptedRetentionTest : public HistoryJobsTest,
+                                 public testing::WithParamInterface<bool> {};
+
+TEST_P(InterruptedRetentionTest, LeavesWitnessesThatFitAndAreSettledAtTheNextStart) {
+  const bool dropped = GetParam();
+  RetentionPolicy policy;
+  policy.keep_last = 1;
+  policy.grace = absl::ZeroDuration();
   Start();
-  EXPECT_EQ(Witnessed(), std::vector<std::string>({"snap-1-1"}));
+  const std::string first = Snapshot();
+  site_.Put("acme", "issues", "4", "payload");
+  site_.clock().Advance(absl::Hours(1));
+  const std::string second = Snapshot();
+  WitnessKeeper keeper(&site_.history(), state_.get());
+  ASSERT_THAT(keeper.BeforeRetention(site_.lineage(), policy, site_.clock().Now()), IsOk());
+  if (dropped) {
+    for (int runs = 0; runs < 2; ++runs) {  // hides, then drops
+      ASSERT_THAT(site_.history().ApplyRetention(site_.lineage(), policy, nullptr), IsOk());
+      site_.clock().Advance(absl::Seconds(1));
+    }
+    ASSERT_EQ(site_.history().ListSnapshots(site_.lineage())->size(), 1U);
+  }
+  // Known, so that the state does not look like an older copy; but not insisted on.
+  EXPECT_EQ(Witnessed(), (std::vector<std::string>{first, second}));
+  EXPECT_TRUE(state_->Witnesses()->at(0).may_be_gone());
+
+  Begin({});
+  Start();
+  EXPECT_EQ(Witnessed(),
+            dropped ? std::vector<std::string>{second} : (std::vector<std::string>{first, second}));
+  const auto settled = state_->Witnesses();
+  for (const state::WitnessRecord& witness : *settled) {
+    EXPECT_FALSE(witness.may_be_gone());
+  }
 }
+
+INSTANTIATE_TEST_SUITE_P(BeforeAndAfter, InterruptedRetentionTest, testing::Bool());
 
 // --- Schedule ---
 
