@@ -5,6 +5,7 @@
 
 #include <filesystem>
 #include <fstream>
+#include <map>
 #include <sstream>
 #include <utility>
 
@@ -78,7 +79,7 @@ class DaemonImpl final : public Daemon {
   absl::Status MakeJobs();
   absl::Status StartJobs();
   absl::Status Serve();
-  std::vector<std::unique_ptr<grpc::Service>> MakeServices();
+  void MakeServices();
   absl::StatusOr<RpcServerOptions> ServerOptions() const;
   absl::Status WriteAddress() const;
   std::map<std::string, StoreSchedule> Schedules() const;
@@ -96,6 +97,7 @@ class DaemonImpl final : public Daemon {
   std::unique_ptr<HistoryJobs> history_jobs_;
   std::unique_ptr<RpcPool> pool_;
   std::unique_ptr<CallGate> gate_;
+  std::vector<std::unique_ptr<grpc::Service>> services_;
   std::unique_ptr<RpcServer> server_;
   bool shut_down_ = false;
 };
@@ -242,7 +244,7 @@ absl::StatusOr<RpcServerOptions> DaemonImpl::ServerOptions() const {
   return options;
 }
 
-std::vector<std::unique_ptr<grpc::Service>> DaemonImpl::MakeServices() {
+void DaemonImpl::MakeServices() {
   ServiceParts parts;
   parts.stores = stores_.get();
   parts.monitor = monitor_.get();
@@ -253,23 +255,12 @@ std::vector<std::unique_ptr<grpc::Service>> DaemonImpl::MakeServices() {
   parts.schedules = Schedules();
   parts.read_only = history_.read_only;
 
-  std::vector<std::unique_ptr<grpc::Service>> services;
-  services.push_back(MakeStoreService(gate_.get(), parts));
-  services.push_back(MakeSnapshotService(gate_.get(), parts));
-  services.push_back(MakeJobService(gate_.get(), parts));
-  services.push_back(MakeTenantService(gate_.get(), parts));
-  services.push_back(MakeRestoreService(gate_.get(), parts));
-  services.push_back(MakeRecordService(gate_.get(), parts));
-  if (options_.make_live_store_service != nullptr) {
-    std::map<std::string, LiveStore*> embedded;
-    for (const ServedStore* store : stores_->List()) {
-      if (store->records != nullptr) {
-        embedded.emplace(store->name, store->live);
-      }
-    }
-    services.push_back(options_.make_live_store_service(embedded));
-  }
-  return services;
+  services_.push_back(MakeStoreService(gate_.get(), parts));
+  services_.push_back(MakeSnapshotService(gate_.get(), parts));
+  services_.push_back(MakeJobService(gate_.get(), parts));
+  services_.push_back(MakeTenantService(gate_.get(), parts));
+  services_.push_back(MakeRestoreService(gate_.get(), parts));
+  services_.push_back(MakeRecordService(gate_.get(), parts));
 }
 
 absl::Status DaemonImpl::Serve() {
@@ -278,7 +269,12 @@ absl::Status DaemonImpl::Serve() {
   pool_ = std::make_unique<RpcPool>(pool);
   gate_ = std::make_unique<CallGate>(pool_.get());
   ASSIGN_OR_RETURN(const RpcServerOptions server, ServerOptions());
-  ASSIGN_OR_RETURN(server_, RpcServer::Start(server, MakeServices()));
+  MakeServices();
+  std::vector<grpc::Service*> services;
+  for (const auto& service : services_) {
+    services.push_back(service.get());
+  }
+  ASSIGN_OR_RETURN(server_, RpcServer::Start(server, services));
   spdlog::info("serving address={} data={}", absl::StrJoin(server_->addresses(), ","),
                config().data);
   return absl::OkStatus();

@@ -1,7 +1,6 @@
 #pragma once
 
 #include <functional>
-#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -11,10 +10,6 @@
 #include "storage/base/fault_points.h"
 #include "storage/live/live_store.h"
 #include "storage/live/record_store.h"
-
-namespace grpc {
-class Service;
-}  // namespace grpc
 
 namespace reinstate {
 
@@ -32,10 +27,6 @@ struct DaemonOptions {
 
   // Opens one store of config.stores: the daemon itself knows no adapter.
   std::function<absl::StatusOr<OpenedStore>(const StoreConfig& store)> open_store;
-
-  // Serves the adapter protocol over the stores that are embedded; null: not served.
-  std::function<std::unique_ptr<grpc::Service>(const std::map<std::string, LiveStore*>& stores)>
-      make_live_store_service;
 };
 
 // The running daemon: state, history, stores, jobs and the server, in the order in which they

@@ -7,8 +7,6 @@
 #include <grpcpp/server.h>
 #include <grpcpp/server_builder.h>
 
-#include <utility>
-
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
@@ -56,12 +54,11 @@ void SetLimits(grpc::ServerBuilder* builder) {
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<RpcServer>> RpcServer::Start(
-    const RpcServerOptions& options, std::vector<std::unique_ptr<grpc::Service>> services) {
+    const RpcServerOptions& options, const std::vector<grpc::Service*>& services) {
   grpc::EnableDefaultHealthCheckService(true);
   grpc::reflection::InitProtoReflectionServerBuilderPlugin();
 
   std::unique_ptr<RpcServer> rpc(new RpcServer());
-  rpc->services_ = std::move(services);
   grpc::ServerBuilder builder;
   SetLimits(&builder);
   const std::shared_ptr<grpc::ServerCredentials> credentials = Credentials(options);
@@ -69,8 +66,8 @@ absl::StatusOr<std::unique_ptr<RpcServer>> RpcServer::Start(
   for (size_t i = 0; i < options.listen.size(); ++i) {
     builder.AddListeningPort(options.listen[i], credentials, &ports[i]);
   }
-  for (const auto& service : rpc->services_) {
-    builder.RegisterService(service.get());
+  for (grpc::Service* service : services) {
+    builder.RegisterService(service);
   }
   rpc->server_ = builder.BuildAndStart();
   for (size_t i = 0; i < options.listen.size(); ++i) {

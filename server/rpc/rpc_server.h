@@ -9,7 +9,6 @@
 
 namespace grpc {
 class Server;
-class ServerCredentials;
 class Service;
 }  // namespace grpc
 
@@ -26,13 +25,13 @@ struct RpcServerOptions {
 
 // The gRPC server: ports, TLS, limits, health (grpc.health.v1) and reflection.
 //
-// Thread-safe. Owns the services; what they use must outlive it.
+// Thread-safe. Borrows the services, which outlive it.
 class RpcServer {
  public:
   // Serves at once. UNAVAILABLE if an address cannot be had, e.g. because it is taken, or if
   // certificate and key cannot be used.
   static absl::StatusOr<std::unique_ptr<RpcServer>> Start(
-      const RpcServerOptions& options, std::vector<std::unique_ptr<grpc::Service>> services);
+      const RpcServerOptions& options, const std::vector<grpc::Service*>& services);
 
   ~RpcServer();  // as Shutdown, at once
   RpcServer(const RpcServer&) = delete;
@@ -53,7 +52,6 @@ class RpcServer {
  private:
   RpcServer() = default;
 
-  std::vector<std::unique_ptr<grpc::Service>> services_;
   std::vector<std::string> addresses_;
   std::unique_ptr<grpc::Server> server_;
 };

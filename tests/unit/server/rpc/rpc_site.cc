@@ -5,7 +5,6 @@
 #include <chrono>
 #include <span>
 #include <utility>
-#include <vector>
 
 #include "google/rpc/error_details.pb.h"
 #include "google/rpc/status.pb.h"
@@ -100,14 +99,17 @@ void RpcSite::Serve(const Options& options) {
   parts.restores = restores_.get();
   parts.history_jobs = history_jobs_.get();
   parts.read_only = options.read_only;
-  std::vector<std::unique_ptr<grpc::Service>> services;
-  services.push_back(MakeStoreService(gate_.get(), parts));
-  services.push_back(MakeSnapshotService(gate_.get(), parts));
-  services.push_back(MakeJobService(gate_.get(), parts));
-  services.push_back(MakeTenantService(gate_.get(), parts));
-  services.push_back(MakeRestoreService(gate_.get(), parts));
-  services.push_back(MakeRecordService(gate_.get(), parts));
-  server_ = Must(RpcServer::Start({}, std::move(services)));
+  services_.push_back(MakeStoreService(gate_.get(), parts));
+  services_.push_back(MakeSnapshotService(gate_.get(), parts));
+  services_.push_back(MakeJobService(gate_.get(), parts));
+  services_.push_back(MakeTenantService(gate_.get(), parts));
+  services_.push_back(MakeRestoreService(gate_.get(), parts));
+  services_.push_back(MakeRecordService(gate_.get(), parts));
+  std::vector<grpc::Service*> services;
+  for (const auto& service : services_) {
+    services.push_back(service.get());
+  }
+  server_ = Must(RpcServer::Start({}, services));
   channel_ = server_->server()->InProcessChannel({});
   store_stub_ = v1::StoreService::NewStub(channel_);
   snapshot_stub_ = v1::SnapshotService::NewStub(channel_);

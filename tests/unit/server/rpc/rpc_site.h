@@ -4,6 +4,7 @@
 
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "reinstate/v1/job_service.grpc.pb.h"
 #include "reinstate/v1/record_service.grpc.pb.h"
@@ -101,6 +102,7 @@ class RpcSite {
   std::unique_ptr<HistoryJobs> history_jobs_;
   std::unique_ptr<RpcPool> pool_;
   std::unique_ptr<CallGate> gate_;
+  std::vector<std::unique_ptr<grpc::Service>> services_;
   std::unique_ptr<RpcServer> server_;
   std::shared_ptr<grpc::Channel> channel_;
   std::unique_ptr<v1::StoreService::Stub> store_stub_;
