@@ -133,7 +133,8 @@ TEST_P(CutTest, DoesNotMoveWhileOthersWrite) {
   std::atomic<bool> stop = false;
   std::thread writer([&] {
     for (int i = 0; !stop; ++i) {
-      Put(Tenant("tenant " + std::to_string(i % 30)), "issue", "later " + std::to_string(i), "x");
+      Put(Tenant("tenant " + std::to_string(i % 30)), "issue", "later " + std::to_string(i % 300),
+          "x");
     }
   });
   ReplaceBySession(Tenant("tenant 2"), "comment", "2/0");

@@ -45,14 +45,15 @@ class ModelTest : public LiveStoreTest {
   // One case, with tenants of its own in the one store.
   void RunCase(const std::vector<Step>& steps) {
     ++case_;
-    earlier_ = Everything();
     models_.clear();
     sessions_.clear();
     for (const Step& step : steps) {
       Do(step);
     }
     sessions_.clear();
-    RC_ASSERT(Everything() == AllModels());
+    const StoreContents expected = AllModels();
+    earlier_ = Everything();
+    RC_ASSERT(earlier_ == expected);
   }
 
  private:
