@@ -1,0 +1,202 @@
+#include "storage/live/remote/remote_store.h"
+
+#include <grpcpp/channel.h>
+#include <grpcpp/create_channel.h>
+#include <grpcpp/security/credentials.h>
+#include <grpcpp/support/channel_arguments.h>
+
+#include <algorithm>
+#include <fstream>
+#include <iterator>
+#include <optional>
+#include <string_view>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "reinstate/v1/live_store_service.grpc.pb.h"
+#include "storage/base/error.h"
+#include "storage/base/mutex.h"
+#include "storage/base/status_macros.h"
+#include "storage/base/strings.h"
+#include "storage/live/remote/remote_cut.h"
+#include "storage/live/remote/remote_session.h"
+#include "storage/live/remote/remote_tenant_counts.h"
+#include "storage/live/remote/wire_limits.h"
+#include "storage/live/remote/wire_status.h"
+#include "storage/live/remote/wire_values.h"
+
+namespace reinstate {
+namespace {
+
+using Stub = v1::LiveStoreService::Stub;
+
+absl::Status ConfigError(std::string_view what) {
+  return MakeError(Reason::kConfigInvalid, absl::StrCat("remote store: ", Absl(what)));
+}
+
+absl::StatusOr<std::string> ReadFile(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  std::string text{std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+  if (!file || text.empty()) {
+    return ConfigError(absl::StrCat("\"", path, "\" cannot be read, or is empty"));
+  }
+  return text;
+}
+
+absl::Status CheckOptions(const RemoteStoreOptions& options) {
+  if (options.address.empty()) {
+    return ConfigError("the server's address is missing");
+  }
+  if (options.lease < absl::Seconds(1) || options.lease > absl::Minutes(10)) {
+    return ConfigError("the lease must be from 1 s to 10 min");
+  }
+  if (options.call_timeout <= absl::ZeroDuration() || options.max_payload_bytes == 0) {
+    return ConfigError("call timeout and payload limit must be positive");
+  }
+  if (options.certificate_file.empty() != options.key_file.empty()) {
+    return ConfigError("certificate and key belong together");
+  }
+  if (options.ca_file.empty() && !options.key_file.empty()) {
+    return ConfigError("a certificate needs the CA of the server as well");
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::shared_ptr<grpc::ChannelCredentials>> MakeCredentials(
+    const RemoteStoreOptions& options) {
+  if (options.ca_file.empty()) {
+    return grpc::InsecureChannelCredentials();
+  }
+  grpc::SslCredentialsOptions tls;
+  ASSIGN_OR_RETURN(tls.pem_root_certs, ReadFile(options.ca_file));
+  if (!options.key_file.empty()) {
+    ASSIGN_OR_RETURN(tls.pem_cert_chain, ReadFile(options.certificate_file));
+    ASSIGN_OR_RETURN(tls.pem_private_key, ReadFile(options.key_file));
+  }
+  return grpc::SslCredentials(tls);
+}
+
+grpc::ChannelArguments MakeArguments() {
+  grpc::ChannelArguments arguments;
+  arguments.SetMaxReceiveMessageSize(live_wire::kMaxMessageBytes);
+  // A store that is back is to be found soon; the default is up to two minutes.
+  arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, 100);
+  arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, 5000);
+  arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, 2000);
+  // Each store has a connection of its own, which no other one's trouble touches.
+  arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
+  arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
+  return arguments;
+}
+
+}  // namespace
+
+struct RemoteStore::Connection {
+  explicit Connection(const std::shared_ptr<grpc::Channel>& channel)
+      : stub(v1::LiveStoreService::NewStub(channel)) {}
+
+  // Runs a call of which the request is no more than the name of the store.
+  template <typename Request, typename Response>
+  absl::StatusOr<Response> Ask(const RemoteStoreOptions& options,
+                               grpc::Status (Stub::*method)(grpc::ClientContext*, const Request&,
+                                                            Response*)) {
+    Request request;
+    request.set_store(options.store);
+    return Ask(options, method, request);
+  }
+
+  template <typename Request, typename Response>
+  absl::StatusOr<Response> Ask(const RemoteStoreOptions& options,
+                               grpc::Status (Stub::*method)(grpc::ClientContext*, const Request&,
+                                                            Response*),
+                               const Request& request) {
+    Response response;
+    grpc::ClientContext context;
+    context.set_deadline(absl::ToChronoTime(absl::Now() + options.call_timeout));
+    RETURN_IF_ERROR(live_wire::FromGrpcStatus((*stub.*method)(&context, request, &response)));
+    return response;
+  }
+
+  const std::unique_ptr<Stub> stub;
+
+  Mutex mu;
+  std::optional<StoreCapabilities> capabilities ABSL_GUARDED_BY(mu);  // as the server said last
+};
+
+absl::StatusOr<std::unique_ptr<RemoteStore>> RemoteStore::Create(RemoteStoreOptions options) {
+  RETURN_IF_ERROR(CheckOptions(options));
+  ASSIGN_OR_RETURN(const auto credentials, MakeCredentials(options));
+  auto connection = std::make_unique<Connection>(
+      grpc::CreateCustomChannel(options.address, credentials, MakeArguments()));
+  // No make_unique: the constructor is private.
+  return std::unique_ptr<RemoteStore>(new RemoteStore(std::move(options), std::move(connection)));
+}
+
+RemoteStore::RemoteStore(RemoteStoreOptions options, std::unique_ptr<Connection> connection)
+    : options_(std::move(options)), connection_(std::move(connection)) {}
+
+RemoteStore::~RemoteStore() = default;
+
+StoreCapabilities RemoteStore::Capabilities() const {
+  const absl::StatusOr<v1::GetCapabilitiesResponse> response =
+      connection_->Ask(options_, &Stub::GetCapabilities);
+  MutexLock lock(&connection_->mu);
+  if (response.ok()) {
+    connection_->capabilities =
+        StoreCapabilities{.resolves_tokens = response->resolves_tokens(),
+                          .keys_span_tenants = response->keys_span_tenants()};
+  }
+  return connection_->capabilities.value_or(
+      StoreCapabilities{.resolves_tokens = false, .keys_span_tenants = true});
+}
+
+absl::StatusOr<StoreIdentity> RemoteStore::Identity() {
+  ASSIGN_OR_RETURN(const v1::GetIdentityResponse response,
+                   connection_->Ask(options_, &Stub::GetIdentity));
+  if (response.id().empty()) {
+    return live_wire::ProtocolBroken("the store has no identity");
+  }
+  return StoreIdentity{.id = response.id(), .address = Printable(response.address(), 1024)};
+}
+
+absl::StatusOr<TenantMap> RemoteStore::Catalog() {
+  ASSIGN_OR_RETURN(const v1::GetCatalogResponse response,
+                   connection_->Ask(options_, &Stub::GetCatalog));
+  return live_wire::FromWire(response.catalog());
+}
+
+absl::StatusOr<std::unique_ptr<Cut>> RemoteStore::OpenCut(const CutOptions& options) {
+  return RemoteCut::Open(connection_->stub.get(), options_, options);
+}
+
+absl::StatusOr<std::unique_ptr<TenantSession>> RemoteStore::OpenTenant(
+    const TenantId& tenant, const SessionOptions& options) {
+  return RemoteSession::Open(connection_->stub.get(), options_, tenant, options);
+}
+
+absl::StatusOr<SizeEstimate> RemoteStore::EstimateTenant(const TenantId& tenant) {
+  v1::EstimateTenantRequest request;
+  request.set_store(options_.store);
+  request.set_tenant(tenant.value());
+  ASSIGN_OR_RETURN(const v1::EstimateTenantResponse response,
+                   connection_->Ask(options_, &Stub::EstimateTenant, request));
+  if (response.estimate().rows() < 0 || response.estimate().bytes() < 0) {
+    return live_wire::ProtocolBroken("the estimated size of a tenant is negative");
+  }
+  return SizeEstimate{.rows = response.estimate().rows(), .bytes = response.estimate().bytes()};
+}
+
+absl::StatusOr<std::unique_ptr<TenantCountStream>> RemoteStore::CountTenants() {
+  return std::make_unique<RemoteTenantCounts>(connection_->stub.get(), options_);
+}
+
+StoreHealth RemoteStore::ProbeHealth() {
+  const absl::StatusOr<v1::ProbeHealthResponse> response =
+      connection_->Ask(options_, &Stub::ProbeHealth);
+  if (!response.ok()) {
+    return {.writable = false, .detail = std::string(response.status().message())};
+  }
+  return {.writable = response->writable(), .detail = Printable(response->detail(), 1024)};
+}
+
+}  // namespace reinstate
