@@ -1,0 +1,42 @@
+#include "server/rpc/convert_catalog.h"
+
+#include "absl/strings/escaping.h"
+
+namespace reinstate {
+namespace {
+
+v1::TableRelation RelationToWire(Relation relation) {
+  switch (relation) {
+    case Relation::kOwned:
+      return v1::TABLE_RELATION_OWNED;
+    case Relation::kShared:
+      return v1::TABLE_RELATION_SHARED;
+    case Relation::kExcluded:
+      return v1::TABLE_RELATION_EXCLUDED;
+    case Relation::kUnresolved:
+      return v1::TABLE_RELATION_UNRESOLVED;
+  }
+  return v1::TABLE_RELATION_UNSPECIFIED;
+}
+
+}  // namespace
+
+void CatalogToWire(const TenantMap& map, v1::Catalog* wire) {
+  for (const MappedTable& table : map.tables) {
+    v1::TableInfo* info = wire->add_tables();
+    info->set_name(table.schema.name);
+    info->set_identity(table.schema.identity);
+    info->set_relation(RelationToWire(table.relation));
+    info->set_how(table.how);
+    for (const Column& column : table.schema.columns) {
+      v1::ColumnInfo* column_info = info->add_columns();
+      column_info->set_name(column.name);
+      column_info->set_type(column.type);
+      column_info->set_in_key(column.in_key);
+    }
+  }
+  wire->set_label_source(map.label_source);
+  wire->set_tenant_map_digest(absl::BytesToHexString(map.Digest()));
+}
+
+}  // namespace reinstate
