@@ -5,10 +5,6 @@
 
 namespace reinstate {
 
-std::vector<Adapter> AllAdapters() {
-  return {MemoryAdapter(), SpanningMemoryAdapter(), EmbeddedAdapter(), EmbeddedGenerationAdapter()};
-}
-
 Adapter AdapterNamed(const std::string& name) {
   for (const Adapter& adapter : AllAdapters()) {
     if (adapter.name == name) {

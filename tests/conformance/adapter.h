@@ -60,7 +60,8 @@ Adapter SpanningMemoryAdapter();      // does not; a key is one tenant's or anot
 Adapter EmbeddedAdapter();            // small changes are batches
 Adapter EmbeddedGenerationAdapter();  // every change builds a generation
 
-// All of the above: the one list that a new adapter is added to.
+// All of those that the program tries: a new adapter is added to local_adapters.cc, or to
+// remote_adapters.cc if it is reached over the network.
 std::vector<Adapter> AllAdapters();
 
 // The adapter of that name; aborts if there is none.

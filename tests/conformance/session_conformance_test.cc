@@ -154,8 +154,12 @@ TEST_P(SessionTest, KnowsNoTableThatDoesNotExist) {
   const std::vector<RowKey> keys = {RowKey("1")};
   EXPECT_THAT(Transaction(kAcme)->ReadTable("nope"), FailsWith(Reason::kTableNotFound));
   EXPECT_THAT(Transaction(kAcme)->LookUp("nope", keys), FailsWith(Reason::kTableNotFound));
-  EXPECT_THAT(Transaction(kAcme)->Apply(Insert("nope", "1", "x")),
-              FailsWith(Reason::kTableNotFound));
+  auto session = Transaction(kAcme);
+  absl::Status status = session->Apply(Insert("nope", "1", "x"));
+  if (status.ok()) {
+    status = session->Seal().status();
+  }
+  EXPECT_THAT(status, FailsWith(Reason::kTableNotFound));
 }
 
 TEST_P(SessionTest, LooksUpKeysInTheirOrderWithItsOwnChanges) {

@@ -1,0 +1,9 @@
+#include "tests/conformance/adapter.h"
+
+namespace reinstate {
+
+std::vector<Adapter> AllAdapters() {
+  return {MemoryAdapter(), SpanningMemoryAdapter(), EmbeddedAdapter(), EmbeddedGenerationAdapter()};
+}
+
+}  // namespace reinstate
