@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "server/jobs/job_failure.h"
+#include "server/jobs/job_log.h"
 #include "server/jobs/job_runner.h"
 #include "server/jobs/job_watchers.h"
 #include "server/jobs/snapshot_schedule.h"
@@ -324,6 +325,11 @@ absl::Status HistoryJobsImpl::End(state::HistoryJob job, const absl::StatusOr<Re
                                                                   : "failed";
   const absl::Status ended =
       state_->EndHistoryJob(job, result.ok() ? result->witness : std::nullopt, JobAudit(job, what));
+  if (ended.ok()) {
+    LogEnded(job);
+  } else {
+    LogInterrupted(job.id(), ended);
+  }
   watchers_.Notify(job.id());
   return ended;
 }

@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "server/jobs/eta_estimator.h"
 #include "server/jobs/job_failure.h"
+#include "server/jobs/job_log.h"
 #include "server/jobs/job_runner.h"
 #include "server/jobs/job_watchers.h"
 #include "server/jobs/order_checker.h"
@@ -425,6 +426,11 @@ JobRunner::Outcome RestoreManagerImpl::RunRestore(const std::string& id, RunCont
     restores_.Block(record->order().store(), record->order().tenant());
   } else if (record.ok()) {
     Unpin(*record);
+  }
+  if (record.ok()) {
+    LogEnded(*record);
+  } else {
+    LogInterrupted(id, record.status());
   }
   watchers_.Notify(id);
   return record.ok() ? JobRunner::Outcome::kDone : JobRunner::Outcome::kAgain;

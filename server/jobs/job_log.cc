@@ -1,0 +1,54 @@
+#include "server/jobs/job_log.h"
+
+#include <spdlog/spdlog.h>
+
+#include "absl/strings/str_join.h"
+#include "storage/base/error.h"
+#include "storage/model/tenant_id.h"
+
+namespace reinstate {
+namespace {
+
+constexpr size_t kMaxTextBytes = 1024;
+
+spdlog::level::level_enum LevelOf(state::JobState state, bool needs_a_look) {
+  if (state == state::FAILED) {
+    return spdlog::level::err;
+  }
+  return needs_a_look ? spdlog::level::warn : spdlog::level::info;
+}
+
+std::string Why(const state::Failure& failure) {
+  return failure.reason().empty()
+             ? ""
+             : failure.reason() + ": " + Printable(failure.message(), kMaxTextBytes);
+}
+
+}  // namespace
+
+void LogEnded(const state::HistoryJob& job) {
+  spdlog::log(LevelOf(job.state(), job.notes_size() > 0),
+              "job ended job={} kind={} store={} snapshot={} state={} scheduled={} {}{}", job.id(),
+              state::JobKind_Name(job.kind()), job.store(), job.snapshot(),
+              state::JobState_Name(job.state()), job.scheduled(), absl::StrJoin(job.notes(), " "),
+              Why(job.failure()));
+}
+
+void LogEnded(const state::RestoreRecord& restore) {
+  const state::RestoreOrder& order = restore.order();
+  spdlog::log(LevelOf(restore.state(), restore.state() == state::IN_DOUBT),
+              "restore ended restore={} store={} tenant={} snapshot={} undo_of={} state={} "
+              "attempts={} {}",
+              restore.id(), order.store(), Printable(order.tenant()), order.point().snapshot(),
+              order.undo_of(), state::JobState_Name(restore.state()), restore.attempts(),
+              Why(restore.failure()));
+}
+
+void LogInterrupted(const std::string& id, const absl::Status& why) {
+  const bool stopping = HasReason(why, Reason::kShuttingDown);
+  spdlog::log(stopping ? spdlog::level::info : spdlog::level::err,
+              "job interrupted, to be run again job={} {}: {}", id, ReasonOf(why),
+              Printable({why.message().data(), why.message().size()}, kMaxTextBytes));
+}
+
+}  // namespace reinstate

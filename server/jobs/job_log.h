@@ -1,0 +1,18 @@
+#pragma once
+
+#include <string>
+
+#include "absl/status/status.h"
+#include "storage/state/state.pb.h"
+
+namespace reinstate {
+
+// What becomes of jobs, in the daemon's log: nobody may be watching. Failures are errors, what
+// needs a look (notes of a collapse, IN_DOUBT) is a warning. Never values of rows.
+void LogEnded(const state::HistoryJob& job);
+void LogEnded(const state::RestoreRecord& restore);
+
+// The job `id` came to no end that could be recorded, and is run again later.
+void LogInterrupted(const std::string& id, const absl::Status& why);
+
+}  // namespace reinstate
