@@ -17,6 +17,8 @@ class TomlFile {
   // CONFIG_INVALID if it cannot be read or parsed, with file and line.
   static absl::StatusOr<std::unique_ptr<TomlFile>> Open(const std::string& path);
   ~TomlFile();
+  TomlFile(const TomlFile&) = delete;
+  TomlFile& operator=(const TomlFile&) = delete;
 
   // CONFIG_INVALID with all that was complained about so far, a line each; else OK.
   absl::Status Check() const;
