@@ -31,10 +31,10 @@ Field<v1::TableActions> RowsField(const std::string& title, int64_t (v1::RowActi
           Align::kRight};
 }
 
-Fields<v1::TableActions> TableFields() {
+Fields<v1::TableActions> TableFields(bool with_conflicts) {
   using Actions = v1::RowActions;
   using Table = v1::TableActions;
-  return {
+  Fields<Table> fields = {
       {"TABLE", [](const Table& t) { return TextValue(t.table()); }},
       {"AT POINT", [](const Table& t) { return CountValue(t.rows_at_point()); }, Align::kRight},
       {"LIVE NOW", [](const Table& t) { return CountValue(t.rows_live()); }, Align::kRight},
@@ -43,12 +43,14 @@ Fields<v1::TableActions> TableFields() {
       RowsField("DELETED", &Actions::deleted, Style::kBad),
       RowsField("UNCHANGED", &Actions::unchanged, Style::kPlain),
       RowsField("KEPT", &Actions::kept, Style::kPlain),
-      RowsField("CONFLICTS", &Actions::conflicts, Style::kBad),
-      {"",
-       [](const Table& t) {
-         return TextValue(t.covered() ? "" : "not in the snapshot", Style::kWarning);
-       }},
   };
+  if (with_conflicts) {
+    fields.push_back(RowsField("CONFLICTS", &Actions::conflicts, Style::kBad));
+  }
+  fields.push_back({"NOTE", [](const Table& t) {
+                      return TextValue(t.covered() ? "" : "not in the snapshot", Style::kWarning);
+                    }});
+  return fields;
 }
 
 // The tables, and a last line with the sums if there are several.
@@ -191,12 +193,12 @@ absl::Status PrintPlan(const v1::Plan& plan, const Session& session) {
   const Output& output = session.output();
   if (output.format() != OutputFormat::kTable) {
     const std::vector<v1::TableActions> tables(plan.tables().begin(), plan.tables().end());
-    return output.Part(plan, tables, TableFields());
+    return output.Part(plan, tables, TableFields(/*with_conflicts=*/true));
   }
   output.Text(Head(plan, session.now()));
   output.Text("\n");
   if (plan.tables_size() > 0) {
-    output.Text(output.Table(TablesWithTotal(plan), TableFields()));
+    output.Text(output.Table(TablesWithTotal(plan), TableFields(plan.totals().conflicts() > 0)));
   } else {
     output.Text("The tenant has no rows, neither at the point nor live.\n");
   }

@@ -15,8 +15,9 @@ namespace {
 
 constexpr absl::Duration kRedraw = absl::Milliseconds(100);
 constexpr absl::Duration kLines = absl::Seconds(3);
-constexpr int kBarColumns = 24;
-constexpr int kNarrowestBar = 8;
+constexpr int kGap = 2;
+constexpr int kWidestBar = 24;
+constexpr int kNarrowestBar = 6;
 
 double FractionOf(const v1::Progress& progress) {
   if (progress.rows_total() > 0) {
@@ -37,38 +38,51 @@ std::string Bar(double fraction, int columns, bool unicode) {
 }
 
 std::string RowsText(const v1::Progress& progress) {
-  if (progress.rows_total() == 0) {
-    return absl::StrCat(HumanCount(progress.rows_done()), " rows");
+  std::string text = HumanCount(progress.rows_done());
+  if (progress.rows_total() > 0) {
+    absl::StrAppend(&text, "/", progress.total_is_estimate() ? "~" : "",
+                    HumanCount(std::max(progress.rows_total(), progress.rows_done())));
   }
-  return absl::StrCat(HumanCount(progress.rows_done()), " of ",
-                      progress.total_is_estimate() ? "about " : "",
-                      HumanCount(std::max(progress.rows_total(), progress.rows_done())), " rows");
+  return absl::StrCat(text, " rows");
 }
 
+// "ETA 5 s", "ETA 5-8 s", "ETA 50 s to 2 min".
 std::string EtaText(const v1::Progress& progress) {
-  const std::string low =
-      HumanDuration(absl::Ceil(ToDuration(progress.eta_low()), absl::Seconds(1)));
-  const std::string high =
-      HumanDuration(absl::Ceil(ToDuration(progress.eta_high()), absl::Seconds(1)));
-  return low == high ? absl::StrCat("ETA ", low) : absl::StrCat("ETA ", low, " to ", high);
+  const absl::Duration second = absl::Seconds(1);
+  const absl::Duration low = absl::Ceil(ToDuration(progress.eta_low()), second);
+  const absl::Duration high = absl::Ceil(ToDuration(progress.eta_high()), second);
+  if (low == high) {
+    return absl::StrCat("ETA ", HumanDuration(high));
+  }
+  if (high < absl::Minutes(1)) {
+    return absl::StrCat("ETA ", low / second, "-", HumanDuration(high));
+  }
+  return absl::StrCat("ETA ", HumanDuration(low), " to ", HumanDuration(high));
 }
 
-// What is to be said besides the bar, the most important first.
-std::vector<std::string> PartsOf(const ProgressView& view) {
-  std::vector<std::string> parts;
+// What is to be said of the progress besides the bar; empty where nothing is known.
+struct Parts {
+  std::string percent;
+  std::string rows;
+  std::string rate;
+  std::string eta;
+};
+
+Parts PartsOf(const ProgressView& view) {
+  Parts parts;
   const v1::Progress& progress = view.progress;
   if (progress.rows_total() > 0) {
-    parts.push_back(absl::StrCat(static_cast<int>(FractionOf(progress) * 100), " %"));
+    parts.percent = absl::StrCat(static_cast<int>(FractionOf(progress) * 100), " %");
   }
   if (progress.rows_done() > 0 || progress.rows_total() > 0) {
-    parts.push_back(RowsText(progress));
+    parts.rows = RowsText(progress);
   }
   if (view.moving && progress.rows_per_second() >= 1) {
-    parts.push_back(
-        absl::StrCat(HumanCount(static_cast<int64_t>(progress.rows_per_second())), " rows/s"));
+    parts.rate =
+        absl::StrCat(HumanCount(static_cast<int64_t>(progress.rows_per_second())), " rows/s");
   }
   if (view.moving && progress.has_eta_high()) {
-    parts.push_back(EtaText(progress));
+    parts.eta = EtaText(progress);
   }
   return parts;
 }
@@ -82,27 +96,45 @@ std::string Head(const ProgressView& view) {
 
 std::string RenderProgressBar(const ProgressView& view, int width, bool unicode) {
   std::string line = CutToWidth(Head(view), std::max(width, 1));
-  std::string tail;
-  for (const std::string& part : PartsOf(view)) {
-    if (DisplayWidth(line) + DisplayWidth(tail) + 2 + DisplayWidth(part) > width) {
-      break;
+  Parts parts = PartsOf(view);
+  int room = width - DisplayWidth(line);
+  // Takes room for a part, or leaves the part out.
+  const auto keep = [&room](std::string* part) {
+    const int columns = kGap + DisplayWidth(*part);
+    if (part->empty() || columns > room) {
+      part->clear();
+    } else {
+      room -= columns;
     }
-    absl::StrAppend(&tail, "  ", part);
+  };
+  keep(&parts.percent);
+  keep(&parts.eta);
+  const int bar_frame = kGap + 2;  // and two brackets
+  const bool has_bar = view.progress.rows_total() > 0 && room >= bar_frame + kNarrowestBar;
+  room -= has_bar ? bar_frame + kNarrowestBar : 0;
+  keep(&parts.rows);
+  keep(&parts.rate);
+  std::string bar;
+  if (has_bar) {
+    bar = Bar(FractionOf(view.progress), std::min(kNarrowestBar + room, kWidestBar), unicode);
   }
-  if (view.progress.rows_total() > 0) {
-    // Two spaces and two brackets.
-    const int room = width - DisplayWidth(line) - DisplayWidth(tail) - 4;
-    if (room >= kNarrowestBar) {
-      absl::StrAppend(&line, "  ",
-                      Bar(FractionOf(view.progress), std::min(room, kBarColumns), unicode));
+  for (const std::string& part : {bar, parts.percent, parts.rows, parts.rate, parts.eta}) {
+    if (!part.empty()) {
+      absl::StrAppend(&line, std::string(kGap, ' '), part);
     }
   }
-  return line + tail;
+  return line;
 }
 
 std::string RenderProgressLine(const ProgressView& view) {
-  const std::vector<std::string> parts = PartsOf(view);
-  return parts.empty() ? Head(view) : absl::StrCat(Head(view), ": ", absl::StrJoin(parts, ", "));
+  const Parts parts = PartsOf(view);
+  std::vector<std::string> known;
+  for (const std::string& part : {parts.percent, parts.rows, parts.rate, parts.eta}) {
+    if (!part.empty()) {
+      known.push_back(part);
+    }
+  }
+  return known.empty() ? Head(view) : absl::StrCat(Head(view), ": ", absl::StrJoin(known, ", "));
 }
 
 ProgressReporter::ProgressReporter(const Console* console)

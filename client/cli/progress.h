@@ -10,15 +10,16 @@ namespace reinstate {
 
 // What is shown of work that goes on.
 struct ProgressView {
-  std::string what;   // e.g. "Restoring 1001"
+  std::string what;   // e.g. the tenant
   std::string state;  // e.g. "applying"; or why nothing moves
   v1::Progress progress;
   bool moving = true;  // false: queued, or the daemon does not answer
 };
 
-// A bar of at most `width` columns, e.g.
-// "Restoring 1001  applying  [####----]  48 %  1,200 of 2,500 rows  610 rows/s  ETA 2-3 s". Parts
-// are left out from the end where the terminal is narrow. Pure.
+// A line of at most `width` columns, e.g.
+// "1001  applying  [####----]  48 %  1,200/2,500 rows  610 rows/s  ETA 2-3 s". Where the terminal
+// is narrow the least important parts are left out: the rate, then the rows, the bar, the ETA.
+// Pure.
 std::string RenderProgressBar(const ProgressView& view, int width, bool unicode);
 
 // The same for a log, without the bar. Pure.

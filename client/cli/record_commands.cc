@@ -130,10 +130,11 @@ absl::Status Delete(const RecordOptions& options, Session& session) {
   return client->DeleteRecord(std::move(request));
 }
 
-// Writes the records of all lines of `in`. Returns the first line that is wrong as an error; false
-// if the stream to the daemon broke.
-absl::StatusOr<bool> WriteLines(std::istream& in, const std::string& name, RecordWriter* writer,
-                                ProgressReporter* reporter) {
+// Writes the records of all lines of `in`, with progress. Returns the first line that is wrong as
+// an error; false if the stream to the daemon broke.
+absl::StatusOr<bool> WriteLines(std::istream& in, const std::string& name, const Console& console,
+                                RecordWriter* writer) {
+  ProgressReporter reporter(&console);
   const absl::Time begin = absl::Now();
   v1::Progress progress;
   int64_t number = 0;
@@ -154,7 +155,7 @@ absl::StatusOr<bool> WriteLines(std::istream& in, const std::string& name, Recor
     if (progress.rows_done() % kProgressEvery == 0) {
       progress.set_rows_per_second(static_cast<double>(progress.rows_done()) /
                                    absl::ToDoubleSeconds(absl::Now() - begin));
-      reporter->Show({.what = absl::StrCat("Loading ", name), .state = "", .progress = progress});
+      reporter.Show({.what = absl::StrCat("Loading ", name), .state = "", .progress = progress});
     }
   }
   if (in.bad()) {
@@ -186,8 +187,7 @@ absl::Status Load(const RecordOptions& options, Session& session) {
   }
   ASSIGN_OR_RETURN(ReinstateClient * client, session.Client());
   const std::unique_ptr<RecordWriter> writer = client->WriteRecords(options.store);
-  ProgressReporter reporter(&session.console());
-  ASSIGN_OR_RETURN(const bool sent, WriteLines(*in, name, writer.get(), &reporter));
+  ASSIGN_OR_RETURN(const bool sent, WriteLines(*in, name, session.console(), writer.get()));
   const absl::StatusOr<v1::WriteResponse> response = writer->Finish();
   if (!response.ok()) {
     return WithContext(response.status(),

@@ -81,15 +81,14 @@ absl::StatusOr<v1::Plan> MakePlan(v1::PlanRestoreRequest request, const std::str
   if (!plan.ok()) {
     return WithCandidates(session, plan.status(), store, tenant);
   }
-  ASSIGN_OR_RETURN(plan, session.WaitForPlan(plan->id(), absl::StrCat("Planning ", tenant)));
+  ASSIGN_OR_RETURN(plan, session.WaitForPlan(plan->id(), tenant));
   RETURN_IF_ERROR(OutcomeOf(*plan));
   return plan;
 }
 
 absl::Status Plan(const BeginOptions& options, Session& session) {
   if (!options.show.empty()) {
-    ASSIGN_OR_RETURN(const v1::Plan plan,
-                     session.WaitForPlan(options.show, absl::StrCat("Planning ", options.show)));
+    ASSIGN_OR_RETURN(const v1::Plan plan, session.WaitForPlan(options.show, options.show));
     RETURN_IF_ERROR(OutcomeOf(plan));
     return PrintPlan(plan, session);
   }
@@ -106,22 +105,17 @@ absl::Status Plan(const BeginOptions& options, Session& session) {
 }
 
 void HintSuccess(const v1::Restore& restore, Session& session) {
-  session.Hint(
-      absl::StrCat("Read back before the commit, and exactly what it had to be. Details: "
-                   "reinstate restore certificate ",
-                   restore.id()));
+  session.Hint("Read back before the commit, and exactly what it had to be.");
+  session.Hint(absl::StrCat("  What was compared: reinstate restore certificate ", restore.id()));
   if (restore.has_undo_expire_time()) {
-    session.Hint(absl::StrCat("To take it back: reinstate restore undo ", restore.id()));
+    session.Hint(absl::StrCat("  To take it back:   reinstate restore undo ", restore.id()));
   }
 }
 
 // Shows a restore that was begun: with --wait how it ended, which is also the status.
 absl::Status ShowBegunRestore(v1::Restore restore, bool wait, Session& session) {
   if (wait) {
-    const std::string what =
-        absl::StrCat(restore.kind() == v1::RESTORE_KIND_UNDO ? "Undoing for " : "Restoring ",
-                     NameOf(restore.tenant()));
-    ASSIGN_OR_RETURN(restore, session.WaitForRestore(restore.id(), what));
+    ASSIGN_OR_RETURN(restore, session.WaitForRestore(restore.id(), restore.tenant().tenant()));
   }
   RETURN_IF_ERROR(PrintRestore(restore, session));
   if (!wait) {

@@ -11,7 +11,6 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
-#include "absl/time/clock.h"
 #include "client/cli/interrupt.h"
 #include "client/cli/progress.h"
 #include "client/cli/words.h"
@@ -65,7 +64,7 @@ ProgressView ViewOf(const v1::Restore& restore) {
 
 ProgressView ViewOf(const v1::Plan& plan) {
   return {.what = "",
-          .state = WordFor(plan.state()),
+          .state = plan.state() == v1::PLAN_STATE_RUNNING ? "planning" : WordFor(plan.state()),
           .progress = plan.progress(),
           .moving = plan.state() == v1::PLAN_STATE_RUNNING};
 }
@@ -94,8 +93,7 @@ absl::StatusOr<Session> Session::Create(const GlobalOptions& options, Console co
 Session::Session(ClientOptions client_options, Console console, OutputFormat format)
     : client_options_(std::move(client_options)),
       console_(std::make_unique<Console>(std::move(console))),
-      output_(console_.get(), format),
-      now_(absl::Now()) {}
+      output_(console_.get(), format) {}
 
 absl::StatusOr<ReinstateClient*> Session::Client() {
   if (client_ == nullptr) {

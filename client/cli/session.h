@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "absl/status/statusor.h"
+#include "absl/time/clock.h"
 #include "absl/time/time.h"
 #include "client/api/client.h"
 #include "client/cli/console.h"
@@ -30,8 +31,8 @@ class Session {
 
   const Console& console() const { return *console_; }
   const Output& output() const { return output_; }
-  // The time that ages refer to.
-  absl::Time now() const { return now_; }
+  // The time that ages refer to: a command may wait for long before it shows something.
+  absl::Time now() const { return absl::Now(); }
   // Whether the output is for a person, who likes to be told what to do next.
   bool for_people() const { return output_.format() == OutputFormat::kTable; }
 
@@ -62,7 +63,6 @@ class Session {
   ClientOptions client_options_;
   std::unique_ptr<Console> console_;  // at one place, since the output borrows it
   Output output_;
-  absl::Time now_;
   std::unique_ptr<ReinstateClient> client_;
 };
 

@@ -1,7 +1,6 @@
 #include "client/cli/table_printer.h"
 
 #include <algorithm>
-#include <numeric>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -62,17 +61,19 @@ std::string TablePrinter::Render(const Format& format) const {
 }
 
 std::vector<int> TablePrinter::WidthsWithin(int width) const {
-  std::vector<int> widths;
-  for (const Column& column : columns_) {
-    widths.push_back(DisplayWidth(column.title));
-  }
+  std::vector<int> widths(columns_.size(), 0);
   for (const std::vector<Cell>& row : rows_) {
     for (size_t i = 0; i < row.size(); ++i) {
       widths[i] = std::max(widths[i], DisplayWidth(row[i].text));
     }
   }
-  int excess = std::accumulate(widths.begin(), widths.end(), 0) +
-               kGap * (static_cast<int>(widths.size()) - 1) - width;
+  int excess = -kGap - width;
+  for (size_t i = 0; i < widths.size(); ++i) {
+    if (widths[i] > 0) {
+      widths[i] = std::max(widths[i], DisplayWidth(columns_[i].title));
+      excess += widths[i] + kGap;
+    }
+  }
   for (size_t i = columns_.size(); width > 0 && excess > 0 && i-- > 0;) {
     if (columns_[i].may_shrink) {
       const int cut = std::clamp(widths[i] - kNarrowest, 0, excess);
@@ -88,8 +89,11 @@ std::string TablePrinter::RenderRow(const std::vector<Cell>& cells, const std::v
   std::string line;
   std::string pending;  // spaces that are written only if something follows
   for (size_t i = 0; i < cells.size(); ++i) {
-    const std::string text = CutToWidth(cells[i].text, std::max(widths[i], 1));
-    const std::string padding(std::max(widths[i] - DisplayWidth(text), 0), ' ');
+    if (widths[i] == 0) {
+      continue;
+    }
+    const std::string text = CutToWidth(cells[i].text, widths[i]);
+    const std::string padding(widths[i] - DisplayWidth(text), ' ');
     const bool right = columns_[i].align == Align::kRight;
     if (!text.empty()) {
       absl::StrAppend(&line, pending, right ? padding : "", Styled(text, cells[i].style, color));

@@ -13,7 +13,8 @@ enum class Style { kPlain, kBold, kGood, kBad, kWarning, kFaint };
 // `text` with the terminal's codes for `style`, or as it is without `color`.
 std::string Styled(const std::string& text, Style style, bool color);
 
-// A table for people: columns aligned by what a terminal shows, two spaces between them.
+// A table for people: columns aligned by what a terminal shows, two spaces between them. A column
+// that is empty in all rows is left out.
 class TablePrinter {
  public:
   struct Column {
@@ -41,6 +42,7 @@ class TablePrinter {
   std::string Render(const Format& format) const;
 
  private:
+  // The width of each column; 0 for one that is left out.
   std::vector<int> WidthsWithin(int width) const;
   std::string RenderRow(const std::vector<Cell>& cells, const std::vector<int>& widths,
                         bool color) const;

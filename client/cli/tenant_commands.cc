@@ -183,7 +183,7 @@ Fields<v1::TenantTable> TableFields(bool live) {
     fields.push_back(
         {"ROWS LIVE", [](const Table& t) { return CountValue(t.live().rows()); }, Align::kRight});
   }
-  fields.push_back({"", [](const Table& t) {
+  fields.push_back({"NOTE", [](const Table& t) {
                       return TextValue(t.covered() ? "" : "not in the snapshot", Style::kWarning);
                     }});
   return fields;
@@ -246,7 +246,7 @@ Fields<v1::TableComparison> ComparisonFields() {
       {"DIFFERS", count(&Table::differs, Style::kWarning), Align::kRight},
       {"ONLY IN HISTORY", count(&Table::only_in_history, Style::kBad), Align::kRight},
       {"ONLY LIVE", count(&Table::only_live, Style::kWarning), Align::kRight},
-      {"",
+      {"NOTE",
        [](const Table& t) {
          return TextValue(t.covered() ? "" : "not in the snapshot", Style::kWarning);
        }},

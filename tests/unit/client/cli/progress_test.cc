@@ -26,8 +26,8 @@ ProgressView HalfWay() {
 
 TEST(ProgressBar, ShowsRowsRateAndEta) {
   EXPECT_EQ(RenderProgressBar(HalfWay(), 120, /*unicode=*/false),
-            "Restoring 1001  applying  [###########-------------]  48 %  1,200 of 2,500 rows  "
-            "610 rows/s  ETA 2 s to 3 s");
+            "Restoring 1001  applying  [###########-------------]  48 %  1,200/2,500 rows  "
+            "610 rows/s  ETA 2-3 s");
 }
 
 TEST(ProgressBar, NeverIsWiderThanTheTerminal) {
@@ -39,9 +39,22 @@ TEST(ProgressBar, NeverIsWiderThanTheTerminal) {
 }
 
 TEST(ProgressBar, LeavesOutTheLeastImportantFirst) {
+  EXPECT_EQ(RenderProgressBar(HalfWay(), 80, /*unicode=*/false),
+            "Restoring 1001  applying  [########---------]  48 %  1,200/2,500 rows  ETA 2-3 s");
   EXPECT_EQ(RenderProgressBar(HalfWay(), 60, /*unicode=*/false),
-            "Restoring 1001  applying  48 %  1,200 of 2,500 rows");
-  EXPECT_EQ(RenderProgressBar(HalfWay(), 30, /*unicode=*/false), "Restoring 1001  applying  48 %");
+            "Restoring 1001  applying  [#######--------]  48 %  ETA 2-3 s");
+  EXPECT_EQ(RenderProgressBar(HalfWay(), 45, /*unicode=*/false),
+            "Restoring 1001  applying  48 %  ETA 2-3 s");
+  EXPECT_EQ(RenderProgressBar(HalfWay(), 32, /*unicode=*/false), "Restoring 1001  applying  48 %");
+}
+
+TEST(ProgressBar, SaysTheEtaAsARange) {
+  ProgressView view = HalfWay();
+  view.progress.mutable_eta_low()->set_seconds(50);
+  view.progress.mutable_eta_high()->set_seconds(120);
+  EXPECT_THAT(RenderProgressBar(view, 120, false), HasSubstr("ETA 50 s to 2 min"));
+  view.progress.mutable_eta_low()->set_seconds(120);
+  EXPECT_THAT(RenderProgressBar(view, 120, false), testing::EndsWith("ETA 2 min"));
 }
 
 TEST(ProgressBar, HasNoBarWhileNothingIsKnown) {
@@ -55,7 +68,7 @@ TEST(ProgressBar, IsFullButNotOverfullWhereTheTotalWasTooLow) {
   view.progress.set_rows_done(3'000);
   view.progress.set_total_is_estimate(true);
   const std::string bar = RenderProgressBar(view, 120, /*unicode=*/false);
-  EXPECT_THAT(bar, HasSubstr("[########################]  100 %  3,000 of about 3,000 rows"));
+  EXPECT_THAT(bar, HasSubstr("[########################]  100 %  3,000/~3,000 rows"));
 }
 
 TEST(ProgressBar, ShowsNoRateOfWhatDoesNotMove) {
@@ -72,7 +85,7 @@ TEST(ProgressBar, EscapesTheNamesOfTenants) {
 
 TEST(ProgressLine, SaysTheSameWithoutABar) {
   EXPECT_EQ(RenderProgressLine(HalfWay()),
-            "Restoring 1001  applying: 48 %, 1,200 of 2,500 rows, 610 rows/s, ETA 2 s to 3 s");
+            "Restoring 1001  applying: 48 %, 1,200/2,500 rows, 610 rows/s, ETA 2-3 s");
 }
 
 TEST(ProgressReporter, RedrawsInPlaceOnATerminalAndCleansUp) {

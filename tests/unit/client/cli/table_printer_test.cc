@@ -19,10 +19,22 @@ TEST(TablePrinter, LeavesNoSpacesAtTheEndOfALine) {
   TablePrinter table({{"A"}, {"B"}, {"C"}});
   table.AddRow({{"long text"}, {""}, {""}});
   table.AddRow({{"x"}, {""}, {"y"}});
+  table.AddRow({{""}, {"b"}, {""}});
   EXPECT_EQ(table.Render({}),
             "A          B  C\n"
             "long text\n"
-            "x             y\n");
+            "x             y\n"
+            "           b\n");
+}
+
+TEST(TablePrinter, LeavesOutColumnsThatAreEmpty) {
+  TablePrinter table({{"A"}, {"NOTE"}, {"B", Align::kRight}});
+  table.AddRow({{"a"}, {""}, {"1"}});
+  table.AddRow({{"aa"}, {""}, {"22"}});
+  EXPECT_EQ(table.Render({}),
+            "A    B\n"
+            "a    1\n"
+            "aa  22\n");
 }
 
 TEST(TablePrinter, CutsToTheTerminalWhereAColumnMayShrink) {
