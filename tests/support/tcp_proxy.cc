@@ -13,6 +13,8 @@
 #include <string>
 #include <utility>
 
+#include "absl/time/clock.h"
+
 namespace reinstate {
 namespace {
 

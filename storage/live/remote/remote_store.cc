@@ -13,6 +13,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
 #include "reinstate/v1/live_store_service.grpc.pb.h"
 #include "storage/base/error.h"
 #include "storage/base/mutex.h"

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
 #include "storage/base/error.h"
 #include "storage/base/status_macros.h"
 #include "storage/live/remote/wire_status.h"
