@@ -17,6 +17,7 @@
 #include "server/jobs/store_registry.h"
 #include "server/restore/restore_engine.h"
 #include "server/rpc/call_gate.h"
+#include "server/rpc/live_store_service.h"
 #include "server/rpc/rpc_pool.h"
 #include "server/rpc/rpc_server.h"
 #include "server/rpc/services.h"
@@ -80,6 +81,7 @@ class DaemonImpl final : public Daemon {
   absl::Status StartJobs();
   absl::Status Serve();
   void MakeServices();
+  LiveStoreFinder EmbeddedStores() const;
   absl::StatusOr<RpcServerOptions> ServerOptions() const;
   absl::Status WriteAddress() const;
   std::map<std::string, StoreSchedule> Schedules() const;
@@ -98,6 +100,7 @@ class DaemonImpl final : public Daemon {
   std::unique_ptr<RpcPool> pool_;
   std::unique_ptr<CallGate> gate_;
   std::vector<std::unique_ptr<grpc::Service>> services_;
+  std::unique_ptr<LiveStoreServiceImpl> live_stores_;
   std::unique_ptr<RpcServer> server_;
   bool shut_down_ = false;
 };
@@ -244,6 +247,27 @@ absl::StatusOr<RpcServerOptions> DaemonImpl::ServerOptions() const {
   return options;
 }
 
+// By the name that it has here; the only one there is needs none.
+LiveStoreFinder DaemonImpl::EmbeddedStores() const {
+  std::map<std::string, LiveStore*> embedded;
+  for (const ServedStore* store : stores_->List()) {
+    if (store->records != nullptr) {
+      embedded.emplace(store->name, store->live);
+    }
+  }
+  return [embedded = std::move(embedded)](const std::string& name) -> absl::StatusOr<LiveStore*> {
+    if (name.empty() && embedded.size() == 1) {
+      return embedded.begin()->second;
+    }
+    const auto found = embedded.find(name);
+    if (found == embedded.end()) {
+      return MakeError(Reason::kStoreNotFound,
+                       absl::StrCat("There is no embedded store ", Printable(name), " here."));
+    }
+    return found->second;
+  };
+}
+
 void DaemonImpl::MakeServices() {
   ServiceParts parts;
   parts.stores = stores_.get();
@@ -261,6 +285,8 @@ void DaemonImpl::MakeServices() {
   services_.push_back(MakeTenantService(gate_.get(), parts));
   services_.push_back(MakeRestoreService(gate_.get(), parts));
   services_.push_back(MakeRecordService(gate_.get(), parts));
+  live_stores_ =
+      std::make_unique<LiveStoreServiceImpl>(EmbeddedStores(), LiveStoreServiceOptions());
 }
 
 absl::Status DaemonImpl::Serve() {
@@ -274,6 +300,7 @@ absl::Status DaemonImpl::Serve() {
   for (const auto& service : services_) {
     services.push_back(service.get());
   }
+  services.push_back(live_stores_->service());
   ASSIGN_OR_RETURN(server_, RpcServer::Start(server, services));
   spdlog::info("serving address={} data={}", absl::StrJoin(server_->addresses(), ","),
                config().data);
@@ -301,6 +328,7 @@ void DaemonImpl::Shutdown() {
   if (server_ != nullptr) {
     server_->SetServing(false);
     gate_->Drain();
+    live_stores_->Drain();
     std::error_code ignored;
     std::filesystem::remove(InData("reinstated.address"), ignored);
   }

@@ -19,6 +19,7 @@
 #include "storage/base/error.h"
 #include "storage/base/fault_points.h"
 #include "storage/base/status_macros.h"
+#include "storage/live/remote/remote_store.h"
 #include "storage/live/rocksdb/embedded_store.h"
 
 namespace reinstate {
@@ -81,9 +82,24 @@ absl::StatusOr<OpenedStore> OpenEmbedded(const StoreConfig& store, FaultPoints* 
   return opened;
 }
 
+absl::StatusOr<OpenedStore> OpenRemote(const StoreConfig& store) {
+  RemoteStoreOptions options;
+  options.address = store.address;
+  options.store = store.remote_name;
+  options.ca_file = store.ca;
+  options.certificate_file = store.certificate;
+  options.key_file = store.key;
+  OpenedStore opened;
+  ASSIGN_OR_RETURN(opened.live, RemoteStore::Create(options));
+  return opened;
+}
+
 absl::StatusOr<OpenedStore> OpenStore(const StoreConfig& store, FaultPoints* faults) {
   if (store.adapter == "embedded") {
     return OpenEmbedded(store, faults);
+  }
+  if (store.adapter == "remote") {
+    return OpenRemote(store);
   }
   return MakeError(Reason::kConfigInvalid,
                    absl::StrCat("There is no adapter ", store.adapter, "."));

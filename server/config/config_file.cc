@@ -105,7 +105,14 @@ void CheckStore(const StoreConfig& store, TomlSection* section) {
   if (remote && !IsAddress(store.address)) {
     section->Complain("address", "is required for a remote store: host:port or unix:<path>.");
   }
-  for (const char* key : {"address", "remote_name"}) {
+  if (store.certificate.empty() != store.key.empty()) {
+    section->Complain(store.key.empty() ? "certificate" : "key",
+                      "needs the other one of certificate and key.");
+  }
+  if (store.ca.empty() && !store.certificate.empty()) {
+    section->Complain("certificate", "needs ca: without it there is no TLS.");
+  }
+  for (const char* key : {"address", "remote_name", "ca", "certificate", "key"}) {
     if (!remote && section->Has(key)) {
       section->Complain(key, "is for remote stores only.");
     }
@@ -124,6 +131,9 @@ StoreConfig ReadStore(TomlSection* section) {
   section->Read("path", &store.path);
   section->Read("address", &store.address);
   section->Read("remote_name", &store.remote_name);
+  section->Read("ca", &store.ca);
+  section->Read("certificate", &store.certificate);
+  section->Read("key", &store.key);
   section->Read("label_table", &store.label_table);
   section->Read("max_running_restores", 1, kMaxWorkers, &store.max_running_restores);
   ReadSnapshots(section->Table("snapshots"), &store);

@@ -8,6 +8,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "storage/base/error.h"
+#include "storage/base/status_macros.h"
 
 namespace reinstate {
 namespace {
@@ -17,6 +18,19 @@ constexpr char kDefaultStore[] = "main";
 std::string Environment(const char* name) {
   const char* value = std::getenv(name);  // NOLINT(concurrency-mt-unsafe): before any thread
   return value == nullptr ? "" : value;
+}
+
+absl::Status CompleteRemote(bool insecure, StoreConfig* store) {
+  if (store->remote_name.empty()) {
+    store->remote_name = store->name;
+  }
+  if (store->ca.empty() && !IsLocalAddress(store->address) && !insecure) {
+    return MakeError(Reason::kConfigInvalid,
+                     absl::StrCat("Store ", store->name, " is at ", store->address,
+                                  ": without TLS anybody on the way can read and change it. Set "
+                                  "ca, certificate and key, or say `insecure = true`."));
+  }
+  return absl::OkStatus();
 }
 
 }  // namespace
@@ -48,6 +62,9 @@ absl::Status Complete(DaemonConfig* config) {
   for (StoreConfig& store : config->stores) {
     if (store.adapter == "embedded" && store.path.empty()) {
       store.path = absl::StrCat(config->data, "/stores/", store.name);
+    }
+    if (store.adapter == "remote") {
+      RETURN_IF_ERROR(CompleteRemote(config->insecure, &store));
     }
   }
   for (const std::string& address : config->listen) {

@@ -13,11 +13,14 @@ namespace reinstate {
 
 // A store to serve: one [[store]].
 struct StoreConfig {
-  std::string name;                    // 1 to 63 of [a-z0-9_-], beginning with a letter
-  std::string adapter = "embedded";    // or "remote"
-  std::string path;                    // embedded: its folder; empty: <data>/stores/<name>
-  std::string address;                 // remote: where it serves LiveStoreService
-  std::string remote_name;             // remote: its name there; empty: the same
+  std::string name;                  // 1 to 63 of [a-z0-9_-], beginning with a letter
+  std::string adapter = "embedded";  // or "remote"
+  std::string path;                  // embedded: its folder; empty: <data>/stores/<name>
+  std::string address;               // remote: where it serves LiveStoreService
+  std::string remote_name;           // remote: its name there; empty: the same
+  std::string ca;                    // remote: PEM file of who vouches for it; empty: no TLS
+  std::string certificate;           // remote: what the daemon shows to it, PEM file
+  std::string key;
   std::string label_table = "tenant";  // embedded: the table whose payloads are labels
   int64_t max_running_restores = 4;
   absl::Duration snapshot_every = absl::ZeroDuration();  // zero: never by itself

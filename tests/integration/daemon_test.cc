@@ -273,6 +273,45 @@ TEST_F(DaemonTest, RestoresThatAShutdownInterruptsGoOnAfterTheNextStart) {
   }
 }
 
+TEST_F(DaemonTest, RestoresAStoreOfAnotherDaemonThroughTheAdapterProtocol) {
+  Start();
+  for (int i = 0; i < 500; ++i) {
+    Put("acme", absl::StrCat(i), absl::StrCat("payload ", i));
+  }
+  Put("zoo", "1", "bystander");
+  const std::unique_ptr<ReinstateClient> near = std::move(client_);
+  const std::unique_ptr<DaemonProcess> owner = std::move(daemon_);
+  const std::string config = Path("remote.toml");
+  std::ofstream(config) << "[[store]]\nname = \"main\"\nadapter = \"remote\"\naddress = \""
+                        << owner->address() << "\"\n";
+  auto second =
+      DaemonProcess::Start({.data_path = Path("second"), .arguments = {"--config", config}});
+  ASSERT_THAT(second, IsOk());
+  daemon_ = *std::move(second);
+  ClientOptions options;
+  options.address = daemon_->address();
+  auto client = ReinstateClient::Connect(options);
+  ASSERT_THAT(client, IsOk());
+  client_ = *std::move(client);
+  EXPECT_EQ(ShowStore().adapter(), v1::ADAPTER_KIND_REMOTE);
+  MustTakeSnapshot();
+  v1::DeleteTenantRequest erase;
+  erase.set_tenant("acme");
+  EXPECT_EQ(near->DeleteTenant(erase)->records(), 500);
+  const v1::Restore restore = Restore("acme");
+  ASSERT_EQ(restore.state(), v1::RESTORE_STATE_SUCCEEDED) << restore.DebugString();
+  EXPECT_EQ(restore.totals().inserted(), 500);
+  EXPECT_THAT(Get("acme", "1"), FailsWith(Reason::kUnsupported));
+  client_ = nullptr;
+  EXPECT_EQ(daemon_->Terminate(), 0);
+  v1::GetRequest get;
+  get.mutable_key()->set_tenant("acme");
+  get.mutable_key()->set_table("issue");
+  get.mutable_key()->set_key("499");
+  EXPECT_EQ(near->GetRecord(get)->record().payload(), "payload 499");
+  EXPECT_EQ(owner->Terminate(), 0) << owner->Output();
+}
+
 class LostPartsTest : public DaemonTest {
  protected:
   // Serves for reading only, and says why.

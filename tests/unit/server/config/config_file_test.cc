@@ -77,6 +77,7 @@ grace = "3d"
 name = "far"
 adapter = "remote"
 address = "far.example:7421"
+ca = "ca.pem"
 )");
   ASSERT_TRUE(config.ok()) << config.status();
   EXPECT_EQ(config->data, "/srv/reinstate");
@@ -161,6 +162,9 @@ TEST_F(ConfigFileTest, RefusesBadStores) {
            "[[store]]\nname = \"a\"\nadapter = \"remote\"",
            "[[store]]\nname = \"a\"\nadapter = \"remote\"\naddress = \"h:1\"\npath = \"p\"",
            "[[store]]\nname = \"a\"\naddress = \"h:1\"",
+           "[[store]]\nname = \"a\"\nca = \"ca.pem\"",
+           "[[store]]\nname = \"a\"\nadapter = \"remote\"\naddress = \"h:1\"\nca = \"c\"\nkey = "
+           "\"k\"",
            "[[store]]\nname = \"a\"\nmax_running_restores = 0",
            "[[store]]\nname = \"a\"\n[store.snapshots]\nkeep_last = -1",
        }) {
@@ -175,8 +179,11 @@ TEST_F(ConfigFileTest, TheExampleIsTheDefaultAlsoWithEverythingUncommented) {
   const std::string uncommented =
       std::regex_replace(ReadFile(REINSTATE_EXAMPLE_CONFIG),
                          std::regex("(^|\n)# (\\[\\[?[a-z.]+\\]?\\]|[a-z_]+ = )"), "$1$2");
-  absl::StatusOr<DaemonConfig> full = Read(std::regex_replace(
-      uncommented, std::regex("(\n)address = [^\n]*|\nremote_name = [^\n]*"), "$1"));
+  // An embedded store has no keys of a remote one.
+  const size_t store = uncommented.find("[[store]]");
+  const std::regex of_remote("\n(address|remote_name|ca|certificate|key) = [^\n]*");
+  absl::StatusOr<DaemonConfig> full = Read(
+      uncommented.substr(0, store) + std::regex_replace(uncommented.substr(store), of_remote, ""));
   ASSERT_TRUE(full.ok()) << full.status() << "\n" << uncommented;
   const DaemonConfig defaults;
   EXPECT_EQ(full->listen, defaults.listen);

@@ -31,6 +31,22 @@ TEST(DaemonConfig, RefusesToListenToOthersWithoutTls) {
   }
 }
 
+TEST(DaemonConfig, RefusesARemoteStoreElsewhereWithoutTls) {
+  DaemonConfig config;
+  config.data = "/srv/x";
+  StoreConfig& store = config.stores.emplace_back();
+  store.name = "crm";
+  store.adapter = "remote";
+  store.address = "10.1.2.3:7421";
+  EXPECT_TRUE(HasReason(Complete(&config), Reason::kConfigInvalid));
+  store.ca = "ca.pem";
+  ASSERT_TRUE(Complete(&config).ok());
+  EXPECT_EQ(store.remote_name, "crm");
+  store.ca = "";
+  store.address = "127.0.0.1:7421";
+  EXPECT_TRUE(Complete(&config).ok());
+}
+
 TEST(DaemonConfig, KnowsLocalAddresses) {
   EXPECT_TRUE(IsLocalAddress("127.0.0.1:1"));
   EXPECT_TRUE(IsLocalAddress("localhost:1"));
