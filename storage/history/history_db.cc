@@ -26,6 +26,11 @@ constexpr std::array kFamilies = {Family::kRecords, Family::kManifests, Family::
 // Few, so that several large blocks fit into each shard.
 constexpr int kCacheShardBits = 2;
 
+// The database itself is not written with less than this free: where RocksDB 7.8 (as Debian builds
+// it, with assertions) has failed to write its log or manifest, it says that it has recovered, and
+// then fails an assertion in the next write.
+constexpr uint64_t kReservedBytes = 16 << 20;
+
 constexpr char kLockFile[] = "LOCK";
 constexpr char kDatabaseFolder[] = "db";
 constexpr char kStagingFolder[] = "staging";
@@ -46,9 +51,9 @@ std::string NameOf(Family family) {
   return "";
 }
 
-// Large blocks compress better: with records of 240 bytes 1 MiB takes 12 % less than 64 KiB. A restore
-// of a small tenant decompresses one, which takes about two milliseconds. A manifest is looked up
-// alone.
+// Large blocks compress better: with records of 240 bytes 1 MiB takes 12 % less than 64 KiB. A
+// restore of a small tenant decompresses one, which takes about two milliseconds. A manifest is
+// looked up alone.
 size_t BlockBytes(Family family) {
   switch (family) {
     case Family::kRecords:
@@ -206,8 +211,8 @@ class HistoryDb::FolderLock {
 HistoryDb::HistoryDb(const Options& options)
     : options_(options),
       env_(options.env != nullptr ? options.env : rocksdb::Env::Default()),
-      cache_(rocksdb::NewLRUCache(static_cast<size_t>(options.block_cache_bytes),
-                                  kCacheShardBits)) {}
+      cache_(
+          rocksdb::NewLRUCache(static_cast<size_t>(options.block_cache_bytes), kCacheShardBits)) {}
 
 HistoryDb::~HistoryDb() {
   if (db_ != nullptr) {
@@ -246,12 +251,6 @@ absl::StatusOr<std::unique_ptr<HistoryDb>> HistoryDb::OpenReadOnly(const Options
   ASSIGN_OR_RETURN(opened->lock_, FolderLock::Take(opened->env_, options.path));
   RETURN_IF_ERROR(opened->OpenDatabase(/*read_only=*/true));
   return opened;
-}
-
-absl::Status HistoryDb::CheckWritable() const {
-  return read_only_ ? MakeError(Reason::kHistoryIncomplete,
-                                "The history is open for reading only; nothing was changed.")
-                    : absl::OkStatus();
 }
 
 absl::Status HistoryDb::InspectExisting(const Options& options, const Inspection& inspect) {
@@ -304,21 +303,46 @@ std::unique_ptr<rocksdb::Iterator> HistoryDb::NewIterator(
   return std::unique_ptr<rocksdb::Iterator>(db_->NewIterator(options, Handle(family)));
 }
 
+absl::Status HistoryDb::CheckWritable() const {
+  if (read_only_) {
+    return MakeError(Reason::kHistoryIncomplete,
+                     "The history is open for reading only; nothing was changed.");
+  }
+  if (write_failed_) {
+    return MakeError(Reason::kUnavailable,
+                     "A write to the history's database failed in the middle, so that it takes no "
+                     "changes until the daemon is started again. It can still be read.");
+  }
+  uint64_t free_bytes = kReservedBytes;
+  const rocksdb::Status known = env_->GetFreeSpace(options_.path, &free_bytes);
+  if (known.ok() && free_bytes < kReservedBytes) {
+    return MakeError(Reason::kNoSpace,
+                     absl::StrCat("The disk of the history's folder ", options_.path,
+                                  " is full. Nothing has changed. Make room, then try again."));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status HistoryDb::NoteWrite(const rocksdb::Status& status, std::string_view what) {
+  if (!status.ok()) {
+    write_failed_ = true;
+  }
+  return FromRocksdb(status, what);
+}
+
 absl::Status HistoryDb::PutCatalog(std::string_view key, std::string body, bool flush) {
   RETURN_IF_ERROR(CheckWritable());
   Seal(key, &body);
-  // After a full disk RocksDB refuses writes until it is told to go on.
-  RETURN_IF_ERROR(FromRocksdb(db_->Resume(), "go on after an earlier error"));
   rocksdb::WriteOptions options;
   options.sync = true;
   RETURN_IF_ERROR(
-      FromRocksdb(db_->Put(options, Handle(Family::kCatalog), key, body), "write its catalog"));
+      NoteWrite(db_->Put(options, Handle(Family::kCatalog), key, body), "write its catalog"));
   return flush ? FlushCatalog() : absl::OkStatus();
 }
 
 absl::Status HistoryDb::FlushCatalog() {
-  return FromRocksdb(db_->Flush(rocksdb::FlushOptions(), Handle(Family::kCatalog)),
-                     "flush its catalog");
+  return NoteWrite(db_->Flush(rocksdb::FlushOptions(), Handle(Family::kCatalog)),
+                   "flush its catalog");
 }
 
 absl::Status HistoryDb::Ingest(const std::vector<FamilyFiles>& families) {
@@ -337,17 +361,15 @@ absl::Status HistoryDb::Ingest(const std::vector<FamilyFiles>& families) {
     arg.options.verify_checksums_before_ingest = true;
     args.push_back(std::move(arg));
   }
-  RETURN_IF_ERROR(FromRocksdb(db_->Resume(), "go on after an earlier error"));
-  return FromRocksdb(db_->IngestExternalFiles(args), "add the snapshot's files");
+  return NoteWrite(db_->IngestExternalFiles(args), "add files to its database");
 }
 
 absl::Status HistoryDb::Compact(Family family, std::string_view begin, std::string_view end) {
   RETURN_IF_ERROR(CheckWritable());
   const rocksdb::Slice first(begin);
   const rocksdb::Slice last(end);
-  return FromRocksdb(
-      db_->CompactRange(rocksdb::CompactRangeOptions(), Handle(family), &first, &last),
-      absl::StrCat("compact ", NameOf(family)));
+  return NoteWrite(db_->CompactRange(rocksdb::CompactRangeOptions(), Handle(family), &first, &last),
+                   absl::StrCat("compact ", NameOf(family)));
 }
 
 rocksdb::Options HistoryDb::TableOptions(Family family) const {

@@ -24,7 +24,9 @@ enum class Family { kRecords, kManifests, kRoots, kSchemas, kCatalog };
 // The RocksDB database of a history: its folder, its lock, its families and their settings. Knows
 // nothing of what keys and values mean, but for the checksum at the end of each value.
 //
-// Thread-safe. What a writing call changed is durable when it returns OK.
+// Thread-safe. What a writing call changed is durable when it returns OK, and has not happened
+// otherwise. NO_SPACE if the disk is nearly full. If a write fails in the middle nonetheless, every
+// later change is refused as UNAVAILABLE until the database is opened again.
 class HistoryDb {
  public:
   struct Options {
@@ -65,8 +67,8 @@ class HistoryDb {
     std::vector<std::string> files;  // full paths in the staging folder; moved
   };
 
-  // Adds all files in one atomic step: a crash leaves all or none of them. NO_SPACE. Families
-  // without files are left out.
+  // Adds all files in one atomic step: a crash leaves all or none of them. Families without files
+  // are left out.
   absl::Status Ingest(const std::vector<FamilyFiles>& families);
 
   // Rewrites what deletions have left behind in [begin, end) of a family.
@@ -99,6 +101,7 @@ class HistoryDb {
   absl::Status OpenDatabase(bool read_only);
   absl::Status CheckWritable() const;
   absl::Status FlushCatalog();
+  absl::Status NoteWrite(const rocksdb::Status& status, std::string_view what);
   rocksdb::ColumnFamilyHandle* Handle(Family family) const;
 
   const Options options_;
@@ -109,6 +112,7 @@ class HistoryDb {
   std::unique_ptr<rocksdb::DB> db_;
   bool read_only_ = false;
   std::atomic<uint64_t> staged_files_ = 0;
+  std::atomic<bool> write_failed_ = false;
 };
 
 }  // namespace reinstate

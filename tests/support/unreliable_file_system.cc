@@ -12,6 +12,12 @@ using rocksdb::IODebugContext;
 using rocksdb::IOOptions;
 using rocksdb::IOStatus;
 
+void BeforeSync(const FileSystemFaults* faults) {
+  if (faults->before_sync) {
+    faults->before_sync();
+  }
+}
+
 class UnreliableFile final : public rocksdb::FSWritableFileOwnerWrapper {
  public:
   UnreliableFile(std::unique_ptr<FSWritableFile> file, FileSystemFaults* faults)
@@ -36,11 +42,13 @@ class UnreliableFile final : public rocksdb::FSWritableFileOwnerWrapper {
     return Append(data, options, context);
   }
   IOStatus Sync(const IOOptions& options, IODebugContext* context) override {
+    BeforeSync(faults_);
     const IOStatus status = Release(options, context);
     return status.ok() && !faults_->skip_syncs ? FSWritableFileOwnerWrapper::Sync(options, context)
                                                : status;
   }
   IOStatus Fsync(const IOOptions& options, IODebugContext* context) override {
+    BeforeSync(faults_);
     const IOStatus status = Release(options, context);
     return status.ok() && !faults_->skip_syncs ? FSWritableFileOwnerWrapper::Fsync(options, context)
                                                : status;
@@ -69,10 +77,12 @@ class UnreliableDirectory final : public rocksdb::FSDirectoryWrapper {
       : FSDirectoryWrapper(std::move(directory)), faults_(faults) {}
 
   IOStatus Fsync(const IOOptions& options, IODebugContext* context) override {
+    BeforeSync(faults_);
     return faults_->skip_syncs ? IOStatus::OK() : FSDirectoryWrapper::Fsync(options, context);
   }
   IOStatus FsyncWithDirOptions(const IOOptions& options, IODebugContext* context,
                                const rocksdb::DirFsyncOptions& what) override {
+    BeforeSync(faults_);
     return faults_->skip_syncs ? IOStatus::OK()
                                : FSDirectoryWrapper::FsyncWithDirOptions(options, context, what);
   }
@@ -101,6 +111,12 @@ class UnreliableFileSystem final : public rocksdb::FileSystemWrapper {
     std::unique_ptr<FSWritableFile> made;
     const IOStatus status = target()->ReopenWritableFile(name, options, &made, context);
     return Wrap(status, std::move(made), file);
+  }
+  // Not known while there is some: RocksDB then does not try every five seconds to go on.
+  IOStatus GetFreeSpace(const std::string& /*path*/, const IOOptions& /*options*/, uint64_t* bytes,
+                        IODebugContext* /*context*/) override {
+    *bytes = 0;
+    return faults_->full ? IOStatus::OK() : IOStatus::NotSupported();
   }
   IOStatus NewDirectory(const std::string& name, const IOOptions& options,
                         std::unique_ptr<rocksdb::FSDirectory>* directory,

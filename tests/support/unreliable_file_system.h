@@ -4,6 +4,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -20,6 +21,8 @@ struct FileSystemFaults {
   // What was not synced stays in memory: a copy of the folder is then what a crash of the machine
   // leaves behind.
   std::atomic<bool> hold_unsynced = false;
+  // Called before each sync of a file or folder, if set; not to be changed while files are open.
+  std::function<void()> before_sync;
   // Syncs nothing, which is much faster: for tests that crash nothing.
   std::atomic<bool> skip_syncs = false;
 };
