@@ -181,11 +181,11 @@ absl::Status DaemonImpl::SettleHistory() {
     return AcceptHistory(*history_.history, lineages, state_.get());
   }
   if (history_.read_only.ok()) {
-    const absl::Status current = CheckStateIsCurrent(*history_.history, lineages, *state_);
+    absl::Status current = CheckStateIsCurrent(*history_.history, lineages, *state_);
     if (!current.ok() && !HasReason(current, Reason::kStateLost)) {
       return current;
     }
-    history_.read_only = current;
+    history_.read_only = std::move(current);
   }
   if (!history_.read_only.ok()) {
     spdlog::error("history is read-only reason={}: {}", ReasonOf(history_.read_only),

@@ -96,6 +96,7 @@ absl::Status AcceptHistory(const History& history, const std::vector<uint32_t>& 
                            StateStore* state) {
   ASSIGN_OR_RETURN(const std::vector<state::WitnessRecord> witnesses, state->Witnesses());
   std::vector<std::string> gone;
+  gone.reserve(witnesses.size());
   for (const state::WitnessRecord& witness : witnesses) {
     gone.push_back(witness.snapshot());
   }

@@ -1,6 +1,7 @@
 // reinstated: the daemon. The only place that names concrete adapters.
 
 #include <spdlog/spdlog.h>
+#include <sys/stat.h>
 
 #include <CLI/CLI.hpp>
 #include <csignal>
@@ -134,6 +135,8 @@ int Serve(DaemonConfig config, const CommandLine& line) {
   if (const absl::Status armed = faults.ArmFromText(line.fault_points); !armed.ok()) {
     return Complain(armed, kUsage);
   }
+  // What the customers' data is in is for this user alone.
+  umask(S_IRWXG | S_IRWXO);
   const sigset_t signals = BlockEndSignals();
   DaemonOptions options;
   options.config = std::move(config);

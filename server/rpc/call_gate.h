@@ -31,6 +31,7 @@ namespace reinstate {
 class CallGate {
  public:
   explicit CallGate(RpcPool* pool) : pool_(pool) {}
+  ~CallGate() = default;
   CallGate(const CallGate&) = delete;
   CallGate& operator=(const CallGate&) = delete;
 

@@ -161,6 +161,16 @@ TEST_F(DaemonTest, ServesUntilSigtermAndEndsWithCodeZero) {
   EXPECT_THAT(daemon_->Output(), HasSubstr("stopped"));
 }
 
+TEST_F(DaemonTest, KeepsItsDataFromOtherUsers) {
+  Start();
+  for (const char* name : {"data/state", "data/history", "data/stores/main"}) {
+    const auto others = std::filesystem::perms::group_all | std::filesystem::perms::others_all;
+    EXPECT_EQ(std::filesystem::status(Path(name)).permissions() & others,
+              std::filesystem::perms::none)
+        << name;
+  }
+}
+
 TEST_F(DaemonTest, AnswersHealthAndReflection) {
   Start();
   EXPECT_EQ(CallRaw("/grpc.health.v1.Health/Check", ""), "\x08\x01");  // SERVING
