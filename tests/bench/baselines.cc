@@ -8,6 +8,7 @@
 
 #include <filesystem>
 #include <memory>
+#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -86,7 +87,9 @@ absl::Status Timed(BaselineRun* run, const std::function<absl::Status()>& finish
 int64_t FolderBytes(const std::string& folder) {
   int64_t bytes = 0;
   for (const auto& entry : std::filesystem::recursive_directory_iterator(folder)) {
-    bytes += entry.is_regular_file() ? static_cast<int64_t>(entry.file_size()) : 0;
+    std::error_code gone;  // RocksDB removes files in the background
+    const uintmax_t size = entry.is_regular_file(gone) ? entry.file_size(gone) : 0;
+    bytes += gone ? 0 : static_cast<int64_t>(size);
   }
   return bytes;
 }

@@ -23,8 +23,8 @@ struct BaselineRun {
 };
 
 // Puts all records into a new plain RocksDB database in `folder`, one thread: WriteBatches of
-// `batch_bytes`, the last of which is synced. Settings as those of the embedded store: LZ4, a write buffer of
-// `write_buffer_bytes`, default options otherwise.
+// `batch_bytes`, the last of which is synced. Settings as those of the embedded store: LZ4, a write
+// buffer of `write_buffer_bytes`, default options otherwise.
 struct WriteBatchSettings {
   int64_t batch_bytes = 1 << 20;
   int64_t write_buffer_bytes = 32 << 20;

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <filesystem>
 #include <fstream>
+#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -34,17 +35,16 @@ v1::Record ToWire(const TenantId& tenant, std::string_view table, const Record& 
   return wire;
 }
 
-absl::Duration Between(const google::protobuf::Timestamp& start,
-                       const google::protobuf::Timestamp& end) {
-  using google::protobuf::util::TimeUtil;
-  return absl::Nanoseconds(TimeUtil::TimestampToNanoseconds(end) -
-                           TimeUtil::TimestampToNanoseconds(start));
+absl::Time ToTime(const google::protobuf::Timestamp& time) {
+  return absl::FromUnixNanos(google::protobuf::util::TimeUtil::TimestampToNanoseconds(time));
 }
 
 int64_t FolderBytes(const std::string& folder) {
   int64_t bytes = 0;
   for (const auto& entry : std::filesystem::recursive_directory_iterator(folder)) {
-    bytes += entry.is_regular_file() ? static_cast<int64_t>(entry.file_size()) : 0;
+    std::error_code gone;  // RocksDB removes files in the background
+    const uintmax_t size = entry.is_regular_file(gone) ? entry.file_size(gone) : 0;
+    bytes += gone ? 0 : static_cast<int64_t>(size);
   }
   return bytes;
 }
@@ -159,7 +159,7 @@ absl::StatusOr<TicketSite::SnapshotRun> TicketSite::TakeSnapshot() {
     return MakeError(Reason::kShortfall, absl::StrCat("The snapshot has ", snapshot.counts().rows(),
                                                       " of ", tracker_->records(), " rows."));
   }
-  return SnapshotRun{.time = Between(job.start_time(), job.end_time()),
+  return SnapshotRun{.time = ToTime(job.end_time()) - ToTime(job.start_time()),
                      .added_bytes = snapshot.added_bytes(),
                      .disk_bytes = FolderBytes(absl::StrCat(data_path_, "/history"))};
 }
@@ -171,24 +171,44 @@ absl::Status TicketSite::DeleteTenant(size_t tenant) {
   return client_->DeleteTenant(request).status();
 }
 
-absl::StatusOr<TicketSite::RestoreRun> TicketSite::DeleteAndRestore(size_t tenant) {
-  RETURN_IF_ERROR(DeleteTenant(tenant));
+absl::StatusOr<std::string> TicketSite::BeginRestore(size_t tenant) {
   v1::CreateRestoreRequest request;
   request.mutable_spec()->set_store(kStore);
   request.mutable_spec()->set_tenant(tracker_->tenants()[tenant].id.value());
   request.mutable_spec()->set_at("latest");
-  request.mutable_spec()->set_mode(v1::RESTORE_MODE_MIRROR);
-  ASSIGN_OR_RETURN(const v1::Restore begun, client_->CreateRestore(request));
-  ASSIGN_OR_RETURN(const v1::Restore restore, client_->WaitForRestore(begun.id(), {}));
-  RETURN_IF_ERROR(OutcomeOf(restore));
-  const int64_t expected = tracker_->tenants()[tenant].records;
-  if (restore.totals().inserted() != expected) {
-    return MakeError(Reason::kShortfall,
-                     absl::StrCat("The restore inserted ", restore.totals().inserted(), " of ",
-                                  expected, " rows."));
+  request.mutable_spec()->set_mode(v1::RESTORE_MODE_CREATE_MISSING);
+  ASSIGN_OR_RETURN(const v1::Restore restore, client_->CreateRestore(request));
+  return restore.id();
+}
+
+absl::StatusOr<TicketSite::RestoreRun> TicketSite::DeleteAndRestore(
+    std::span<const size_t> tenants) {
+  int64_t expected = 0;
+  for (const size_t tenant : tenants) {
+    RETURN_IF_ERROR(DeleteTenant(tenant));
+    expected += tracker_->tenants()[tenant].records;
   }
-  return RestoreRun{.time = Between(restore.start_time(), restore.end_time()),
-                    .rows = restore.totals().inserted()};
+  std::vector<std::string> ids;
+  for (const size_t tenant : tenants) {
+    ASSIGN_OR_RETURN(std::string id, BeginRestore(tenant));
+    ids.push_back(std::move(id));
+  }
+  absl::Time first_start = absl::InfiniteFuture();
+  absl::Time last_end = absl::InfinitePast();
+  RestoreRun run;
+  for (const std::string& id : ids) {
+    ASSIGN_OR_RETURN(const v1::Restore restore, client_->WaitForRestore(id, {}));
+    RETURN_IF_ERROR(OutcomeOf(restore));
+    first_start = std::min(first_start, ToTime(restore.start_time()));
+    last_end = std::max(last_end, ToTime(restore.end_time()));
+    run.rows += restore.totals().inserted();
+  }
+  run.time = last_end - first_start;
+  if (run.rows != expected) {
+    return MakeError(Reason::kShortfall,
+                     absl::StrCat("The restores inserted ", run.rows, " of ", expected, " rows."));
+  }
+  return run;
 }
 
 absl::StatusOr<absl::Duration> TicketSite::DeleteAndRestoreByCommandLine(size_t tenant,
@@ -225,8 +245,12 @@ KeyedRecords AllRecords(const TicketTracker& tracker) {
   };
 }
 
-KeyedRecords RecordsOf(const TicketTracker& tracker, size_t tenant) {
-  return [&tracker, tenant](const KeyedVisitor& visit) { VisitTenant(tracker, tenant, visit); };
+KeyedRecords RecordsOf(const TicketTracker& tracker, std::span<const size_t> tenants) {
+  return [&tracker, tenants](const KeyedVisitor& visit) {
+    for (const size_t tenant : tenants) {
+      VisitTenant(tracker, tenant, visit);
+    }
+  };
 }
 
 }  // namespace reinstate::bench

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string>
 
 #include "absl/status/status.h"
@@ -40,12 +41,12 @@ class TicketSite {
   absl::Status ChangeRecords(int64_t one_in, uint64_t edition);
 
   struct RestoreRun {
-    absl::Duration time;  // from its start to its end: planned, applied, verified, undo kept
+    absl::Duration time;  // from the first start to the last end: planned, applied, verified, undo
     int64_t rows = 0;     // inserted
   };
-  // Deletes the tenant with this index, restores it from the newest snapshot, and checks that all
-  // of its records were inserted.
-  absl::StatusOr<RestoreRun> DeleteAndRestore(size_t tenant);
+  // Deletes the tenants with these indices, restores all of them from the newest snapshot at once,
+  // and checks that all of their records were inserted.
+  absl::StatusOr<RestoreRun> DeleteAndRestore(std::span<const size_t> tenants);
 
   // As DeleteAndRestore, by the command line program `cli`: the time from its start to its exit.
   absl::StatusOr<absl::Duration> DeleteAndRestoreByCommandLine(size_t tenant,
@@ -67,6 +68,7 @@ class TicketSite {
   absl::Status Stop();
   absl::Status PutAll();
   absl::Status DeleteTenant(size_t tenant);
+  absl::StatusOr<std::string> BeginRestore(size_t tenant);
 
   const TicketTracker* const tracker_;
   const std::string data_path_;
@@ -78,6 +80,6 @@ class TicketSite {
 // All records of a tracker, or of one tenant, in the order and with the keys that a sorted file of
 // them has: tenant, table, key.
 KeyedRecords AllRecords(const TicketTracker& tracker);
-KeyedRecords RecordsOf(const TicketTracker& tracker, size_t tenant);
+KeyedRecords RecordsOf(const TicketTracker& tracker, std::span<const size_t> tenants);
 
 }  // namespace reinstate::bench
