@@ -230,6 +230,9 @@ absl::Status HistoryImpl::SweepExpired(uint32_t lineage, const ProgressCallback&
   const absl::Cleanup clear = [this] { db_->ClearStaging().IgnoreError(); };
   RunWatch watch(progress, nullptr, 0);
   watch.BeginStep("expiring");
+  if (options_.faults != nullptr) {
+    RETURN_IF_ERROR(options_.faults->Hit("history.before_sweep"));
+  }
   VersionSweeper sweeper(db_.get(), lineage, std::move(kept), &watch);
   RETURN_IF_ERROR(sweeper.Sweep(versions));
   for (const SnapshotId& id : expired) {
