@@ -323,7 +323,7 @@ absl::Status HistoryJobsImpl::End(state::HistoryJob job, const absl::StatusOr<Re
   const std::string_view what = job.state() == state::SUCCEEDED   ? "succeeded"
                                 : job.state() == state::CANCELLED ? "cancelled"
                                                                   : "failed";
-  const absl::Status ended =
+  absl::Status ended =
       state_->EndHistoryJob(job, result.ok() ? result->witness : std::nullopt, JobAudit(job, what));
   if (ended.ok()) {
     LogEnded(job);
