@@ -57,11 +57,16 @@ absl::Status StatusFromWire(const grpc::Status& status) {
 }
 
 bool IsLostCall(const grpc::Status& status) {
-  if (status.error_code() != grpc::StatusCode::UNAVAILABLE) {
-    return false;
-  }
   const std::string reason = DetailsOf(status).reason;
-  return reason.empty() || reason == ReasonName(Reason::kShuttingDown);
+  switch (status.error_code()) {
+    case grpc::StatusCode::UNAVAILABLE:
+      return reason.empty() || reason == ReasonName(Reason::kShuttingDown);
+    case grpc::StatusCode::CANCELLED:
+      // By gRPC itself: the call came when the server no longer took any.
+      return reason.empty();
+    default:
+      return false;
+  }
 }
 
 }  // namespace reinstate

@@ -15,7 +15,8 @@ absl::Status StatusFromWire(const grpc::Status& status);
 
 // Whether the call got lost on the way or the daemon was stopping, so that the same call may
 // succeed when the daemon is back. False for what the daemon itself has answered, also if that is
-// UNAVAILABLE: then a store does not answer, and repeating the call is for a person to decide.
+// UNAVAILABLE: then a store does not answer, and repeating the call is for a person to decide. Not
+// for calls that this client has cancelled.
 bool IsLostCall(const grpc::Status& status);
 
 }  // namespace reinstate

@@ -283,6 +283,31 @@ TEST_F(DaemonTest, RestoresThatAShutdownInterruptsGoOnAfterTheNextStart) {
   }
 }
 
+TEST_F(DaemonTest, AWaitingClientFollowsItThroughAnEndAndANewStart) {
+  const std::string socket = "unix:" + Path("socket");
+  Start({"--listen", socket});
+  for (int tenant = 0; tenant < 30; ++tenant) {
+    Put(absl::StrCat("t", tenant), "1", "payload");
+  }
+  MustTakeSnapshot();
+  std::string last;
+  for (int tenant = 0; tenant < 30; ++tenant) {
+    DeleteTenant(absl::StrCat("t", tenant));
+    last = CreateRestore(absl::StrCat("t", tenant))->id();
+  }
+  ClientOptions options;
+  options.address = socket;
+  auto follower = ReinstateClient::Connect(options);
+  ASSERT_THAT(follower, IsOk());
+  std::future<absl::StatusOr<v1::Restore>> waiting =
+      std::async(std::launch::async, [&] { return (*follower)->WaitForRestore(last, {}); });
+  Stop();
+  Start({"--listen", socket});
+  const absl::StatusOr<v1::Restore> restore = waiting.get();
+  ASSERT_THAT(restore, IsOk());
+  EXPECT_EQ(restore->state(), v1::RESTORE_STATE_SUCCEEDED) << restore->DebugString();
+}
+
 TEST_F(DaemonTest, RestoresAStoreOfAnotherDaemonThroughTheAdapterProtocol) {
   Start();
   for (int i = 0; i < 500; ++i) {

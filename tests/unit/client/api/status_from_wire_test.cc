@@ -47,6 +47,8 @@ TEST(IsLostCall, TellsALostConnectionFromAStoreThatDoesNotAnswer) {
   EXPECT_TRUE(IsLostCall({grpc::StatusCode::UNAVAILABLE, "Connection reset by peer"}));
   EXPECT_TRUE(IsLostCall(WireError(Reason::kShuttingDown, "The daemon ends.")));
   EXPECT_FALSE(IsLostCall(WireError(Reason::kUnavailable, "The store main does not answer.")));
+  EXPECT_TRUE(IsLostCall({grpc::StatusCode::CANCELLED, "CANCELLED"}));
+  EXPECT_FALSE(IsLostCall(WireError(Reason::kCancelled, "Somebody has cancelled it.")));
   EXPECT_FALSE(IsLostCall({grpc::StatusCode::DEADLINE_EXCEEDED, "too late"}));
   EXPECT_FALSE(IsLostCall(grpc::Status::OK));
 }
