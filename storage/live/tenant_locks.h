@@ -30,10 +30,6 @@ class TenantLocks {
     const std::string tenant_;
   };
 
-  TenantLocks() = default;
-  TenantLocks(const TenantLocks&) = delete;
-  TenantLocks& operator=(const TenantLocks&) = delete;
-
   // Waits until the lock of `tenant` is free and takes it. TENANT_BUSY if it is not had within
   // `timeout` of real time; a timeout of zero or less tries once. Waiters are not served in order.
   absl::StatusOr<std::unique_ptr<Held>> Take(const TenantId& tenant, absl::Duration timeout);

@@ -41,6 +41,8 @@ class MemoryStore final : public LiveStore, public RecordStore {
  public:
   explicit MemoryStore(MemoryStoreOptions options = {});
   ~MemoryStore() override;
+  MemoryStore(const MemoryStore&) = delete;
+  MemoryStore& operator=(const MemoryStore&) = delete;
 
   StoreCapabilities Capabilities() const override;
   absl::StatusOr<StoreIdentity> Identity() override;

@@ -36,6 +36,8 @@ class EmbeddedSession final : public TenantSession {
   // `lock` is the lock of `tenant`.
   EmbeddedSession(EmbeddedParts parts, TenantId tenant, std::unique_ptr<TenantLocks::Held> lock);
   ~EmbeddedSession() override;
+  EmbeddedSession(const EmbeddedSession&) = delete;
+  EmbeddedSession& operator=(const EmbeddedSession&) = delete;
 
   absl::Status Begin() override;
   absl::StatusOr<std::unique_ptr<RecordStream>> ReadTable(const std::string& table) override;

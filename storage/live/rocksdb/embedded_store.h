@@ -29,6 +29,8 @@ class EmbeddedStore final : public LiveStore, public RecordStore {
   static absl::StatusOr<std::unique_ptr<EmbeddedStore>> Open(EmbeddedStoreOptions options);
 
   ~EmbeddedStore() override;
+  EmbeddedStore(const EmbeddedStore&) = delete;
+  EmbeddedStore& operator=(const EmbeddedStore&) = delete;
 
   StoreCapabilities Capabilities() const override { return {.resolves_tokens = true}; }
   absl::StatusOr<StoreIdentity> Identity() override;

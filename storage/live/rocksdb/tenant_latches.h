@@ -84,10 +84,6 @@ class TenantLatches {
     std::vector<uint32_t> shards_;
   };
 
-  TenantLatches() = default;
-  TenantLatches(const TenantLatches&) = delete;
-  TenantLatches& operator=(const TenantLatches&) = delete;
-
   // Both with the tenant's latch held. A tenant has at most one journal, since it has at most
   // one session; it is borrowed until SetJournal(tenant, nullptr).
   void SetJournal(const TenantId& tenant, WriteJournal* journal);
