@@ -13,7 +13,7 @@ class Service;
 namespace reinstate {
 
 struct LiveStoreServiceOptions {
-  int max_sessions = 64;  // each has a thread of its own; more are refused as UNAVAILABLE
+  int max_sessions = 32;  // each has a thread of its own; more are refused as UNAVAILABLE
   int max_cuts = 16;      // open at once; more are refused as UNAVAILABLE
   int call_threads = 8;   // for all other calls
   size_t max_payload_bytes = 256 << 20;  // of one change, which is held in memory

@@ -141,7 +141,8 @@ TEST_F(BrokenConnectionTest, DoesNotKnowACommitWhoseAnswerIsLostAndResolvesIt) {
   });
   EXPECT_THAT(session->Commit(absl::Now() + absl::Seconds(10)), FailsWith(Reason::kCommitUnknown));
   session = nullptr;
-  const auto later = client_->OpenTenant(acme_, {});
+  const auto direct = world_.ConnectDirectly();
+  const auto later = direct->OpenTenant(acme_, {});
   ASSERT_THAT(later, IsOk());
   const auto outcome = (*later)->Resolve(*token);
   ASSERT_THAT(outcome, IsOk());

@@ -87,7 +87,12 @@ TEST_F(LeaseTest, ACommitThatHangsOnTheWayIsNotKnown) {
   EXPECT_THAT((*session)->Commit(absl::Now() + absl::Seconds(20)),
               FailsWith(Reason::kCommitUnknown));
   session = absl::CancelledError("let go");
-  const auto later = world_.ConnectDirectly()->OpenTenant(acme_, {});
+  const auto direct = world_.ConnectDirectly();
+  const auto later = direct->OpenTenant(acme_, {});
+  ASSERT_THAT(later, IsOk());
+  const auto outcome = (*later)->Resolve(*token);
+  ASSERT_THAT(outcome, IsOk());
+  EXPECT_EQ(*outcome, CommitOutcome::kNotCommitted);
   EXPECT_EQ(world_.Get(acme_, "a"), "old");
 }
 
