@@ -12,6 +12,9 @@ static_assert(static_cast<int>(ChangeKind::kDelete) == 0);
 static_assert(static_cast<int>(ChangeKind::kReplace) == 1);
 static_assert(static_cast<int>(ChangeKind::kInsert) == 2);
 
+// How much is hashed at once: a call for each action would cost more than the hash.
+constexpr size_t kDigestBytes = 16 << 10;
+
 void Encode(const Action& action, std::string* out) {
   out->clear();
   AppendKeyPart32(action.table, out);
@@ -57,26 +60,33 @@ int64_t ActionLog::size() const {
   return size;
 }
 
-absl::Status ActionLog::Append(const Action& action) {
-  const auto kind = static_cast<size_t>(action.kind);
-  buffer_.clear();
-  AppendKeyPart32(action.table, &buffer_);
+void ActionLog::AddToDigest(const Action& action) {
+  std::string& pending = pending_[static_cast<size_t>(action.kind)];
+  AppendKeyPart32(action.table, &pending);
   if (action.kind != ChangeKind::kInsert) {
-    buffer_ += RowHash(action.key, action.old_payload);
+    pending += RowHash(action.key, action.old_payload);
   }
   if (action.kind != ChangeKind::kDelete) {
-    buffer_ += RowHash(action.key, action.new_payload);
+    pending += RowHash(action.key, action.new_payload);
   }
-  buffer_ += action.key;
-  digests_[kind].Add(buffer_);
+  AppendKeyPart(action.key, &pending);
+  if (pending.size() >= kDigestBytes) {
+    digests_[static_cast<size_t>(action.kind)].Add(pending);
+    pending.clear();
+  }
+}
+
+absl::Status ActionLog::Append(const Action& action) {
+  AddToDigest(action);
   Encode(action, &buffer_);
-  return spills_[kind].Append(buffer_);
+  return spills_[static_cast<size_t>(action.kind)].Append(buffer_);
 }
 
 std::string ActionLog::FinishDigest() {
   Digest all;
   for (size_t kind = 0; kind < digests_.size(); ++kind) {
     all.Add(kind);
+    digests_[kind].Add(pending_[kind]);
     all.Add(digests_[kind].Finish());
   }
   return all.Finish();

@@ -42,8 +42,11 @@ class ActionLog {
   absl::Status ForEach(const std::function<absl::Status(const Action&)>& visit) const;
 
  private:
+  void AddToDigest(const Action& action);
+
   std::array<SpillFile, 3> spills_;  // by kind, in the order of application
   std::array<Digest, 3> digests_;
+  std::array<std::string, 3> pending_;  // of what has yet to go into the digests
   std::string buffer_;
 };
 

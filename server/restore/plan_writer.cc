@@ -2,7 +2,9 @@
 
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "server/restore/sum_proto.h"
+#include "storage/base/error.h"
 #include "storage/base/status_macros.h"
 #include "storage/model/digest.h"
 
@@ -39,13 +41,15 @@ void PlanWriter::CountLive(const Record& record) {
   summary().set_rows_live(table().live.rows);
 }
 
-void PlanWriter::CountAtPoint(const Record& record) {
-  if (!table().at_point.has_value()) {
-    table().at_point.emplace();
+void PlanWriter::CountAtPoint() { summary().set_rows_at_point(summary().rows_at_point() + 1); }
+
+absl::Status PlanWriter::CheckPointIsWhole() {
+  const int64_t wanted = table().at_point.value_or(Sum()).rows;
+  if (summary().rows_at_point() == wanted) {
+    return absl::OkStatus();
   }
-  table().at_point->Add(HashOf(*plan_, table(), record.key.bytes(), record.payload),
-                        RecordBytes(record));
-  summary().set_rows_at_point(table().at_point->rows);
+  return MakeError(Reason::kShortfall, absl::StrCat("the history gave ", summary().rows_at_point(),
+                                                    " rows; its manifest says ", wanted));
 }
 
 absl::Status PlanWriter::Append(ChangeKind kind, const RowKey& key, const std::string& old_payload,

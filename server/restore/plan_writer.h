@@ -27,8 +27,13 @@ class PlanWriter {
   // done to it.
   void CountLive(const Record& record);
 
-  // A row of the point.
-  void CountAtPoint(const Record& record);
+  // A row of the point; its hash is in the table's at_point, which the history has compared it
+  // with.
+  void CountAtPoint();
+
+  // After all rows of the table. SHORTFALL unless as many rows of the point were counted as its
+  // at_point has.
+  absl::Status CheckPointIsWhole();
 
   // What the plan does to a row. Errors of ActionLog::Append.
   absl::Status Insert(const Record& record);

@@ -28,10 +28,13 @@ bool IsSelected(const state::RestoreOrder& order, const std::string& name) {
          std::find(order.tables().begin(), order.tables().end(), name) != order.tables().end();
 }
 
-bool HasRows(const TenantManifest& manifest, uint32_t number) {
-  return std::any_of(manifest.tables.begin(), manifest.tables.end(), [&](const TableSum& table) {
-    return table.number == number && table.sum.rows > 0;
-  });
+Sum SumAtPoint(const TenantManifest& manifest, uint32_t number) {
+  for (const TableSum& table : manifest.tables) {
+    if (table.number == number) {
+      return table.sum;
+    }
+  }
+  return {};
 }
 
 // Pairs the tables of both sides by identity and refuses what cannot be paired.
@@ -69,7 +72,7 @@ class TablePairing {
   // A table with rows of this tenant at the point must have a place to go to.
   absl::Status CheckStillThere(const CoveredTable& table) {
     names_.insert(table.schema.name);
-    if (!IsSelected(order_, table.schema.name) || !HasRows(manifest_, table.number)) {
+    if (!IsSelected(order_, table.schema.name) || SumAtPoint(manifest_, table.number).rows == 0) {
       return absl::OkStatus();
     }
     const MappedTable* live = live_.Find(table.schema.identity);
@@ -152,7 +155,7 @@ class TablesPlanner {
     for (const TablePair& pair : pairs) {
       absl::Status status =
           pair.covered != nullptr && pair.covered->owned && pair.live->relation == Relation::kOwned
-              ? PlanCovered(manifest.tenant, pair)
+              ? PlanCovered(manifest, pair)
               : PlanUncovered(pair);
       RETURN_IF_ERROR(WithContext(status, absl::StrCat("table ", pair.live->schema.name)));
     }
@@ -161,7 +164,7 @@ class TablesPlanner {
   }
 
  private:
-  absl::Status PlanCovered(const TenantId& tenant, const TablePair& pair) {
+  absl::Status PlanCovered(const TenantManifest& manifest, const TablePair& pair) {
     const TableSchema& schema = pair.live->schema;
     const uint32_t number = pair.covered->number;
     writer_.BeginTable({.identity = schema.identity,
@@ -169,10 +172,10 @@ class TablesPlanner {
                         .number = number,
                         .live = {},
                         .expected = {},
-                        .at_point = Sum()},
+                        .at_point = SumAtPoint(manifest, number)},
                        /*covered=*/true);
     ASSIGN_OR_RETURN(const std::unique_ptr<RecordStream> at_point,
-                     sources_.point->ReadTable(tenant, number));
+                     sources_.point->ReadTable(manifest.tenant, number));
     ASSIGN_OR_RETURN(const std::unique_ptr<RecordStream> live,
                      sources_.session->ReadTable(schema.identity));
     TableMerge merge({.mode = order_.mode(),

@@ -357,14 +357,10 @@ absl::Status RestoreRun::RunAttempts() {
 }
 
 absl::StatusOr<state::RestoreRecord> RestoreRun::Run() {
-  ASSIGN_OR_RETURN(record_,
-                   parts_.state->UpdateRestore(record_.id(), [&](state::RestoreRecord* record) {
-                     record->set_state(state::RUNNING);
-                     if (record->started_us() == 0) {
-                       record->set_started_us(absl::ToUnixMicros(Now()));
-                     }
-                     return absl::OkStatus();
-                   }));
+  // That it runs is not stored: who runs it knows, and after a crash it is queued again.
+  if (record_.started_us() == 0) {
+    record_.set_started_us(absl::ToUnixMicros(Now()));
+  }
   if (record_.has_intent()) {
     ASSIGN_OR_RETURN(const Settlement settlement, SettleIntent());
     if (settlement == Settlement::kRecorded) {
@@ -384,14 +380,6 @@ absl::StatusOr<state::RestoreRecord> RestoreRun::EndWith(const absl::Status& cau
   }
   RETURN_IF_ERROR(parts_.state->DiscardUndo(record_.id()));
   if (HasReason(cause, Reason::kShuttingDown)) {
-    RETURN_IF_ERROR(parts_.state
-                        ->UpdateRestore(record_.id(),
-                                        [](state::RestoreRecord* record) {
-                                          record->set_state(state::QUEUED);
-                                          record->clear_phase();
-                                          return absl::OkStatus();
-                                        })
-                        .status());
     return cause;
   }
   RETURN_IF_ERROR(

@@ -40,11 +40,12 @@ absl::Status TableMerge::Run(RecordStream* at_point, RecordStream* live) {
       RETURN_IF_ERROR(live_side.Advance());
     }
   }
-  return SettleInsertions();
+  RETURN_IF_ERROR(SettleInsertions());
+  return writer_->CheckPointIsWhole();
 }
 
 absl::Status TableMerge::OnBothSides(const Record& at_point, const Record& live) {
-  writer_->CountAtPoint(at_point);
+  writer_->CountAtPoint();
   writer_->CountLive(live);
   if (at_point.payload == live.payload) {
     writer_->Unchanged();
@@ -67,7 +68,7 @@ absl::Status TableMerge::OnlyLive(const Record& record) {
 }
 
 absl::Status TableMerge::OnlyAtPoint(Record* record) {
-  writer_->CountAtPoint(*record);
+  writer_->CountAtPoint();
   if (!options_.look_up_keys) {
     return writer_->Insert(*record);
   }

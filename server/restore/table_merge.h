@@ -26,7 +26,8 @@ class TableMerge {
       : options_(std::move(options)), session_(session), writer_(writer), meter_(meter) {}
 
   // `at_point` may be null: the snapshot has nothing of this table. Errors of the streams, of the
-  // session and of the writer; CORRUPT if a stream does not ascend.
+  // session and of the writer; CORRUPT if a stream does not ascend, SHORTFALL if the point's is not
+  // whole.
   absl::Status Run(RecordStream* at_point, RecordStream* live);
 
  private:
