@@ -1,5 +1,7 @@
 #pragma once
 
+#include <google/protobuf/message_lite.h>
+
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -7,10 +9,6 @@
 #include <utility>
 
 #include "storage/state/state_keys.h"
-
-namespace google::protobuf {
-class MessageLite;
-}  // namespace google::protobuf
 
 namespace reinstate {
 
