@@ -18,6 +18,7 @@ import package_index
 import record_client
 
 VICTIMS = 60
+FEWEST_TENANTS = 2 * VICTIMS
 RESTORES_AT_ONCE = 6
 WRITERS = 4
 PROTO = pathlib.Path(__file__).resolve().parents[2] / "proto"
@@ -75,6 +76,9 @@ def load(client, model):
     start = time.monotonic()
     client.put_all(counted())
     tenants = model.tenants()
+    if len(tenants) < FEWEST_TENANTS:
+        raise DemoError(f"apt knows the packages of {len(tenants)} maintainers only, which are too few to show much; "
+                        "add Debian's main archive to /etc/apt/sources.list, run `apt-get update`, then this again.")
     rows = sum(model.rows(tenant) for tenant in tenants)
     sizes = sorted(model.rows(tenant) for tenant in tenants)
     say(f"   {rows:,} records of {len(tenants):,} maintainers in {time.monotonic() - start:.1f} s; the smallest has "
@@ -84,8 +88,7 @@ def load(client, model):
 def choose_victims(model):
     """Of all sizes, the largest included."""
     by_size = sorted(model.tenants(), key=model.rows, reverse=True)
-    step = max(1, len(by_size) // VICTIMS)
-    return by_size[::step][:VICTIMS]
+    return by_size[::len(by_size) // VICTIMS][:VICTIMS]
 
 
 def maintenance_script(client, victims):
