@@ -28,7 +28,7 @@ enum class CommitOutcome {
 
 enum class ChangeKind {
   kDelete,   // the row is there with old_payload
-  kReplace,  // the row is there with old_payload and is to have new_payload
+  kReplace,  // the row is there with old_payload and is to have new_payload, which is another
   kInsert,   // no row of any tenant has the key
 };
 
