@@ -7,6 +7,7 @@
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
+#include <exception>
 #include <memory>
 #include <string>
 #include <utility>
@@ -180,4 +181,12 @@ int Main(int argc, char** argv) {
 }  // namespace
 }  // namespace reinstate
 
-int main(int argc, char** argv) { return reinstate::Main(argc, argv); }
+int main(int argc, char** argv) {
+  // We throw nothing; a library may, e.g. for want of memory.
+  try {
+    return reinstate::Main(argc, argv);
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "reinstated: %s\n", error.what());
+    return EXIT_FAILURE;
+  }
+}
