@@ -47,6 +47,8 @@ class RemoteStore final : public LiveStore {
   // be there.
   static absl::StatusOr<std::unique_ptr<RemoteStore>> Create(RemoteStoreOptions options);
   ~RemoteStore() override;
+  RemoteStore(const RemoteStore&) = delete;
+  RemoteStore& operator=(const RemoteStore&) = delete;
 
   // While the server cannot be asked: what it said last, or else what demands most care of the
   // caller.
