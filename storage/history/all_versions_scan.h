@@ -17,6 +17,7 @@ namespace reinstate {
 class AllVersionsScan {
  public:
   AllVersionsScan(const HistoryDb* db, Family family, std::string_view prefix);
+  ~AllVersionsScan() = default;
   AllVersionsScan(const AllVersionsScan&) = delete;
   AllVersionsScan& operator=(const AllVersionsScan&) = delete;
 

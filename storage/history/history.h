@@ -58,7 +58,7 @@ class History {
   // Opens or creates. Clears what an interrupted snapshot left behind. HISTORY_INCOMPLETE if a
   // witnessed snapshot is missing or differs; nothing was written then. HISTORY_WRONG_FORMAT if the
   // folder holds something else or another version's data.
-  static absl::StatusOr<std::unique_ptr<History>> Open(HistoryOptions options);
+  static absl::StatusOr<std::unique_ptr<History>> Open(const HistoryOptions& options);
 
   virtual ~History() = default;
 

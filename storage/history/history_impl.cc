@@ -27,7 +27,7 @@ int Threads() { return static_cast<int>(std::clamp(std::thread::hardware_concurr
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<History>> History::Open(HistoryOptions options) {
+absl::StatusOr<std::unique_ptr<History>> History::Open(const HistoryOptions& options) {
   return HistoryImpl::Open(options);
 }
 
@@ -224,6 +224,7 @@ absl::Status HistoryImpl::SweepExpired(uint32_t lineage, const ProgressCallback&
     kept.insert(info.id.version);
   }
   std::vector<uint64_t> versions;
+  versions.reserve(expired.size());
   for (const SnapshotId& id : expired) {
     versions.push_back(id.version);
   }

@@ -27,6 +27,7 @@ class LabelsFile {
   class Cursor {
    public:
     Cursor(const LabelsFile& file, std::string begin, std::string end);
+    ~Cursor() = default;
     Cursor(const Cursor&) = delete;
     Cursor& operator=(const Cursor&) = delete;
 

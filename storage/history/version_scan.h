@@ -32,6 +32,7 @@ class VersionScan {
   };
 
   VersionScan(const HistoryDb* db, Options options);
+  ~VersionScan() = default;
   VersionScan(const VersionScan&) = delete;
   VersionScan& operator=(const VersionScan&) = delete;
 
