@@ -37,7 +37,8 @@ absl::Status Confirm(const Confirmation& confirmation, const Console& console) {
   }
   const std::optional<std::string> answer =
       console.Ask(absl::StrCat("Type ", confirmation.name, " to go on: "));
-  if (answer.has_value() && absl::StripAsciiWhitespace(*answer) == expected) {
+  if (answer.has_value() &&
+      (*answer == expected || absl::StripAsciiWhitespace(*answer) == expected)) {
     return absl::OkStatus();
   }
   return Declined("Not confirmed. Nothing was done.");

@@ -1,3 +1,5 @@
+#include <stdlib.h>  // setenv: POSIX
+
 #include <exception>
 #include <iostream>
 #include <string>
@@ -8,6 +10,8 @@
 #include "client/cli/program.h"
 
 int main(int argc, char** argv) {
+  // gRPC's own messages are no sentences for people; who wants them sets the variable.
+  setenv("GRPC_VERBOSITY", "NONE", /*overwrite=*/0);  // NOLINT(concurrency-mt-unsafe): one thread
   std::ios::sync_with_stdio(false);
   const std::vector<std::string> words(argv + 1, argv + argc);
   try {
