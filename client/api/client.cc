@@ -13,6 +13,7 @@
 #include "client/api/grpc_record_writer.h"
 #include "client/api/status_from_wire.h"
 #include "client/api/text_check.h"
+#include "client/api/watch_follower.h"
 #include "reinstate/v1/job_service.grpc.pb.h"
 #include "reinstate/v1/record_service.grpc.pb.h"
 #include "reinstate/v1/restore_service.grpc.pb.h"
@@ -26,15 +27,6 @@ namespace reinstate {
 namespace {
 
 constexpr int kPageSize = 1'000;
-
-// A watch is renewed this often. Its first message is the present state, so one that stays silent
-// for that long has lost the daemon, even if the network does not say so.
-constexpr absl::Duration kWatchRenewal = absl::Minutes(1);
-
-absl::Status Interrupted() {
-  return MakeErrorFromName(absl::StatusCode::kCancelled, kInterruptedReason,
-                           "Stopped waiting. What was waited for goes on.");
-}
 
 }  // namespace
 
@@ -97,10 +89,6 @@ class ReinstateClient::Impl {
     }
   }
 
-  // Follows watches that `open` begins until one has shown a final state.
-  template <typename Message, typename Open>
-  absl::StatusOr<Message> Follow(const WaitObserver<Message>& observer, Open open) const;
-
   const std::unique_ptr<Connection> connection;
   mutable v1::StoreService::Stub stores;
   mutable v1::SnapshotService::Stub snapshots;
@@ -109,69 +97,6 @@ class ReinstateClient::Impl {
   mutable v1::RestoreService::Stub restores;
   mutable v1::RecordService::Stub records;
 };
-
-template <typename Message, typename Open>
-absl::StatusOr<Message> ReinstateClient::Impl::Follow(const WaitObserver<Message>& observer,
-                                                      Open open) const {
-  const auto tell_connection = [&](const absl::Status& status) {
-    if (observer.on_connection) {
-      observer.on_connection(status);
-    }
-  };
-  Backoff backoff;
-  bool answering = true;
-  absl::Time last_answer = absl::Now();
-  for (;;) {
-    std::optional<Message> final_state;
-    bool heard = false;
-    const grpc::Status status =
-        connection->Stream(kWatchRenewal, [&](grpc::ClientContext* context) {
-          auto reader = open(context);
-          Message message;
-          while (reader->Read(&message)) {
-            heard = true;
-            last_answer = absl::Now();
-            if (!std::exchange(answering, true)) {
-              tell_connection(absl::OkStatus());
-            }
-            if (observer.on_update) {
-              observer.on_update(message);
-            }
-            if (IsFinal(message)) {
-              final_state = message;
-            }
-          }
-          return reader->Finish();
-        });
-    if (final_state.has_value()) {
-      return *std::move(final_state);
-    }
-    if (connection->interrupted()) {
-      return Interrupted();
-    }
-    const bool renewed = status.error_code() == grpc::StatusCode::DEADLINE_EXCEEDED;
-    if (!status.ok() && !renewed && !IsLostCall(status)) {
-      return StatusFromWire(status);
-    }
-    if (renewed && heard) {
-      continue;
-    }
-    if (heard) {
-      backoff.Reset();
-    }
-    if (std::exchange(answering, false)) {
-      tell_connection(StatusFromWire(status));
-    }
-    if (absl::Now() - last_answer > connection->options().reconnect_for) {
-      return MakeError(
-          Reason::kUnavailable,
-          absl::StrCat("The daemon at ", connection->options().address, " has not answered for ",
-                       absl::FormatDuration(connection->options().reconnect_for),
-                       ". What was waited for goes on when the daemon is back."));
-    }
-    connection->Sleep(backoff.Next());
-  }
-}
 
 absl::StatusOr<std::unique_ptr<ReinstateClient>> ReinstateClient::Connect(ClientOptions options) {
   ASSIGN_OR_RETURN(std::unique_ptr<Connection> connection, Connection::Open(std::move(options)));
@@ -255,8 +180,9 @@ absl::StatusOr<std::vector<v1::Store>> ReinstateClient::ListStores(int64_t limit
 }
 
 absl::StatusOr<v1::Catalog> ReinstateClient::DiscoverStore(v1::DiscoverStoreRequest request) {
-  ASSIGN_OR_RETURN(v1::DiscoverStoreResponse response,
-                   impl_->Call(&impl_->stores, &v1::StoreService::Stub::DiscoverStore, request));
+  ASSIGN_OR_RETURN(
+      v1::DiscoverStoreResponse response,
+      impl_->Call(&impl_->stores, &v1::StoreService::Stub::DiscoverStore, std::move(request)));
   return std::move(*response.mutable_catalog());
 }
 
@@ -280,7 +206,8 @@ absl::StatusOr<ReinstateClient::TenantList> ReinstateClient::ListTenants(
 }
 
 absl::StatusOr<v1::TenantComparison> ReinstateClient::CompareTenant(
-    v1::CompareTenantRequest request, const std::function<void(const v1::Progress&)>& on_progress) {
+    const v1::CompareTenantRequest& request,
+    const std::function<void(const v1::Progress&)>& on_progress) {
   RETURN_IF_ERROR(CheckTexts(request));
   std::optional<v1::TenantComparison> comparison;
   const grpc::Status status =
@@ -297,7 +224,7 @@ absl::StatusOr<v1::TenantComparison> ReinstateClient::CompareTenant(
         return reader->Finish();
       });
   if (impl_->connection->interrupted()) {
-    return Interrupted();
+    return InterruptedError();
   }
   RETURN_IF_ERROR(StatusFromWire(status));
   if (!comparison.has_value()) {
@@ -319,7 +246,7 @@ absl::StatusOr<v1::GetResponse> ReinstateClient::GetRecord(v1::GetRequest reques
   return impl_->Call(&impl_->records, &v1::RecordService::Stub::Get, std::move(request));
 }
 
-absl::Status ReinstateClient::ScanRecords(v1::ScanRequest request,
+absl::Status ReinstateClient::ScanRecords(const v1::ScanRequest& request,
                                           const std::function<bool(const v1::Record&)>& on_record) {
   RETURN_IF_ERROR(CheckTexts(request));
   bool stopped = false;
@@ -352,9 +279,10 @@ absl::StatusOr<v1::Restore> ReinstateClient::WaitForRestore(
   v1::WatchRestoreRequest request;
   request.set_restore(id);
   RETURN_IF_ERROR(CheckTexts(request));
-  return impl_->Follow(observer, [&](grpc::ClientContext* context) {
-    return impl_->restores.WatchRestore(context, request);
-  });
+  return WatchFollower<v1::Restore>(impl_->connection.get(), observer)
+      .Follow([&](grpc::ClientContext* context) {
+        return impl_->restores.WatchRestore(context, request);
+      });
 }
 
 absl::StatusOr<v1::Plan> ReinstateClient::WaitForPlan(const std::string& id,
@@ -362,9 +290,10 @@ absl::StatusOr<v1::Plan> ReinstateClient::WaitForPlan(const std::string& id,
   v1::WatchPlanRequest request;
   request.set_plan(id);
   RETURN_IF_ERROR(CheckTexts(request));
-  return impl_->Follow(observer, [&](grpc::ClientContext* context) {
-    return impl_->restores.WatchPlan(context, request);
-  });
+  return WatchFollower<v1::Plan>(impl_->connection.get(), observer)
+      .Follow([&](grpc::ClientContext* context) {
+        return impl_->restores.WatchPlan(context, request);
+      });
 }
 
 absl::StatusOr<v1::Job> ReinstateClient::WaitForJob(const std::string& id,
@@ -372,9 +301,8 @@ absl::StatusOr<v1::Job> ReinstateClient::WaitForJob(const std::string& id,
   v1::WatchJobRequest request;
   request.set_job(id);
   RETURN_IF_ERROR(CheckTexts(request));
-  return impl_->Follow(observer, [&](grpc::ClientContext* context) {
-    return impl_->jobs.WatchJob(context, request);
-  });
+  return WatchFollower<v1::Job>(impl_->connection.get(), observer)
+      .Follow([&](grpc::ClientContext* context) { return impl_->jobs.WatchJob(context, request); });
 }
 
 std::string NewRequestId() {

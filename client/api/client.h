@@ -102,7 +102,7 @@ class ReinstateClient {
 
   // Reads the tenant on both sides; takes time in proportion to it. `on_progress` may be null.
   absl::StatusOr<v1::TenantComparison> CompareTenant(
-      v1::CompareTenantRequest request,
+      const v1::CompareTenantRequest& request,
       const std::function<void(const v1::Progress&)>& on_progress);
 
   // Restores.
@@ -125,7 +125,7 @@ class ReinstateClient {
 
   // Calls `on_record` for each record found, in order, with tenant and table filled in, until it
   // returns false.
-  absl::Status ScanRecords(v1::ScanRequest request,
+  absl::Status ScanRecords(const v1::ScanRequest& request,
                            const std::function<bool(const v1::Record&)>& on_record);
 
   // Begins to write many records; see RecordWriter. `store` may be empty for "main". The writer

@@ -157,6 +157,18 @@ void Connection::Sleep(absl::Duration duration) {
   }
 }
 
+absl::Status InterruptedError() {
+  return MakeErrorFromName(absl::StatusCode::kCancelled, kInterruptedReason,
+                           "Stopped waiting. What was waited for goes on.");
+}
+
+absl::Status SilentError(const ClientOptions& options) {
+  return MakeError(Reason::kUnavailable,
+                   absl::StrCat("The daemon at ", options.address, " has not answered for ",
+                                absl::FormatDuration(options.reconnect_for),
+                                ". What was waited for goes on when the daemon is back."));
+}
+
 absl::Duration Backoff::Next() { return std::exchange(next_, std::min(next_ * 2, kLongest)); }
 
 }  // namespace reinstate

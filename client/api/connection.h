@@ -52,6 +52,10 @@ class Connection {
   std::set<grpc::ClientContext*> streams_ ABSL_GUARDED_BY(mu_);
 };
 
+// What a wait ends with after Interrupt(), and when the daemon has not answered for too long.
+absl::Status InterruptedError();
+absl::Status SilentError(const ClientOptions& options);
+
 // The pauses between tries: they grow, so that a daemon that comes back is noticed soon and one
 // that does not is left in peace.
 class Backoff {

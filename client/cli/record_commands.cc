@@ -110,7 +110,7 @@ absl::Status Scan(const RecordOptions& options, Session& session) {
   request.set_keys_only(options.keys_only);
   std::vector<v1::Record> records;
   ASSIGN_OR_RETURN(ReinstateClient * client, session.Client());
-  RETURN_IF_ERROR(client->ScanRecords(std::move(request), [&](const v1::Record& record) {
+  RETURN_IF_ERROR(client->ScanRecords(request, [&](const v1::Record& record) {
     records.push_back(record);
     return true;
   }));

@@ -123,7 +123,7 @@ absl::Status ShowBegunRestore(v1::Restore restore, bool wait, Session& session) 
         absl::StrCat("It goes on by itself. To follow it: reinstate restore watch ", restore.id()));
     return absl::OkStatus();
   }
-  RETURN_IF_ERROR(OutcomeOf(restore));
+  RETURN_IF_ERROR(ReportOutcome(restore, session));
   HintSuccess(restore, session);
   return absl::OkStatus();
 }

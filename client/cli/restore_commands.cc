@@ -102,7 +102,7 @@ absl::Status Watch(const RestoreOptions& options, Session& session) {
   ASSIGN_OR_RETURN(const v1::Restore restore,
                    session.WaitForRestore(id, absl::StrCat("Restore ", id)));
   RETURN_IF_ERROR(PrintRestore(restore, session));
-  return OutcomeOf(restore);
+  return ReportOutcome(restore, session);
 }
 
 absl::Status Cancel(const RestoreOptions& options, Session& session) {

@@ -169,6 +169,16 @@ absl::Status PrintRestore(const v1::Restore& restore, const Session& session) {
                               RestoreListFields(session.now()));
 }
 
+absl::Status ReportOutcome(const v1::Restore& restore, const Session& session) {
+  if (restore.state() == v1::RESTORE_STATE_IN_DOUBT) {
+    session.Hint(
+        "Other restores of this tenant wait. Look whether its rows are there, then say so:");
+    session.Hint(absl::StrCat("  reinstate restore resolve ", restore.id(),
+                              " --outcome committed|not-committed --reason 'how you know'"));
+  }
+  return OutcomeOf(restore);
+}
+
 absl::Status WithCandidates(Session& session, const absl::Status& status, const std::string& store,
                             const std::string& tenant) {
   if (!HasReason(status, Reason::kTenantNotFound) &&

@@ -25,6 +25,9 @@ Fields<v1::Restore> RestoreListFields(absl::Time now);
 // Writes one restore: for people line by line, as CSV as in a list.
 absl::Status PrintRestore(const v1::Restore& restore, const Session& session);
 
+// How `restore` has ended, as a status; where a person must settle it, says how on stderr.
+absl::Status ReportOutcome(const v1::Restore& restore, const Session& session);
+
 // Writes a plan that is READY: for people a report with the command that carries it out, as CSV its
 // tables, as JSON the plan.
 absl::Status PrintPlan(const v1::Plan& plan, const Session& session);

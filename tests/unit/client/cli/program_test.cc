@@ -263,6 +263,16 @@ TEST_F(ProgramTest, ExitsAsTheRestoreEndsWhenItWaits) {
                                     "[VERIFICATION_MISMATCH]"));
 }
 
+TEST_F(ProgramTest, SaysHowToSettleARestoreThatIsInDoubt) {
+  answers_.watch_restore = [](const auto& request, auto* /*context*/, const auto& send) {
+    send(RestoreIn(request.restore(), v1::RESTORE_STATE_IN_DOUBT));
+    return grpc::Status::OK;
+  };
+  EXPECT_EQ(Run({"restore", "watch", "rst-1"}), 6);
+  EXPECT_THAT(err_.str(), AllOf(HasSubstr("reinstate restore resolve rst-1 --outcome "),
+                                HasSubstr("[TENANT_IN_DOUBT]")));
+}
+
 TEST_F(ProgramTest, TellsThatSomeOfSeveralFailed) {
   EXPECT_EQ(Run({"restore", "watch", "rst-1", "rst-bad", "rst-2"}), 3);
   EXPECT_THAT(err_.str(), HasSubstr("1 of 3 did not succeed: rst-bad [PARTLY_FAILED]"));
