@@ -111,27 +111,30 @@ std::string WordCases(const CLI::App& root) {
   return cases;
 }
 
-// The options with a value, as branches of a `case` over "path option".
+// The option as a branch of a `case` over "path option"; empty for one without a value.
+std::string ValueCase(const CLI::Option& option, const Node& node, bool of_every_command) {
+  const Values values = ValuesOf(option);
+  std::vector<std::string> patterns = FlagsOf(option);
+  if (values.kind == ValueKind::kNone || patterns.empty()) {
+    return "";
+  }
+  for (std::string& pattern : patterns) {
+    // Options of every command are recognised after any path.
+    pattern = of_every_command ? absl::StrCat("*' ", pattern, "'")
+                               : absl::StrCat("'", node.path, " ", pattern, "'");
+  }
+  return absl::StrCat("    ", absl::StrJoin(patterns, "|"),
+                      ") kind=", values.kind == ValueKind::kFile ? "files" : "words", " values='",
+                      absl::StrJoin(values.words, " "), "' ;;\n");
+}
+
 std::string ValueCases(const CLI::App& root) {
   std::vector<Node> nodes;
   Collect(root, "", &nodes);
   std::string cases;
   for (const Node& node : nodes) {
     for (const CLI::Option* option : node.command->get_options()) {
-      const Values values = ValuesOf(*option);
-      const std::vector<std::string> flags = FlagsOf(*option);
-      if (values.kind == ValueKind::kNone || flags.empty()) {
-        continue;
-      }
-      std::vector<std::string> patterns;
-      for (const std::string& flag : flags) {
-        // Options of every command are recognised after any path.
-        patterns.push_back(node.command == &root ? absl::StrCat("*' ", flag, "'")
-                                                 : absl::StrCat("'", node.path, " ", flag, "'"));
-      }
-      absl::StrAppend(&cases, "    ", absl::StrJoin(patterns, "|"),
-                      ") kind=", values.kind == ValueKind::kFile ? "files" : "words", " values='",
-                      absl::StrJoin(values.words, " "), "' ;;\n");
+      cases += ValueCase(*option, node, /*of_every_command=*/node.command == &root);
     }
   }
   return cases;

@@ -37,8 +37,8 @@ bool IsControl(char32_t c) {
 
 int WidthOf(char32_t c) {
   // wcwidth depends on the locale of the thread; this one is built into glibc.
-  static const locale_t utf8 = newlocale(LC_CTYPE_MASK, "C.UTF-8", nullptr);
-  const locale_t before = uselocale(utf8);
+  static const locale_t kUtf8 = newlocale(LC_CTYPE_MASK, "C.UTF-8", nullptr);
+  const locale_t before = uselocale(kUtf8);
   const int width = wcwidth(static_cast<wchar_t>(c));
   uselocale(before);
   return width < 0 ? 1 : width;
