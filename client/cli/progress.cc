@@ -145,9 +145,12 @@ ProgressReporter::~ProgressReporter() { ClearBar(); }
 
 void ProgressReporter::Show(const ProgressView& view) {
   const absl::Time now = absl::Now();
-  if (now < next_) {
+  // On a terminal a new state is shown at once: there may be no further news for long.
+  const bool new_state = console_->err_is_terminal && view.state != shown_state_;
+  if (now < next_ && !new_state) {
     return;
   }
+  shown_state_ = view.state;
   if (!console_->err_is_terminal) {
     next_ = now + kLines;
     console_->Say(RenderProgressLine(view));

@@ -46,6 +46,7 @@ class ProgressReporter {
 
   const Console* const console_;
   absl::Time next_;
+  std::string shown_state_;
   bool bar_shown_ = false;
 };
 

@@ -102,6 +102,25 @@ TEST(ProgressReporter, RedrawsInPlaceOnATerminalAndCleansUp) {
                            "\r\x1b[KThe daemon answers again.\n");
 }
 
+TEST(ProgressReporter, ShowsANewStateAtOnceAndNumbersWhenItIsTime) {
+  std::ostringstream err;
+  Console console;
+  console.err = &err;
+  console.err_is_terminal = true;
+  ProgressReporter reporter(&console);
+  ProgressView view = HalfWay();
+  reporter.Show(view);
+  view.progress.set_rows_done(1'201);
+  reporter.Show(view);
+  view.state = "verifying";
+  reporter.Show(view);
+  const std::string shown = err.str();
+  const size_t new_state = shown.find("verifying");
+  ASSERT_NE(new_state, std::string::npos);
+  EXPECT_THAT(shown.substr(0, new_state), Not(HasSubstr("1,201")));
+  EXPECT_THAT(shown.substr(new_state), HasSubstr("1,201"));
+}
+
 TEST(ProgressReporter, SaysNothingOfWhatIsDoneSoonWhereThereIsNoTerminal) {
   std::ostringstream err;
   Console console;
