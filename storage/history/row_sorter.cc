@@ -27,8 +27,9 @@ absl::Status Duplicate() {
 class RunCursor {
  public:
   static absl::StatusOr<std::unique_ptr<RunCursor>> Open(const HistoryDb& db, const SortedRun& run,
-                                                         std::string begin, std::string end) {
-    auto cursor = std::make_unique<RunCursor>(db, std::move(end));
+                                                         const std::string& begin,
+                                                         const std::string& end) {
+    auto cursor = std::make_unique<RunCursor>(db, end);
     RETURN_IF_ERROR(FromRocksdb(cursor->reader_.Open(run.file), "open a sorted run"));
     rocksdb::ReadOptions options;
     options.iterate_upper_bound = &cursor->upper_bound_;
@@ -202,7 +203,8 @@ absl::Status RowSorter::Finish() {
 
 absl::StatusOr<std::unique_ptr<SortedRows>> MergeRuns(const HistoryDb& db,
                                                       const std::vector<SortedRun>& runs,
-                                                      std::string begin, std::string end) {
+                                                      const std::string& begin,
+                                                      const std::string& end) {
   auto merged = std::make_unique<MergedRuns>();
   for (const SortedRun& run : runs) {
     ASSIGN_OR_RETURN(std::unique_ptr<RunCursor> cursor, RunCursor::Open(db, run, begin, end));

@@ -62,7 +62,8 @@ rocksdb::Options SortedRunOptions(const HistoryDb& db);
 // The rows of several runs within [begin, end) as one. A row that is in two runs ends in CORRUPT.
 absl::StatusOr<std::unique_ptr<SortedRows>> MergeRuns(const HistoryDb& db,
                                                       const std::vector<SortedRun>& runs,
-                                                      std::string begin, std::string end);
+                                                      const std::string& begin,
+                                                      const std::string& end);
 
 // Merges runs into fewer until there are at most `max_runs`, so that a merge of all of them has its
 // buffers within bounds.
