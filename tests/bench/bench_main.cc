@@ -336,7 +336,7 @@ absl::Status Measure(const Settings& settings, FigureReport* report) {
   return absl::OkStatus();
 }
 
-int Main(const Settings& settings) {
+int Run(const Settings& settings) {
   std::filesystem::remove_all(settings.work);
   std::filesystem::create_directories(settings.work);
   FigureReport report(settings.scale);
@@ -354,11 +354,8 @@ int Main(const Settings& settings) {
   return 0;
 }
 
-}  // namespace
-}  // namespace reinstate::bench
-
-int main(int argc, char** argv) {
-  reinstate::bench::Settings settings;
+int Main(int argc, char** argv) {
+  Settings settings;
   CLI::App app("Measures Reinstate against the tools that one would use instead.");
   app.add_option("--cli", settings.cli, "the program `reinstate`")->required();
   app.add_option("--work", settings.work, "folder for data; it is emptied")->required();
@@ -370,5 +367,18 @@ int main(int argc, char** argv) {
   app.add_option("--repeats", settings.repeats, "how often to measure; the median counts")
       ->check(CLI::Range(1, 100));
   CLI11_PARSE(app, argc, argv);
-  return reinstate::bench::Main(settings);
+  return Run(settings);
+}
+
+}  // namespace
+}  // namespace reinstate::bench
+
+int main(int argc, char** argv) {
+  // We throw nothing; a library does, e.g. where a folder cannot be made.
+  try {
+    return reinstate::bench::Main(argc, argv);
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "bench: %s\n", error.what());
+    return 1;
+  }
 }

@@ -52,6 +52,7 @@ int64_t FolderBytes(const std::string& folder) {
 // Runs a program with its output discarded. INTERNAL if it does not exit with 0.
 absl::Status RunProgram(std::vector<std::string> arguments) {
   std::vector<char*> argv;
+  argv.reserve(arguments.size() + 1);
   for (std::string& argument : arguments) {
     argv.push_back(argument.data());
   }
@@ -189,6 +190,7 @@ absl::StatusOr<TicketSite::RestoreRun> TicketSite::DeleteAndRestore(
     expected += tracker_->tenants()[tenant].records;
   }
   std::vector<std::string> ids;
+  ids.reserve(tenants.size());
   for (const size_t tenant : tenants) {
     ASSIGN_OR_RETURN(std::string id, BeginRestore(tenant));
     ids.push_back(std::move(id));
