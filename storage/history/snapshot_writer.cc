@@ -47,9 +47,9 @@ absl::StatusOr<SnapshotInfo> SnapshotWriter::Take() {
   watch_.emplace(request_.progress, request_.cancelled, previous_.sum().rows());
   RETURN_IF_ERROR(SpillLabels());
   const bool ordered = source_->ordered_by_tenant() && tables_->numbers_ascend();
-  ASSIGN_OR_RETURN(std::vector<Part> parts, ordered ? OrderedParts() : SortedParts());
+  ASSIGN_OR_RETURN(const std::vector<Part> parts, ordered ? OrderedParts() : SortedParts());
   watch_->BeginStep(ordered ? "reading" : "merging");
-  ASSIGN_OR_RETURN(const Merged merged, Merge(std::move(parts)));
+  ASSIGN_OR_RETURN(const Merged merged, Merge(parts));
   RETURN_IF_ERROR(CheckCounts(merged.rows_by_table));
   RETURN_IF_ERROR(watch_->CheckCancelled());
   watch_->BeginStep("adding");
@@ -138,12 +138,14 @@ absl::StatusOr<std::vector<SnapshotWriter::Part>> SnapshotWriter::SortedParts() 
   watch_->BeginStep("reading");
   const int sorters = std::clamp(source_->shards(), 1, env_.threads);
   std::vector<std::unique_ptr<RowSorter>> free;
+  free.reserve(sorters);
   for (int i = 0; i < sorters; ++i) {
     free.push_back(std::make_unique<RowSorter>(
         env_.db, std::max(env_.memory_budget_bytes / sorters, kMinBudgetPerSorter)));
   }
   // Shard i goes to sorter i modulo their number.
   std::vector<std::function<absl::Status()>> tasks;
+  tasks.reserve(sorters);
   for (int i = 0; i < sorters; ++i) {
     tasks.emplace_back([this, i, sorters, sorter = free[i].get()]() -> absl::Status {
       for (int shard = i; shard < source_->shards(); shard += sorters) {
@@ -203,12 +205,12 @@ std::vector<SnapshotWriter::Part> SnapshotWriter::DivideBySamples(
   return parts;
 }
 
-absl::StatusOr<SnapshotWriter::Merged> SnapshotWriter::Merge(std::vector<Part> parts) {
+absl::StatusOr<SnapshotWriter::Merged> SnapshotWriter::Merge(const std::vector<Part>& parts) {
   const MergeTarget target{
       .db = env_.db, .hasher = env_.hasher, .lineage = request_.lineage, .version = id_.version};
   std::vector<std::unique_ptr<RangeMerger>> mergers;
   std::vector<std::function<absl::Status()>> tasks;
-  for (Part& part : parts) {
+  for (const Part& part : parts) {
     mergers.push_back(
         std::make_unique<RangeMerger>(target, RangeMerger::Inputs{.rows = part.rows.get(),
                                                                   .labels = &*labels_,

@@ -72,7 +72,7 @@ class SnapshotWriter {
   absl::Status SortShard(int shard, RowSorter* sorter);
   std::vector<Part> DivideBySamples(std::vector<std::string> samples) const;
 
-  absl::StatusOr<Merged> Merge(std::vector<Part> parts);
+  absl::StatusOr<Merged> Merge(const std::vector<Part>& parts);
   absl::Status CheckCounts(const std::map<uint32_t, int64_t>& rows_by_table);
   history::Collapse FindCollapse(const TenantTotals& totals) const;
   absl::StatusOr<std::vector<std::string>> WriteSchemas(int64_t* file_bytes);
