@@ -78,7 +78,7 @@ class Chunks {
 absl::Status Timed(BaselineRun* run, const std::function<absl::Status()>& finish) {
   Stopwatch watch;
   watch.Start();
-  const absl::Status status = finish();
+  absl::Status status = finish();
   watch.Stop();
   run->time += watch.total();
   return status;
@@ -158,7 +158,7 @@ absl::StatusOr<BaselineRun> PutWithWriteBatch(const std::string& folder,
   const auto write = [&](bool sync) {
     rocksdb::WriteOptions write_options;
     write_options.sync = sync;
-    const absl::Status status = Check(db->Write(write_options, &batch));
+    absl::Status status = Check(db->Write(write_options, &batch));
     batch.Clear();
     return status;
   };
