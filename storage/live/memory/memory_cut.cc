@@ -69,7 +69,8 @@ class LabelsStream final : public TenantLabelsStream {
 std::shared_ptr<const TableRows> OwnerlessRows(const MemoryView& view, const std::string& table) {
   auto all = std::make_shared<TableRows>();
   for (const auto& [tenant, rows] : view.tenants) {
-    for (const auto& [key, payload] : *ShareTable(rows, table)) {
+    const auto records = ShareTable(rows, table);
+    for (const auto& [key, payload] : *records) {
       std::string joined;
       AppendKeyPart(tenant, &joined);
       AppendKeyPart(key.bytes(), &joined);
@@ -160,7 +161,8 @@ absl::StatusOr<std::unique_ptr<TenantLabelsStream>> MemoryCut::OpenLabels() {
   std::vector<TenantLabels> all;
   for (const auto& [tenant, rows] : view_.tenants) {
     TenantLabels labels{.tenant = TenantId::FromStored(tenant), .labels = {}};
-    for (const auto& [key, payload] : *ShareTable(rows, state_->options().label_table)) {
+    const auto records = ShareTable(rows, state_->options().label_table);
+    for (const auto& [key, payload] : *records) {
       if (labels.labels.size() < kMaxLabels) {
         labels.labels.push_back(LabelFromPayload(payload));
       }
