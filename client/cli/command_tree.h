@@ -28,6 +28,7 @@ class CommandTree {
  public:
   // The whole tree.
   CommandTree();
+  ~CommandTree() = default;
   CommandTree(const CommandTree&) = delete;
   CommandTree& operator=(const CommandTree&) = delete;
 

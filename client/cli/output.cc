@@ -123,6 +123,7 @@ void Output::Text(std::string_view text) const { *console_->out << text; }
 void Output::WriteCsv(const std::vector<TablePrinter::Column>& titles,
                       const std::vector<Row>& rows) const {
   std::vector<std::string> fields;
+  fields.reserve(titles.size());
   for (const TablePrinter::Column& title : titles) {
     fields.push_back(ProgramTitle(title.title));
   }

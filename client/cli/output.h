@@ -66,6 +66,7 @@ class Output {
   absl::Status List(const std::vector<Message>& items, const Fields<Message>& fields,
                     std::string_view if_empty) const {
     std::vector<const google::protobuf::Message*> messages;
+    messages.reserve(items.size());
     for (const Message& item : items) {
       messages.push_back(&item);
     }

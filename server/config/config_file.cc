@@ -96,15 +96,7 @@ void ReadSnapshots(TomlSection snapshots, StoreConfig* store) {
   snapshots.RefuseOthers();
 }
 
-void CheckStore(const StoreConfig& store, TomlSection* section) {
-  if (!IsStoreName(store.name)) {
-    section->Complain("name",
-                      "is required: 1 to 63 of a-z, 0-9, _ and -, beginning with a letter.");
-  }
-  const bool remote = store.adapter == "remote";
-  if (remote && !IsAddress(store.address)) {
-    section->Complain("address", "is required for a remote store: host:port or unix:<path>.");
-  }
+void CheckTls(const StoreConfig& store, TomlSection* section) {
   if (store.certificate.empty() != store.key.empty()) {
     section->Complain(store.key.empty() ? "certificate" : "key",
                       "needs the other one of certificate and key.");
@@ -112,6 +104,10 @@ void CheckStore(const StoreConfig& store, TomlSection* section) {
   if (store.ca.empty() && !store.certificate.empty()) {
     section->Complain("certificate", "needs ca: without it there is no TLS.");
   }
+}
+
+// Keys that mean nothing for the store's adapter.
+void RefuseKeysOfOthers(bool remote, TomlSection* section) {
   for (const char* key : {"address", "remote_name", "ca", "certificate", "key"}) {
     if (!remote && section->Has(key)) {
       section->Complain(key, "is for remote stores only.");
@@ -122,6 +118,19 @@ void CheckStore(const StoreConfig& store, TomlSection* section) {
       section->Complain(key, "is for embedded stores only.");
     }
   }
+}
+
+void CheckStore(const StoreConfig& store, TomlSection* section) {
+  if (!IsStoreName(store.name)) {
+    section->Complain("name",
+                      "is required: 1 to 63 of a-z, 0-9, _ and -, beginning with a letter.");
+  }
+  const bool remote = store.adapter == "remote";
+  if (remote && !IsAddress(store.address)) {
+    section->Complain("address", "is required for a remote store: host:port or unix:<path>.");
+  }
+  CheckTls(store, section);
+  RefuseKeysOfOthers(remote, section);
 }
 
 StoreConfig ReadStore(TomlSection* section) {
