@@ -322,7 +322,7 @@ absl::Status Catalog::Expire(const SnapshotId& id) {
   history::SnapshotState state;
   RETURN_IF_ERROR(BeginExpiry(id, state.mutable_root_digest()));
   state.set_expired(true);
-  const absl::Status written =
+  absl::Status written =
       db_->PutCatalog(KeyCodec::SnapshotKey(id), state.SerializeAsString(), /*flush=*/true);
   if (!written.ok()) {
     MutexLock lock(&mu_);
