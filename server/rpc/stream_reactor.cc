@@ -114,8 +114,9 @@ void StreamReactor::OnWriteDone(bool ok) {
 
 void StreamReactor::Pause(absl::Duration pause) {
   alarm_ = std::make_unique<grpc::Alarm>();
-  alarm_->Set(absl::ToChronoTime(absl::Now() + pause),
-              [self = shared_from_this()](bool) { self->ContinueWithStep(); });
+  // Not a shared pointer: an alarm keeps its function, and this keeps the alarm. The call is not done
+  // before whoever is busy, here the alarm, has ended it.
+  alarm_->Set(absl::ToChronoTime(absl::Now() + pause), [this](bool) { ContinueWithStep(); });
 }
 
 void StreamReactor::ContinueWithStep() {
