@@ -1,0 +1,192 @@
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "storage/base/clock.h"
+
+struct pg_conn;
+struct pg_result;
+
+namespace reinstate {
+
+// How to reach a database, and how long to wait for it.
+struct PgOptions {
+  // A connection string or URI of libpq. Passwords belong into a password file, a service file or
+  // the environment; it is never put into a message.
+  std::string conninfo;
+  std::string application_name = "reinstate";
+  absl::Duration connect_timeout = absl::Seconds(10);  // a host; at least 2 s
+  absl::Duration lock_timeout = absl::Seconds(5);      // a statement's wait for a lock
+  // How long the server may be silent while we wait for it, before the connection is given up. Long
+  // enough for it to sort a tenant. A peer that is gone is noticed within 30 s whatever this is.
+  absl::Duration silence_timeout = absl::Minutes(10);
+  // Schemas, in order; functions in constraints may need them. Empty: that of the role.
+  std::vector<std::string> search_path;
+};
+
+// What a statement gave. Rows and columns are counted from 0.
+class PgResult {
+ public:
+  explicit PgResult(pg_result* result) : result_(result) {}  // takes it
+  ~PgResult();
+  PgResult(PgResult&& other) noexcept;
+  PgResult& operator=(PgResult&& other) noexcept;
+
+  int rows() const;
+  int columns() const;
+  bool IsNull(int row, int column) const;
+  // The text, empty for NULL; valid as long as this is.
+  std::string_view Get(int row, int column) const;
+  int64_t GetInt(int row, int column) const;  // 0 if it is no number
+  bool GetBool(int row, int column) const;
+
+  // The number of rows that INSERT, UPDATE, DELETE or COPY changed, or SELECT gave.
+  int64_t affected() const;
+
+ private:
+  pg_result* result_;
+};
+
+// A parameter of a statement, $1 and on: its text, or NULL. Must hold no NUL byte.
+using PgParam = std::optional<std::string>;
+
+struct PgTransaction {
+  bool repeatable_read = true;  // else READ COMMITTED
+  bool read_only = false;
+  // session_replication_role = replica: triggers, rules, foreign keys and deferrable constraints
+  // are off. Needs SET on that parameter.
+  bool silent = false;
+};
+
+// What the server said of the last error: names only, never values.
+struct PgServerError {
+  std::string sqlstate;  // empty if the error did not come from the server
+  std::string schema;
+  std::string table;
+  std::string column;
+  std::string constraint;
+};
+
+// One direct connection to a PostgreSQL server.
+//
+// Every error but one of Connect leaves it broken: it is closed at once, its transaction and locks
+// are gone, and each further call fails with SESSION_LOST. Nothing is ever reused after an error.
+// Messages name what was being done (`doing`: "read the catalog"), never values of rows.
+//
+// Not thread-safe, but for Cancel. All waits end: by an answer, by Cancel, or by the time-outs of
+// the options.
+class PgConnection {
+ public:
+  // UNAVAILABLE if the server cannot be reached or does not take connections now, NOT_ALLOWED if it
+  // refuses the role or its password, UNSUPPORTED if it is older than 15 or something (a pooler)
+  // is between it and us.
+  static absl::StatusOr<std::unique_ptr<PgConnection>> Connect(const PgOptions& options);
+
+  ~PgConnection();
+  PgConnection(const PgConnection&) = delete;
+  PgConnection& operator=(const PgConnection&) = delete;
+
+  // Begins a transaction in which all settings that the text of values depends on are pinned, and
+  // the time-outs of the role are off. Takes no view: the next statement does (SET TRANSACTION
+  // SNAPSHOT may come before it).
+  absl::Status Begin(const PgTransaction& transaction);
+
+  // Runs one statement.
+  absl::StatusOr<PgResult> Query(std::string_view doing, const std::string& sql,
+                                 const std::vector<PgParam>& params = {});
+
+  // Runs statements, separated by semicolons, in one round trip; what they give is dropped.
+  absl::Status Execute(std::string_view doing, const std::string& sql);
+
+  // Runs COPY … TO STDOUT. Until NextLine gave false or an error, or DropLines was called, nothing
+  // else may be called.
+  absl::Status StartCopyOut(std::string_view doing, const std::string& sql);
+
+  // The next line in `*line`, without its newline, valid until the next call; false at the end,
+  // which comes only once the server has confirmed that all was sent.
+  absl::StatusOr<bool> NextLine(std::string_view* line);
+
+  // Reads what is left of the lines.
+  absl::Status DropLines();
+
+  // Runs COPY … FROM STDIN. Only PutLines and EndCopyIn may follow.
+  absl::Status StartCopyIn(std::string_view doing, const std::string& sql);
+
+  // Sends lines, each with its newline.
+  absl::Status PutLines(std::string_view lines);
+
+  // The number of rows that were copied.
+  absl::StatusOr<int64_t> EndCopyIn();
+
+  // Commits. OK: done, and as durable as the server was told. LIVE_CHANGED, DEADLINE_EXCEEDED (it
+  // was over before) and others: rolled back, surely. COMMIT_UNKNOWN: it may be either, which
+  // includes a wait for synchronous replication that was cut short; the connection is broken then.
+  // Once the commit was sent, Cancel no longer cuts it short. `deadline` is of `clock`.
+  absl::Status Commit(absl::Time deadline, const Clock* clock);
+
+  // Ends the transaction. OK if there is none, or the connection is broken, since either is so.
+  absl::Status Rollback();
+
+  // From any thread: makes the running call and all later ones fail with CANCELLED, and closes the
+  // connection (by the thread that uses it, in its next or present call). Returns at once.
+  void Cancel();
+
+  bool broken() const { return connection_ == nullptr; }
+
+  // Of the error that broke it.
+  const PgServerError& server_error() const { return server_error_; }
+
+  // 150004 for 15.4.
+  int server_version() const { return server_version_; }
+
+  int backend_pid() const { return backend_pid_; }
+
+  // host:port/database, for people.
+  const std::string& address() const { return address_; }
+
+ private:
+  explicit PgConnection(PgOptions options);
+
+  absl::Status Open();
+  absl::Status CheckDirect();
+  absl::Status Usable(std::string_view doing);
+  absl::Status Send(const std::string& sql, const std::vector<PgParam>& params);
+  absl::Status Flush();
+  absl::StatusOr<PgResult> ReadResult();
+  absl::StatusOr<PgResult> ReadLastResult();
+  // Waits until the socket can be read (or written, if asked for) or `until` has come.
+  absl::Status WaitForSocket(bool to_write, absl::Time until);
+  absl::Status WaitForAnswer();
+  absl::Status WaitForCommit(absl::Time deadline, const Clock* clock);
+  absl::Status ReadCommit();
+  absl::Status Lost();
+  // Closes the connection and returns `error`.
+  absl::Status Broken(absl::Status error);
+  void Close();
+  absl::Status ServerRefused(const pg_result* result);
+  static void Notice(void* self, const pg_result* notice);
+
+  const PgOptions options_;
+  pg_conn* connection_ = nullptr;
+  int wake_ = -1;  // readable once cancelled
+  std::atomic<bool> cancelled_ = false;
+  bool uncancellable_ = false;  // a commit is under way
+  int warnings_ = 0;            // notices of severity WARNING since it was set to 0
+  std::string doing_;           // the running call, for messages
+  char* line_ = nullptr;        // of NextLine
+  int server_version_ = 0;
+  int backend_pid_ = 0;
+  std::string address_;
+  PgServerError server_error_;
+};
+
+}  // namespace reinstate
