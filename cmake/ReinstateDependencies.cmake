@@ -9,6 +9,7 @@ find_package(RocksDB CONFIG REQUIRED)  # Link RocksDB::rocksdb-shared: RocksDB::
 find_package(OpenSSL REQUIRED)
 find_package(zstd CONFIG REQUIRED)
 find_package(ICU REQUIRED COMPONENTS uc i18n)
+find_package(PostgreSQL REQUIRED)  # libpq
 find_package(CLI11 CONFIG REQUIRED)
 find_package(nlohmann_json CONFIG REQUIRED)
 find_package(tomlplusplus CONFIG REQUIRED)

@@ -1,0 +1,140 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+
+namespace reinstate {
+
+class PgConnection;
+
+using PgOid = uint32_t;
+using PgAttnum = int16_t;  // of a column, from 1
+
+// What compares equal in the server and is the same tenant: columns of one class can be compared
+// without a cast, and their texts are the same for the same value.
+enum class PgTypeClass { kInteger, kText, kPaddedText, kUuid, kEnum, kOther };
+
+struct PgColumn {
+  PgAttnum number = 0;
+  std::string name;
+  std::string type;       // SQL, with its length; for people and for schemas
+  std::string cast_type;  // SQL, without its length: casts to it never cut a value
+  PgTypeClass type_class = PgTypeClass::kOther;  // of a domain: of what it is over
+  // Whether two values are equal for the server exactly if their texts are the same. Not so for
+  // citext, nondeterministic collations, numeric without a scale, float, interval, jsonb, arrays.
+  bool text_equality = false;
+  bool not_null = false;
+  bool generated = false;  // by an expression: in no payload
+  bool identity = false;   // GENERATED … AS IDENTITY
+};
+
+struct PgUnique {
+  std::string name;
+  std::vector<PgAttnum> columns;  // without expressions; empty if there are some
+  bool primary = false;
+  bool exclusion = false;
+  bool deferrable = false;  // not looked at while triggers are silent
+  bool partial = false;     // has a predicate
+  bool constraint = false;  // else only an index
+  bool nulls_distinct = true;
+  std::string definition;  // of the constraint or index, for people
+};
+
+struct PgForeignKey {
+  PgOid oid = 0;
+  std::string name;
+  PgOid child = 0;   // a table of the catalog; of a partitioned one, its root
+  PgOid parent = 0;  // may be a leaf, if the key refers to a partition itself
+  std::vector<PgAttnum> child_columns;
+  std::vector<PgAttnum> parent_columns;  // as many
+  bool validated = true;
+  bool deferrable = false;
+  bool match_full = false;
+  char on_delete =
+      'a';  // as in pg_constraint: a no action, r restrict, c cascade, n null, d default
+  char on_update = 'a';
+};
+
+// A heap that holds rows of a table: the table itself, or a leaf partition of it.
+struct PgHeap {
+  PgOid oid = 0;
+  std::string schema;
+  std::string name;
+  int64_t pages = 0;    // of 8 KiB, now
+  bool by_ctid = true;  // ranges of ctid can be read (not so in foreign tables)
+};
+
+struct PgSequence {
+  std::string schema;
+  std::string name;
+  PgAttnum column = 0;  // that takes its values
+};
+
+struct PgPrivileges {
+  bool schema_usage = false;
+  bool select = false;
+  bool insert = false;
+  bool update = false;
+  bool update_some_column = false;  // enough for SELECT … FOR KEY SHARE
+  bool del = false;
+
+  friend bool operator==(const PgPrivileges&, const PgPrivileges&) = default;
+};
+
+// A table that is no partition. Partitioned ones stand for all of their leaves.
+struct PgTable {
+  PgOid oid = 0;
+  std::string schema;
+  std::string name;
+  char kind = 'r';                // as in pg_class: r table, p partitioned, f foreign
+  bool inherited_from = false;    // has old-style inheritance children: read with ONLY
+  std::string extension;          // that it belongs to; empty for most
+  std::vector<PgColumn> columns;  // ascending by number; dropped ones are not there
+  // The primary key; else the columns of a unique index that is valid, immediate and whole and
+  // whose columns are all NOT NULL; else empty.
+  std::vector<PgAttnum> key;
+  std::vector<PgUnique> uniques;
+  std::vector<PgHeap> heaps;
+  std::vector<PgSequence> sequences;
+  std::vector<std::string> firing;  // triggers and rules that are ENABLE ALWAYS or REPLICA, there
+                                    // or on a leaf: they fire in a restore
+  bool row_security = false;  // enabled, and it applies to this role
+  bool published = false;
+  char replica_identity = 'd';  // as in pg_class: d default, n nothing, f full, i index
+  double estimated_rows = -1;   // the planner's; below zero: not known
+  int64_t estimated_bytes = 0;
+  PgPrivileges privileges;  // of the current role
+
+  // Without "public."; for people and as TableSchema::name.
+  std::string DisplayName() const;
+  // "schema"."name".
+  std::string Sql() const;
+  // nullptr if there is none. Borrowed.
+  const PgColumn* Column(PgAttnum number) const;
+  const PgColumn* ColumnByName(const std::string& column) const;
+  // Columns of a payload: not generated, ascending by number.
+  std::vector<const PgColumn*> PayloadColumns() const;
+  // Whether a unique constraint or index, immediate and whole, covers exactly these columns.
+  bool IsUnique(const std::vector<PgAttnum>& columns) const;
+};
+
+// What the catalog of one database says, as of one view. A value.
+struct PgCatalog {
+  std::vector<PgTable> tables;             // ascending by schema and name; not those of the system
+  std::vector<PgForeignKey> foreign_keys;  // ascending by child and name
+
+  // nullptr if there is none. Borrowed.
+  const PgTable* Find(PgOid table) const;
+  // The table with this name, with or without its schema; nullptr if there is none or, without a
+  // schema, if several have it and none is in public.
+  const PgTable* FindByName(const std::string& name) const;
+};
+
+// Reads the catalog in the current transaction of `connection`. Looks at no rows. Fails with
+// NOT_ALLOWED if the role may not read the catalogs.
+absl::StatusOr<PgCatalog> ReadCatalog(PgConnection* connection);
+
+}  // namespace reinstate

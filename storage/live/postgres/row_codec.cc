@@ -1,0 +1,217 @@
+#include "storage/live/postgres/row_codec.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "storage/base/error.h"
+#include "storage/base/status_macros.h"
+#include "storage/model/key_parts.h"
+
+namespace reinstate {
+namespace {
+
+constexpr char kTab = '\t';
+constexpr size_t kHashDigits = 32;
+constexpr size_t kOrdinalDigits = 10;
+
+absl::Status Malformed(std::string_view what) {
+  return MakeError(Reason::kCorrupt,
+                   absl::StrCat("A row that the server sent is not as COPY writes it: ",
+                                std::string(what), "."));
+}
+
+// The character after a backslash, or 0 if the server writes no such escape.
+char EscapedCharacter(char c) {
+  switch (c) {
+    case 'b':
+      return '\b';
+    case 'f':
+      return '\f';
+    case 'n':
+      return '\n';
+    case 'r':
+      return '\r';
+    case 't':
+      return '\t';
+    case 'v':
+      return '\v';
+    case '\\':
+      return '\\';
+    default:
+      return 0;
+  }
+}
+
+// What stands for `c` after a backslash, or 0 if it needs none.
+char EscapeFor(char c) {
+  switch (c) {
+    case '\b':
+      return 'b';
+    case '\f':
+      return 'f';
+    case '\n':
+      return 'n';
+    case '\r':
+      return 'r';
+    case '\t':
+      return 't';
+    case '\v':
+      return 'v';
+    case '\\':
+      return '\\';
+    default:
+      return 0;
+  }
+}
+
+// Takes the first field off `rest`. A line of n fields has n - 1 tabs, so the last one needs none.
+std::string_view TakeField(std::string_view* rest) {
+  const size_t tab = rest->find(kTab);
+  const std::string_view field = rest->substr(0, tab);
+  rest->remove_prefix(tab == std::string_view::npos ? rest->size() : tab + 1);
+  return field;
+}
+
+bool IsDigits(std::string_view text, std::string_view digits) {
+  return text.find_first_not_of(digits) == std::string_view::npos;
+}
+
+}  // namespace
+
+void SplitCopyLine(std::string_view line, std::vector<std::string_view>* fields) {
+  fields->clear();
+  while (true) {
+    const size_t tab = line.find(kTab);
+    fields->push_back(line.substr(0, tab));
+    if (tab == std::string_view::npos) {
+      return;
+    }
+    line.remove_prefix(tab + 1);
+  }
+}
+
+bool AppendCopyValue(std::string_view field, std::string* value) {
+  while (true) {
+    const size_t backslash = field.find('\\');
+    value->append(field.substr(0, backslash));
+    if (backslash == std::string_view::npos) {
+      return true;
+    }
+    const char c = backslash + 1 < field.size() ? EscapedCharacter(field[backslash + 1]) : '\0';
+    if (c == 0) {
+      return false;
+    }
+    value->push_back(c);
+    field.remove_prefix(backslash + 2);
+  }
+}
+
+void AppendCopyField(std::string_view value, std::string* line) {
+  for (const char c : value) {
+    if (const char escape = EscapeFor(c); escape != 0) {
+      line->push_back('\\');
+      line->push_back(escape);
+    } else {
+      line->push_back(c);
+    }
+  }
+}
+
+absl::Status RowCodec::AppendKeyOf(std::string_view payload, std::string* key) const {
+  // Keys are nearly always the first columns in order: one pass, then again from the front if not.
+  std::string value;
+  std::string_view rest = payload;
+  std::string_view field;
+  int next = 0;  // the column at the front of `rest`
+  for (const int column : layout_.key) {
+    if (column < next) {
+      rest = payload;
+      next = 0;
+    }
+    for (; next <= column; ++next) {
+      field = TakeField(&rest);
+    }
+    if (field == kCopyNull) {
+      return Malformed("a column of the key is NULL");
+    }
+    value.clear();
+    if (!AppendCopyValue(field, &value)) {
+      return Malformed("a column of the key has an unknown escape");
+    }
+    AppendKeyPart(value, key);
+  }
+  return absl::OkStatus();
+}
+
+absl::Status RowCodec::AppendHashKey(std::string_view* line, std::string* key) const {
+  const std::string_view hash = TakeField(line);
+  const std::string_view ordinal = TakeField(line);
+  if (hash.size() != kHashDigits || ordinal.size() != kOrdinalDigits ||
+      !IsDigits(hash, "0123456789abcdef") || !IsDigits(ordinal, "0123456789")) {
+    return Malformed("a row without a key has no hash and ordinal");
+  }
+  AppendKeyPart(hash, key);
+  AppendKeyPart(ordinal, key);
+  return absl::OkStatus();
+}
+
+absl::Status RowCodec::Decode(std::string_view line, Record* record) const {
+  std::string key;
+  if (!has_key()) {
+    RETURN_IF_ERROR(AppendHashKey(&line, &key));
+  }
+  const auto tabs = std::count(line.begin(), line.end(), kTab);
+  if (tabs != std::max(layout_.columns - 1, 0)) {
+    return Malformed(absl::StrCat("it has ", tabs + 1, " fields where the table has ",
+                                  layout_.columns, " columns"));
+  }
+  if (has_key()) {
+    RETURN_IF_ERROR(AppendKeyOf(line, &key));
+  }
+  record->key = RowKey(std::move(key));
+  record->payload.assign(line);
+  return absl::OkStatus();
+}
+
+absl::Status RowCodec::DecodeOwned(std::string_view line, std::string* owner,
+                                   Record* record) const {
+  const std::string_view field = TakeField(&line);
+  owner->clear();
+  if (field != kCopyNull) {
+    if (!AppendCopyValue(field, owner)) {
+      return Malformed("the owner has an unknown escape");
+    }
+    if (owner->empty()) {
+      return MakeError(Reason::kTenantIdInvalid,
+                       "A row is owned by the empty text, which is no tenant's id.");
+    }
+  }
+  return Decode(line, record);
+}
+
+absl::StatusOr<RowKey> RowCodec::KeyOf(std::string_view payload) const {
+  if (!has_key()) {
+    return MakeError(Reason::kInternal, "The key of a row without a key is the server's to tell.");
+  }
+  std::string key;
+  RETURN_IF_ERROR(AppendKeyOf(payload, &key));
+  return RowKey(std::move(key));
+}
+
+absl::StatusOr<std::vector<std::string>> RowCodec::KeyTexts(const RowKey& key) const {
+  const size_t parts = has_key() ? layout_.key.size() : 2;
+  std::vector<std::string> texts(parts);
+  std::string_view rest = key.bytes();
+  for (std::string& text : texts) {
+    if (!ConsumeKeyPart(&rest, &text)) {
+      return Malformed("a key has too few parts");
+    }
+  }
+  if (!rest.empty()) {
+    return Malformed("a key has too many parts");
+  }
+  return texts;
+}
+
+}  // namespace reinstate
