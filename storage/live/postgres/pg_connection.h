@@ -12,9 +12,7 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "storage/base/clock.h"
-
-struct pg_conn;
-struct pg_result;
+#include "storage/live/postgres/pg_status.h"
 
 namespace reinstate {
 
@@ -65,15 +63,6 @@ struct PgTransaction {
   // session_replication_role = replica: triggers, rules, foreign keys and deferrable constraints
   // are off. Needs SET on that parameter.
   bool silent = false;
-};
-
-// What the server said of the last error: names only, never values.
-struct PgServerError {
-  std::string sqlstate;  // empty if the error did not come from the server
-  std::string schema;
-  std::string table;
-  std::string column;
-  std::string constraint;
 };
 
 // One direct connection to a PostgreSQL server.
@@ -157,22 +146,31 @@ class PgConnection {
   explicit PgConnection(PgOptions options);
 
   absl::Status Open();
+  absl::Status FinishConnect();
   absl::Status CheckDirect();
-  absl::Status Usable(std::string_view doing);
-  absl::Status Send(const std::string& sql, const std::vector<PgParam>& params);
+
+  // Whether a call may begin; `doing` is kept for its messages and those that follow it.
+  absl::Status Start(std::string_view doing);
+  absl::Status CheckUsable();
+  absl::Status SendText(const std::string& sql);
   absl::Status Flush();
-  absl::StatusOr<PgResult> ReadResult();
-  absl::StatusOr<PgResult> ReadLastResult();
-  // Waits until the socket can be read (or written, if asked for) or `until` has come.
-  absl::Status WaitForSocket(bool to_write, absl::Time until);
   absl::Status WaitForAnswer();
-  absl::Status WaitForCommit(absl::Time deadline, const Clock* clock);
-  absl::Status ReadCommit();
+  absl::StatusOr<PgResult> ReadResult(int expected);
+  absl::StatusOr<PgResult> ReadLastResult();
+  // Waits until the socket can be read (or, if asked for, written); false if that did not happen
+  // before `until`.
+  absl::StatusOr<bool> WaitForSocket(bool to_write, absl::Time until);
+  absl::Status FinishCommit(absl::Time until);
+  absl::Status JudgeCommit(const pg_result* result);
+
+  // Each closes the connection and returns why.
+  absl::Status CopyFailed();
+  absl::Status ServerRefused(const pg_result* result);
+  absl::Status Silent();
   absl::Status Lost();
-  // Closes the connection and returns `error`.
   absl::Status Broken(absl::Status error);
   void Close();
-  absl::Status ServerRefused(const pg_result* result);
+
   static void Notice(void* self, const pg_result* notice);
 
   const PgOptions options_;

@@ -1,0 +1,558 @@
+#include "storage/live/postgres/pg_connection.h"
+
+#include <libpq-fe.h>
+#include <poll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <charconv>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "storage/base/error.h"
+#include "storage/base/status_macros.h"
+#include "storage/base/strings.h"
+#include "storage/live/postgres/sql_text.h"
+
+namespace reinstate {
+namespace {
+
+constexpr int kOldestServer = 150000;
+constexpr int kNewestWithoutTransactionTimeout = 169999;
+
+// How much may be waiting to be sent before more is put into libpq's buffer, which has no bound.
+constexpr size_t kSendBytes = 256 << 10;
+
+// What the text of values depends on, and the time-outs that a role may bring along. The server
+// looks after us every second while it works, so that nothing goes on for a connection that is
+// gone.
+constexpr std::string_view kPinned =
+    "SET LOCAL DateStyle = 'ISO, MDY'; SET LOCAL IntervalStyle = 'postgres'; "
+    "SET LOCAL TimeZone = 'UTC'; SET LOCAL extra_float_digits = 1; "
+    "SET LOCAL client_encoding = 'UTF8'; SET LOCAL bytea_output = 'hex'; "
+    "SET LOCAL lc_monetary = 'C'; SET LOCAL array_nulls = on; SET LOCAL xmloption = 'content'; "
+    "SET LOCAL row_security = off; SET LOCAL statement_timeout = 0; "
+    "SET LOCAL idle_in_transaction_session_timeout = 0; SET LOCAL synchronous_commit = on; ";
+
+// Of the session, since they count outside of transactions too. Harmless to anybody else.
+constexpr std::string_view kOfSession =
+    "SET idle_session_timeout = 0; SET client_connection_check_interval = '1s'";
+
+class ResultHolder {
+ public:
+  explicit ResultHolder(pg_result* result) : result_(result) {}
+  ~ResultHolder() { PQclear(result_); }
+  ResultHolder(const ResultHolder&) = delete;
+  ResultHolder& operator=(const ResultHolder&) = delete;
+  pg_result* get() const { return result_; }
+  void Reset(pg_result* result) {
+    PQclear(result_);
+    result_ = result;
+  }
+  pg_result* release() { return std::exchange(result_, nullptr); }
+
+ private:
+  pg_result* result_;
+};
+
+std::string QuotedSchemas(const std::vector<std::string>& schemas) {
+  std::string list;
+  for (const std::string& schema : schemas) {
+    absl::StrAppend(&list, list.empty() ? "" : ", ", QuoteIdentifier(schema));
+  }
+  return list;
+}
+
+bool IsCopy(ExecStatusType status) { return status == PGRES_COPY_OUT || status == PGRES_COPY_IN; }
+
+bool IsFailure(ExecStatusType status) {
+  return status == PGRES_FATAL_ERROR || status == PGRES_BAD_RESPONSE ||
+         status == PGRES_NONFATAL_ERROR;
+}
+
+std::string Address(const pg_conn* connection) {
+  const auto text = [](const char* from) { return from == nullptr ? "" : from; };
+  return absl::StrCat(text(PQhost(connection)), ":", text(PQport(connection)), "/",
+                      text(PQdb(connection)));
+}
+
+}  // namespace
+
+PgResult::~PgResult() { PQclear(result_); }
+
+PgResult::PgResult(PgResult&& other) noexcept : result_(std::exchange(other.result_, nullptr)) {}
+
+PgResult& PgResult::operator=(PgResult&& other) noexcept {
+  std::swap(result_, other.result_);
+  return *this;
+}
+
+int PgResult::rows() const { return PQntuples(result_); }
+
+int PgResult::columns() const { return PQnfields(result_); }
+
+bool PgResult::IsNull(int row, int column) const { return PQgetisnull(result_, row, column) != 0; }
+
+std::string_view PgResult::Get(int row, int column) const {
+  return {PQgetvalue(result_, row, column), static_cast<size_t>(PQgetlength(result_, row, column))};
+}
+
+int64_t PgResult::GetInt(int row, int column) const {
+  const std::string_view text = Get(row, column);
+  int64_t value = 0;
+  const auto parsed = std::from_chars(text.data(), text.data() + text.size(), value);
+  return parsed.ec == std::errc() && parsed.ptr == text.data() + text.size() ? value : 0;
+}
+
+bool PgResult::GetBool(int row, int column) const { return Get(row, column) == "t"; }
+
+int64_t PgResult::affected() const {
+  const std::string_view text = PQcmdTuples(result_);
+  int64_t value = 0;
+  std::from_chars(text.data(), text.data() + text.size(), value);
+  return value;
+}
+
+absl::StatusOr<std::unique_ptr<PgConnection>> PgConnection::Connect(const PgOptions& options) {
+  std::unique_ptr<PgConnection> connection(new PgConnection(options));
+  RETURN_IF_ERROR(connection->Open());
+  RETURN_IF_ERROR(connection->CheckDirect());
+  return connection;
+}
+
+PgConnection::PgConnection(PgOptions options)
+    : options_(std::move(options)), wake_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {}
+
+PgConnection::~PgConnection() {
+  Close();
+  close(wake_);
+}
+
+absl::Status PgConnection::Open() {
+  doing_ = "connect";
+  char* complaint = nullptr;
+  PQconninfoOption* const parsed = PQconninfoParse(options_.conninfo.c_str(), &complaint);
+  PQfreemem(complaint);  // It quotes what may be a password.
+  if (parsed == nullptr) {
+    return MakeError(Reason::kConfigInvalid, "the connection string of the database is malformed");
+  }
+  PQconninfoFree(parsed);
+  // What comes before `dbname` can be overridden by the connection string.
+  const std::array keywords = {"keepalives_idle",  "keepalives_interval",
+                               "keepalives_count", "tcp_user_timeout",
+                               "dbname",           "application_name",
+                               "client_encoding",  static_cast<const char*>(nullptr)};
+  const std::array values = {"10",
+                             "5",
+                             "3",
+                             "30000",
+                             options_.conninfo.c_str(),
+                             options_.application_name.c_str(),
+                             "UTF8",
+                             static_cast<const char*>(nullptr)};
+  connection_ = PQconnectStartParams(keywords.data(), values.data(), /*expand_dbname=*/1);
+  if (connection_ == nullptr) {
+    return MakeError(Reason::kUnavailable, "no memory for a connection to the database");
+  }
+  PQsetErrorVerbosity(connection_, PQERRORS_VERBOSE);
+  PQsetNoticeReceiver(connection_, &PgConnection::Notice, this);
+  RETURN_IF_ERROR(FinishConnect());
+  PQsetnonblocking(connection_, 1);
+  address_ = Address(connection_);
+  server_version_ = PQserverVersion(connection_);
+  return absl::OkStatus();
+}
+
+absl::Status PgConnection::FinishConnect() {
+  const absl::Time until = absl::Now() + options_.connect_timeout;
+  PostgresPollingStatusType state = PGRES_POLLING_WRITING;
+  while (state == PGRES_POLLING_WRITING || state == PGRES_POLLING_READING) {
+    if (PQstatus(connection_) == CONNECTION_BAD) {
+      break;
+    }
+    ASSIGN_OR_RETURN(const bool ready, WaitForSocket(state == PGRES_POLLING_WRITING, until));
+    if (!ready) {
+      return Broken(MakeError(
+          Reason::kUnavailable,
+          absl::StrCat("cannot connect to the database: no answer from ", Address(connection_),
+                       " within ", absl::FormatDuration(options_.connect_timeout))));
+    }
+    state = PQconnectPoll(connection_);
+  }
+  if (PQstatus(connection_) != CONNECTION_OK) {
+    return Broken(StatusOfFailedConnect(connection_));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status PgConnection::CheckDirect() {
+  if (server_version_ < kOldestServer) {
+    return Broken(
+        MakeError(Reason::kUnsupported, absl::StrCat("the server's version is ", server_version_,
+                                                     "; PostgreSQL 15 or later is needed")));
+  }
+  const int announced = PQbackendPID(connection_);
+  ASSIGN_OR_RETURN(const PgResult result,
+                   Query("look who answers", "SELECT pg_catalog.pg_backend_pid()"));
+  backend_pid_ = static_cast<int>(result.GetInt(0, 0));
+  if (backend_pid_ != announced) {
+    return Broken(MakeError(
+        Reason::kUnsupported,
+        absl::StrCat("something is between us and the database at ", address_,
+                     ", probably a connection pooler; give the address of the server itself")));
+  }
+  return Execute("prepare the connection", std::string(kOfSession));
+}
+
+absl::Status PgConnection::Begin(const PgTransaction& transaction) {
+  RETURN_IF_ERROR(Start("begin a transaction"));
+  std::string sql = absl::StrCat(
+      "BEGIN ISOLATION LEVEL ", transaction.repeatable_read ? "REPEATABLE READ" : "READ COMMITTED",
+      transaction.read_only ? " READ ONLY; " : " READ WRITE; ", Absl(kPinned),
+      "SET LOCAL lock_timeout = ",
+      std::max<int64_t>(1, absl::ToInt64Milliseconds(options_.lock_timeout)), "; ");
+  if (server_version_ > kNewestWithoutTransactionTimeout) {
+    absl::StrAppend(&sql, "SET LOCAL transaction_timeout = 0; ");
+  }
+  if (!options_.search_path.empty()) {
+    absl::StrAppend(&sql, "SET LOCAL search_path = ", QuotedSchemas(options_.search_path), "; ");
+  }
+  if (transaction.silent) {
+    absl::StrAppend(&sql, "SET LOCAL session_replication_role = replica; ");
+  }
+  return Execute("begin a transaction", sql);
+}
+
+absl::StatusOr<PgResult> PgConnection::Query(std::string_view doing, const std::string& sql,
+                                             const std::vector<PgParam>& params) {
+  RETURN_IF_ERROR(Start(doing));
+  std::vector<const char*> values;
+  values.reserve(params.size());
+  for (const PgParam& param : params) {
+    values.push_back(param ? param->c_str() : nullptr);
+  }
+  if (PQsendQueryParams(connection_, sql.c_str(), static_cast<int>(values.size()), nullptr,
+                        values.data(), nullptr, nullptr, 0) == 0) {
+    return Lost();
+  }
+  RETURN_IF_ERROR(Flush());
+  return ReadLastResult();
+}
+
+absl::Status PgConnection::Execute(std::string_view doing, const std::string& sql) {
+  RETURN_IF_ERROR(Start(doing));
+  RETURN_IF_ERROR(SendText(sql));
+  return ReadLastResult().status();
+}
+
+absl::Status PgConnection::SendText(const std::string& sql) {
+  return PQsendQuery(connection_, sql.c_str()) == 0 ? Lost() : Flush();
+}
+
+absl::Status PgConnection::StartCopyOut(std::string_view doing, const std::string& sql) {
+  RETURN_IF_ERROR(Start(doing));
+  RETURN_IF_ERROR(SendText(sql));
+  return ReadResult(PGRES_COPY_OUT).status();
+}
+
+absl::StatusOr<bool> PgConnection::NextLine(std::string_view* line) {
+  RETURN_IF_ERROR(CheckUsable());
+  PQfreemem(std::exchange(line_, nullptr));
+  while (true) {
+    const int got = PQgetCopyData(connection_, &line_, /*async=*/1);
+    if (got > 0) {
+      *line = std::string_view(line_, static_cast<size_t>(got));
+      if (line->ends_with('\n')) {
+        line->remove_suffix(1);
+      }
+      return true;
+    }
+    if (got < 0) {
+      // The end, or an error, which the result tells apart.
+      RETURN_IF_ERROR(ReadLastResult().status());
+      return false;
+    }
+    RETURN_IF_ERROR(WaitForAnswer());
+  }
+}
+
+absl::Status PgConnection::DropLines() {
+  std::string_view line;
+  while (true) {
+    ASSIGN_OR_RETURN(const bool more, NextLine(&line));
+    if (!more) {
+      return absl::OkStatus();
+    }
+  }
+}
+
+absl::Status PgConnection::StartCopyIn(std::string_view doing, const std::string& sql) {
+  RETURN_IF_ERROR(Start(doing));
+  RETURN_IF_ERROR(SendText(sql));
+  return ReadResult(PGRES_COPY_IN).status();
+}
+
+absl::Status PgConnection::PutLines(std::string_view lines) {
+  RETURN_IF_ERROR(CheckUsable());
+  while (!lines.empty()) {
+    const size_t size = std::min(lines.size(), kSendBytes);
+    if (PQputCopyData(connection_, lines.data(), static_cast<int>(size)) != 1) {
+      return CopyFailed();
+    }
+    RETURN_IF_ERROR(Flush());
+    lines.remove_prefix(size);
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<int64_t> PgConnection::EndCopyIn() {
+  RETURN_IF_ERROR(CheckUsable());
+  if (PQputCopyEnd(connection_, nullptr) != 1) {
+    return CopyFailed();
+  }
+  RETURN_IF_ERROR(Flush());
+  ASSIGN_OR_RETURN(const PgResult result, ReadLastResult());
+  return result.affected();
+}
+
+// The server may have ended the COPY with an error, which then is the next result.
+absl::Status PgConnection::CopyFailed() {
+  const absl::Status status = ReadLastResult().status();
+  return status.ok() ? Lost() : status;
+}
+
+absl::Status PgConnection::Commit(absl::Time deadline, const Clock* clock) {
+  RETURN_IF_ERROR(Start("commit"));
+  const absl::Duration left = deadline - clock->Now();
+  if (left <= absl::ZeroDuration()) {
+    return Broken(
+        MakeError(Reason::kDeadlineExceeded,
+                  "the time for the commit was over before it began; nothing was changed"));
+  }
+  warnings_ = 0;
+  uncancellable_ = true;
+  const absl::Status status = FinishCommit(absl::Now() + left);
+  uncancellable_ = false;
+  return status;
+}
+
+// From where its first byte may have been sent, whatever is not the server's answer leaves it open.
+absl::Status PgConnection::FinishCommit(absl::Time until) {
+  const auto unknown = [this](std::string_view why) {
+    return Broken(MakeError(Reason::kCommitUnknown,
+                            absl::StrCat("the outcome of the commit is not known: ", Absl(why))));
+  };
+  if (PQsendQuery(connection_, "COMMIT") == 0) {
+    return unknown("the connection broke");
+  }
+  while (true) {
+    const int unsent = PQflush(connection_);
+    if (unsent < 0) {
+      return unknown("the connection broke");
+    }
+    if (unsent == 0 && PQisBusy(connection_) == 0) {
+      break;
+    }
+    const absl::StatusOr<bool> ready = WaitForSocket(unsent > 0, until);
+    if (!ready.ok() || !*ready) {
+      return unknown(ready.ok() ? "no answer came in time" : "the connection broke");
+    }
+    if (PQconsumeInput(connection_) == 0) {
+      return unknown("the connection broke");
+    }
+  }
+  const ResultHolder result(PQgetResult(connection_));
+  return JudgeCommit(result.get());
+}
+
+absl::Status PgConnection::JudgeCommit(const pg_result* result) {
+  const std::string_view tag = result == nullptr ? "" : PQcmdStatus(const_cast<pg_result*>(result));
+  if (PQresultStatus(result) == PGRES_COMMAND_OK && tag == "COMMIT" && warnings_ == 0) {
+    ResultHolder(PQgetResult(connection_));  // the end of the results, which has arrived as well
+    return absl::OkStatus();
+  }
+  if (PQresultStatus(result) == PGRES_COMMAND_OK && tag == "ROLLBACK") {
+    return Broken(MakeError(Reason::kLiveChanged, "the server had given up the transaction"));
+  }
+  const char* const severity =
+      result == nullptr ? nullptr : PQresultErrorField(result, PG_DIAG_SEVERITY_NONLOCALIZED);
+  if (severity != nullptr && std::string_view(severity) == "ERROR" && warnings_ == 0) {
+    return ServerRefused(result);
+  }
+  return Broken(MakeError(
+      Reason::kCommitUnknown,
+      warnings_ > 0
+          ? "the outcome of the commit is not known: the server warned while it committed, as it "
+            "does when a wait for synchronous replication is cut short"
+          : "the outcome of the commit is not known: the connection broke"));
+}
+
+absl::Status PgConnection::Rollback() {
+  if (broken()) {
+    return absl::OkStatus();
+  }
+  if (PQtransactionStatus(connection_) == PQTRANS_IDLE) {
+    return absl::OkStatus();
+  }
+  return Execute("roll back", "ROLLBACK");
+}
+
+void PgConnection::Cancel() {
+  cancelled_ = true;
+  const uint64_t one = 1;
+  // It can only fail if it is readable already.
+  (void)!write(wake_, &one, sizeof(one));
+}
+
+absl::Status PgConnection::Start(std::string_view doing) {
+  doing_ = std::string(doing);
+  return CheckUsable();
+}
+
+absl::Status PgConnection::CheckUsable() {
+  if (cancelled_) {
+    return Broken(MakeError(Reason::kCancelled, "the session was cancelled"));
+  }
+  if (broken()) {
+    return MakeError(Reason::kSessionLost,
+                     absl::StrCat("could not ", doing_,
+                                  ": the connection to the database was closed by an error"));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status PgConnection::Flush() {
+  while (true) {
+    const int unsent = PQflush(connection_);
+    if (unsent == 0) {
+      return absl::OkStatus();
+    }
+    if (unsent < 0) {
+      return Lost();
+    }
+    ASSIGN_OR_RETURN(const bool ready,
+                     WaitForSocket(/*to_write=*/true, absl::Now() + options_.silence_timeout));
+    if (!ready) {
+      return Silent();
+    }
+    // What the server has to say must be read, or both sides wait for each other.
+    if (PQconsumeInput(connection_) == 0) {
+      return Lost();
+    }
+  }
+}
+
+absl::Status PgConnection::WaitForAnswer() {
+  ASSIGN_OR_RETURN(const bool ready,
+                   WaitForSocket(/*to_write=*/false, absl::Now() + options_.silence_timeout));
+  if (!ready) {
+    return Silent();
+  }
+  return PQconsumeInput(connection_) == 0 ? Lost() : absl::OkStatus();
+}
+
+absl::StatusOr<PgResult> PgConnection::ReadResult(int expected) {
+  while (PQisBusy(connection_) != 0) {
+    RETURN_IF_ERROR(WaitForAnswer());
+  }
+  ResultHolder result(PQgetResult(connection_));
+  if (result.get() != nullptr && IsFailure(PQresultStatus(result.get()))) {
+    return ServerRefused(result.get());
+  }
+  if (result.get() == nullptr || PQresultStatus(result.get()) != expected) {
+    return Broken(MakeError(Reason::kInternal,
+                            absl::StrCat("could not ", doing_,
+                                         ": the server answered with something else; this is a "
+                                         "fault of the program")));
+  }
+  return PgResult(result.release());
+}
+
+absl::StatusOr<PgResult> PgConnection::ReadLastResult() {
+  ResultHolder last(nullptr);
+  while (true) {
+    while (PQisBusy(connection_) != 0) {
+      RETURN_IF_ERROR(WaitForAnswer());
+    }
+    pg_result* const result = PQgetResult(connection_);
+    if (result == nullptr) {
+      break;
+    }
+    last.Reset(result);
+    if (IsFailure(PQresultStatus(result))) {
+      return ServerRefused(result);
+    }
+    if (IsCopy(PQresultStatus(result))) {
+      return Broken(MakeError(Reason::kInternal, "a COPY where none was expected"));
+    }
+  }
+  if (last.get() == nullptr) {
+    return Lost();
+  }
+  return PgResult(last.release());
+}
+
+absl::StatusOr<bool> PgConnection::WaitForSocket(bool to_write, absl::Time until) {
+  while (true) {
+    const int64_t left = absl::ToInt64Milliseconds(until - absl::Now());
+    std::array<pollfd, 2> fds = {
+        pollfd{.fd = PQsocket(connection_),
+               .events = static_cast<short>(to_write ? POLLIN | POLLOUT : POLLIN),
+               .revents = 0},
+        pollfd{.fd = uncancellable_ ? -1 : wake_, .events = POLLIN, .revents = 0}};
+    const int timeout = static_cast<int>(std::clamp<int64_t>(left, 0, 60000));
+    const int got = poll(fds.data(), fds.size(), timeout);
+    if (got < 0 && errno != EINTR) {
+      return Lost();
+    }
+    if (fds[1].revents != 0) {
+      return Broken(MakeError(Reason::kCancelled, "the session was cancelled"));
+    }
+    if (fds[0].revents != 0) {
+      return true;
+    }
+    if (absl::Now() >= until) {
+      return false;
+    }
+  }
+}
+
+absl::Status PgConnection::ServerRefused(const pg_result* result) {
+  server_error_ = ServerErrorOf(result);
+  return Broken(StatusOfServerError(server_error_, doing_));
+}
+
+absl::Status PgConnection::Silent() {
+  return Broken(MakeError(
+      Reason::kSessionLost,
+      absl::StrCat("could not ", doing_, ": the database was silent for ",
+                   absl::FormatDuration(options_.silence_timeout), "; the connection was closed")));
+}
+
+absl::Status PgConnection::Lost() {
+  return Broken(MakeError(Reason::kSessionLost,
+                          absl::StrCat("could not ", doing_, ": the connection broke")));
+}
+
+absl::Status PgConnection::Broken(absl::Status error) {
+  Close();
+  return error;
+}
+
+void PgConnection::Close() {
+  PQfreemem(std::exchange(line_, nullptr));
+  PQfinish(std::exchange(connection_, nullptr));
+}
+
+void PgConnection::Notice(void* self, const pg_result* notice) {
+  const char* const severity = PQresultErrorField(notice, PG_DIAG_SEVERITY_NONLOCALIZED);
+  if (severity != nullptr && std::string_view(severity) == "WARNING") {
+    ++static_cast<PgConnection*>(self)->warnings_;
+  }
+}
+
+}  // namespace reinstate
