@@ -46,8 +46,9 @@ struct PgUnique {
 struct PgForeignKey {
   PgOid oid = 0;
   std::string name;
-  PgOid child = 0;   // a table of the catalog; of a partitioned one, its root
-  PgOid parent = 0;  // may be a leaf, if the key refers to a partition itself
+  PgOid child = 0;       // a table of the catalog; of a partitioned one, its root
+  PgOid child_heap = 0;  // the partition that it is declared on, if not on the whole table
+  PgOid parent = 0;      // may be a leaf, if the key refers to a partition itself
   std::vector<PgAttnum> child_columns;
   std::vector<PgAttnum> parent_columns;  // as many
   bool validated = true;
@@ -101,7 +102,7 @@ struct PgTable {
   std::vector<PgSequence> sequences;
   std::vector<std::string> firing;  // triggers and rules that are ENABLE ALWAYS or REPLICA, there
                                     // or on a leaf: they fire in a restore
-  bool row_security = false;  // enabled, and it applies to this role
+  bool row_security = false;        // enabled, and it applies to this role
   bool published = false;
   char replica_identity = 'd';  // as in pg_class: d default, n nothing, f full, i index
   double estimated_rows = -1;   // the planner's; below zero: not known
@@ -128,6 +129,8 @@ struct PgCatalog {
 
   // nullptr if there is none. Borrowed.
   const PgTable* Find(PgOid table) const;
+  // The table itself, or that which has it as a leaf; nullptr if there is none. Borrowed.
+  const PgTable* FindByHeap(PgOid table_or_leaf) const;
   // The table with this name, with or without its schema; nullptr if there is none or, without a
   // schema, if several have it and none is in public.
   const PgTable* FindByName(const std::string& name) const;

@@ -1,64 +1,18 @@
 #pragma once
 
-#include <map>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "absl/status/statusor.h"
 #include "storage/live/postgres/catalog_facts.h"
+#include "storage/live/postgres/map_config.h"
+#include "storage/live/postgres/ownership_finder.h"
 #include "storage/live/postgres/row_codec.h"
 #include "storage/model/tenant_id.h"
 #include "storage/model/tenant_map.h"
 
 namespace reinstate {
-
-// A reference that the database does not know of, as if it were a foreign key.
-struct VirtualReference {
-  std::string table;
-  std::vector<std::string> columns;
-  std::string parent;
-  std::vector<std::string> parent_columns;
-};
-
-// What the configuration says of how tables relate to tenants. Tables are named with or without
-// their schema.
-struct MapConfig {
-  std::string tenant_table;  // a row a tenant; empty: there is none
-  std::string tenant_key;    // its column that is the tenant's id; empty: its primary key
-  std::vector<std::string> tenant_columns;  // names of columns that hold tenants' ids, anywhere
-  std::vector<std::string> label_columns;   // of the tenant table, name first
-  std::vector<std::string> shared;
-  std::map<std::string, std::string> excluded;           // table -> reason
-  std::map<std::string, std::string> owner_expressions;  // table -> SQL over the row `t`
-  std::vector<VirtualReference> references;
-  std::vector<std::string> ownerless;  // tables that may have rows that belong to nobody
-};
-
-// One step from a table to another that it refers to.
-struct PathStep {
-  PgOid parent = 0;
-  std::vector<PgAttnum> child_columns;
-  std::vector<PgAttnum> parent_columns;  // as many; unique in the parent
-  std::string name;                      // of the foreign key; for people
-};
-
-// How one table relates to tenants, and how its rows are found.
-struct PgTablePlan {
-  PgOid table = 0;
-  Relation relation = Relation::kUnresolved;
-  std::string how;  // a phrase for people: the column or path; the reason; why it is unresolved
-
-  // If owned: the steps that lead to the table that has the owner (none: it is this one), and there
-  // a column, or an expression if that is 0.
-  std::vector<PathStep> path;
-  PgAttnum owner_column = 0;
-  std::string owner_expression;
-  bool ownerless_declared = false;
-
-  // Owned by a column of its own.
-  bool by_own_column() const { return path.empty() && owner_column != 0; }
-};
 
 // The tenant map of a database and the SQL that follows from it. Owns a copy of what it was made
 // from. Immutable, so thread-safe.
@@ -78,7 +32,7 @@ class PgTenantMap {
 
   // All tables: owned ones by the length of their path, longest first, so that children come before
   // their parents; then by name.
-  const std::vector<PgTablePlan>& plans() const { return plans_; }
+  const std::vector<PgTablePlan>& plans() const { return ownership_.plans; }
 
   // The plan of a table by its identity (its OID as text); nullptr if there is none. Borrowed.
   const PgTablePlan* Find(const std::string& identity) const;
@@ -89,7 +43,7 @@ class PgTenantMap {
   TenantMap ToTenantMap() const;
 
   // The type of tenant ids, as SQL for casts. Never empty if a table is owned.
-  const std::string& tenant_type() const { return tenant_type_; }
+  const std::string& tenant_type() const { return ownership_.tenant_type; }
 
   RowLayout Layout(const PgTablePlan& plan) const;
 
@@ -111,8 +65,8 @@ class PgTenantMap {
   // As a column list of COPY … FROM: "a", "b".
   std::string ColumnListSql(const PgTablePlan& plan) const;
 
-  // The text of t's key column with index `key` in PgTable::key.
-  std::string KeyTextSql(const PgTablePlan& plan, int key) const;
+  // What orders rows bytewise by the text of t's key column with index `key` in PgTable::key.
+  std::string KeyOrderSql(const PgTablePlan& plan, int key) const;
 
   // A SELECT of the lines that RowCodec::Decode takes, for rows that `condition` (SQL; may be
   // empty) holds for; ascending bytewise by RowKey if `ordered`. Rows of tables without a key get
@@ -127,11 +81,12 @@ class PgTenantMap {
  private:
   PgTenantMap() = default;
 
+  std::string RawOwnerSql(const PgTablePlan& plan) const;
+  bool ComparesWithoutCast(const PgTablePlan& plan) const;
+
   PgCatalog catalog_;
   MapConfig config_;
-  std::vector<PgTablePlan> plans_;
-  std::string tenant_type_;
-  PgTypeClass tenant_class_ = PgTypeClass::kOther;
+  Ownership ownership_;
 };
 
 }  // namespace reinstate

@@ -1,0 +1,93 @@
+#include "storage/live/postgres/catalog_facts.h"
+
+#include <algorithm>
+
+#include "absl/strings/str_cat.h"
+#include "storage/live/postgres/sql_text.h"
+
+namespace reinstate {
+namespace {
+
+std::vector<PgAttnum> Sorted(std::vector<PgAttnum> columns) {
+  std::sort(columns.begin(), columns.end());
+  return columns;
+}
+
+}  // namespace
+
+std::string PgTable::DisplayName() const {
+  return schema == "public" ? name : absl::StrCat(schema, ".", name);
+}
+
+std::string PgTable::Sql() const { return QuoteQualified(schema, name); }
+
+const PgColumn* PgTable::Column(PgAttnum number) const {
+  const auto found = std::find_if(columns.begin(), columns.end(), [number](const PgColumn& column) {
+    return column.number == number;
+  });
+  return found == columns.end() ? nullptr : &*found;
+}
+
+const PgColumn* PgTable::ColumnByName(const std::string& column) const {
+  const auto found = std::find_if(columns.begin(), columns.end(), [&column](const PgColumn& other) {
+    return other.name == column;
+  });
+  return found == columns.end() ? nullptr : &*found;
+}
+
+std::vector<const PgColumn*> PgTable::PayloadColumns() const {
+  std::vector<const PgColumn*> payload;
+  for (const PgColumn& column : columns) {
+    if (!column.generated) {
+      payload.push_back(&column);
+    }
+  }
+  return payload;
+}
+
+bool PgTable::IsUnique(const std::vector<PgAttnum>& columns) const {
+  const std::vector<PgAttnum> wanted = Sorted(columns);
+  return std::any_of(uniques.begin(), uniques.end(), [&wanted](const PgUnique& unique) {
+    return !unique.exclusion && !unique.deferrable && !unique.partial && !unique.columns.empty() &&
+           Sorted(unique.columns) == wanted;
+  });
+}
+
+const PgTable* PgCatalog::Find(PgOid table) const {
+  const auto found = std::find_if(tables.begin(), tables.end(),
+                                  [table](const PgTable& other) { return other.oid == table; });
+  return found == tables.end() ? nullptr : &*found;
+}
+
+const PgTable* PgCatalog::FindByHeap(PgOid table_or_leaf) const {
+  if (const PgTable* const table = Find(table_or_leaf); table != nullptr) {
+    return table;
+  }
+  for (const PgTable& table : tables) {
+    for (const PgHeap& heap : table.heaps) {
+      if (heap.oid == table_or_leaf) {
+        return &table;
+      }
+    }
+  }
+  return nullptr;
+}
+
+const PgTable* PgCatalog::FindByName(const std::string& name) const {
+  const PgTable* found = nullptr;
+  int unqualified = 0;
+  for (const PgTable& table : tables) {
+    if (absl::StrCat(table.schema, ".", table.name) == name) {
+      return &table;
+    }
+    if (table.name == name) {
+      ++unqualified;
+      if (found == nullptr || table.schema == "public") {
+        found = &table;
+      }
+    }
+  }
+  return unqualified <= 1 || found->schema == "public" ? found : nullptr;
+}
+
+}  // namespace reinstate
