@@ -9,6 +9,7 @@
 
 #include "storage/model/record.h"
 #include "storage/model/tenant_id.h"
+#include "tests/support/made_up_text.h"
 
 namespace reinstate {
 
@@ -48,11 +49,11 @@ class TicketTracker {
   void ForEachChanged(size_t tenant, int64_t one_in, uint64_t edition, const Visitor& visit) const;
 
  private:
+  TicketTracker(std::span<const int64_t> sizes, uint64_t seed, SplitMix random);
   std::string Payload(const TicketTenant& tenant, size_t table, uint64_t seed) const;
 
   const uint64_t seed_;
-  std::vector<std::string> words_;
-  std::vector<uint16_t> frequent_words_;  // indices into words_, each as often as it is used
+  MadeUpText text_;
   std::vector<TicketTenant> tenants_;
 };
 
