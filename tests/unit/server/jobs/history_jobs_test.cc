@@ -74,7 +74,7 @@ class HistoryJobsTest : public JobsFixture {
 
   // Blocks until that many jobs of the store have succeeded.
   void AwaitSucceeded(size_t count) {
-    const absl::Time give_up = absl::Now() + absl::Seconds(20);
+    const absl::Time give_up = absl::Now() + absl::Seconds(60);
     size_t succeeded = 0;
     while (succeeded < count && absl::Now() < give_up) {
       succeeded = 0;

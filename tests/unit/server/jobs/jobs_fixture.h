@@ -67,7 +67,7 @@ class JobsFixture : public testing::Test {
     for (int seen = 0; !holds();) {
       MutexLock lock(&mu);
       while (changes == seen) {
-        if (!changed.WaitFor(&mu, absl::Seconds(20))) {
+        if (!changed.WaitFor(&mu, absl::Seconds(60))) {
           ADD_FAILURE() << "nothing changed for a long time";
           return;
         }
