@@ -181,25 +181,17 @@ absl::Status RestoreManagerImpl::Resume(const state::RestoreRecord& record) {
       restores_.Block(record.order().store(), record.order().tenant());
       return absl::OkStatus();
     case state::QUEUED:
-    case state::RUNNING:
       // What was cancelled before its commit, when the daemon was stopped.
       if (record.cancel_requested() && !record.has_intent()) {
         return EndCancelled(record, record.order().actor());
       }
-      if (record.state() == state::RUNNING && !record.has_intent()) {
-        RETURN_IF_ERROR(state_
-                            ->UpdateRestore(record.id(),
-                                            [](state::RestoreRecord* stored) {
-                                              stored->set_state(state::QUEUED);
-                                              stored->clear_phase();
-                                              return absl::OkStatus();
-                                            })
-                            .status());
-      }
       restores_.Add(ToJob(record));
       return absl::OkStatus();
     default:
-      return absl::OkStatus();
+      return MakeError(Reason::kInternal,
+                       absl::StrCat("restore ", record.id(), " is stored in state ",
+                                    state::JobState_Name(record.state()),
+                                    ", from which this version cannot go on"));
   }
 }
 

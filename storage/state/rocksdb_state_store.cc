@@ -16,7 +16,7 @@ absl::Status NoId(std::string_view what) {
 }
 
 bool IsUnfinished(const state::PlanRecord& plan) {
-  return plan.state() == state::PLAN_QUEUED || plan.state() == state::PLAN_RUNNING;
+  return plan.state() == state::PLAN_QUEUED;
 }
 
 absl::StatusOr<state::HistoryJob> GetJob(const StateDatabase& database, const std::string& id) {

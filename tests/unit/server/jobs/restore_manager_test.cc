@@ -312,17 +312,16 @@ TEST_F(RestoreManagerTest, GoesOnAfterARestartWithWhatWasQueuedOrRan) {
   AwaitState(queued, state::SUCCEEDED);
 }
 
-TEST_F(RestoreManagerTest, GoesOnAfterACrashWithWhatRan) {
+TEST_F(RestoreManagerTest, RefusesToStartRatherThanForgetARestoreInAStateThatItDoesNotKnow) {
   const std::string id = Create("t1");
   ASSERT_THAT(state_->UpdateRestore(id,
                                     [](state::RestoreRecord* record) {
-                                      record->set_state(state::RUNNING);
+                                      record->set_state(state::PENDING_APPROVAL);
                                       return absl::OkStatus();
                                     }),
               IsOk());
   Begin(/*workers=*/1);
-  Start();
-  AwaitState(id, state::SUCCEEDED);
+  EXPECT_THAT(manager_->Start(), FailsWith(Reason::kInternal));
 }
 
 TEST_F(RestoreManagerTest, DoesNotBeginAgainWhatWasCancelledBeforeTheRestart) {

@@ -80,11 +80,7 @@ absl::StatusOr<state::RestoreRecord> ScriptedEngine::End(const std::string& id,
 absl::StatusOr<state::RestoreRecord> ScriptedEngine::Run(const std::string& id,
                                                          LiveStore* /*store*/,
                                                          RunControl* control) {
-  ASSIGN_OR_RETURN(const state::RestoreRecord record,
-                   state_->UpdateRestore(id, [](state::RestoreRecord* stored) {
-                     stored->set_state(state::RUNNING);
-                     return absl::OkStatus();
-                   }));
+  ASSIGN_OR_RETURN(const state::RestoreRecord record, state_->GetRestore(id));
   const std::string tenant = record.order().tenant();
   Script script;
   {
@@ -117,13 +113,6 @@ absl::StatusOr<state::RestoreRecord> ScriptedEngine::Run(const std::string& id,
   const absl::Status asked = Hold(tenant, control);
   if (HasReason(asked, Reason::kShuttingDown)) {
     Leave();
-    RETURN_IF_ERROR(state_
-                        ->UpdateRestore(id,
-                                        [](state::RestoreRecord* stored) {
-                                          stored->set_state(state::QUEUED);
-                                          return absl::OkStatus();
-                                        })
-                        .status());
     return asked;
   }
   return End(id, asked.ok() ? script.end : state::CANCELLED);
