@@ -85,10 +85,15 @@ absl::StatusOr<const ServedStore*> StoreRegistry::Find(const std::string& name) 
   for (const auto& [known, store] : stores_) {
     names.push_back(known);
   }
+  const std::string present = names.empty()
+                                  ? "none is configured"
+                                  : absl::StrCat("there is ", absl::StrJoin(names, ", "));
+  if (name.empty()) {
+    return MakeError(Reason::kInvalidArgument,
+                     absl::StrCat("say which store it is about; ", present));
+  }
   return MakeError(Reason::kStoreNotFound,
-                   absl::StrCat("there is no store ", Printable(name),
-                                names.empty() ? "; none is configured" : "; there is ",
-                                absl::StrJoin(names, ", ")));
+                   absl::StrCat("there is no store ", Printable(name), "; ", present));
 }
 
 std::vector<const ServedStore*> StoreRegistry::List() const {

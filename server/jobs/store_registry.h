@@ -35,7 +35,8 @@ class StoreRegistry {
   // registered all the same.
   absl::Status Register(ServedStore store);
 
-  // STORE_NOT_FOUND, with the names that there are. Borrowed; lives as long as this.
+  // STORE_NOT_FOUND, or INVALID_ARGUMENT if `name` is empty, with the names that there are.
+  // Borrowed; lives as long as this.
   absl::StatusOr<const ServedStore*> Find(const std::string& name) const;
 
   std::vector<const ServedStore*> List() const;

@@ -64,6 +64,12 @@ TEST_F(StoreRegistryTest, NamesTheStoresThatThereAreWhenOneIsNotFound) {
   EXPECT_NE(missing.status().message().find("main"), absl::string_view::npos);
 }
 
+TEST_F(StoreRegistryTest, AsksForAStoreWhereNoneIsNamed) {
+  const auto unnamed = registry_->Find("");
+  EXPECT_THAT(unnamed, FailsWith(Reason::kInvalidArgument));
+  EXPECT_EQ(unnamed.status().message(), "say which store it is about; there is main");
+}
+
 TEST_F(StoreRegistryTest, RefusesTwoStoresWithOneName) {
   EXPECT_THAT(registry_->Register(Served("main", &shifting_)), FailsWith(Reason::kConfigInvalid));
 }
