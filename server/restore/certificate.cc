@@ -1,10 +1,21 @@
 #include "server/restore/certificate.h"
 
+#include <algorithm>
+#include <utility>
+
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 
 namespace reinstate {
 namespace {
+
+constexpr char kNotComparedAgain[] = "not compared once more since the commit";
+
+void RemoveNotComparedAgain(state::Certificate* certificate) {
+  auto& exceptions = *certificate->mutable_exceptions();
+  exceptions.erase(std::remove(exceptions.begin(), exceptions.end(), kNotComparedAgain),
+                   exceptions.end());
+}
 
 void AddExceptions(const state::RestoreRecord& record, state::Certificate* certificate) {
   const state::RestoreOrder& order = record.order();
@@ -35,6 +46,9 @@ void AddExceptions(const state::RestoreRecord& record, state::Certificate* certi
     certificate->add_exceptions(absl::StrCat(
         kept,
         " live rows that differ from the point, or are not in it, were kept as the mode says"));
+  }
+  if (order.mode() == state::MIRROR && order.undo_of().empty()) {
+    certificate->add_exceptions(kNotComparedAgain);
   }
 }
 
@@ -73,6 +87,20 @@ state::Certificate MakeCertificate(const state::RestoreRecord& record,
   AddCounts(record.intent().plan(), &certificate);
   AddExceptions(record, &certificate);
   return certificate;
+}
+
+void AddSecondLook(absl::Time when, std::vector<state::TableFinding> differing,
+                   state::Certificate* certificate) {
+  RemoveNotComparedAgain(certificate);
+  certificate->set_second_look_us(absl::ToUnixMicros(when));
+  for (state::TableFinding& finding : differing) {
+    *certificate->add_second_look() = std::move(finding);
+  }
+}
+
+void AddMissingSecondLook(const absl::Status& cause, state::Certificate* certificate) {
+  RemoveNotComparedAgain(certificate);
+  certificate->add_exceptions(absl::StrCat(kNotComparedAgain, ": ", cause.message()));
 }
 
 }  // namespace reinstate

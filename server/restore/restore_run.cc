@@ -429,22 +429,20 @@ absl::Status RestoreRun::RecordInDoubt(const absl::Status& cause) {
 }
 
 void RestoreRun::LookAgain(const TenantPlan& plan, state::Certificate certificate) {
-  // The restore is done; that it could not be looked at again is no failure of it, and the
-  // certificate shows it.
-  if (!session_->Begin().ok()) {
-    return;
-  }
   const absl::Time now = Now();
-  absl::StatusOr<std::vector<state::TableFinding>> differing =
-      Verifier::LookAgain(plan, session_.get());
-  if (!differing.ok()) {
-    return;
+  const auto look = [&]() -> absl::StatusOr<std::vector<state::TableFinding>> {
+    RETURN_IF_ERROR(session_->Begin());
+    return Verifier::LookAgain(plan, session_.get());
+  };
+  absl::StatusOr<std::vector<state::TableFinding>> differing = look();
+  // The restore is done: that it could not be looked at again is no failure of it.
+  if (differing.ok()) {
+    AddSecondLook(now, *std::move(differing), &certificate);
+  } else {
+    AddMissingSecondLook(differing.status(), &certificate);
   }
-  certificate.set_second_look_us(absl::ToUnixMicros(now));
-  for (state::TableFinding& finding : *differing) {
-    *certificate.add_second_look() = std::move(finding);
-  }
-  (void)parts_.state->AppendSecondLook(certificate);
+  // Without this the certificate still says that it was not compared again.
+  (void)parts_.state->ReplaceCertificate(certificate);
 }
 
 }  // namespace reinstate

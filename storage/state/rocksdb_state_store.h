@@ -48,7 +48,7 @@ class RocksDbStateStore final : public StateStore {
   absl::Status RecordOutcome(const state::RestoreRecord& record,
                              const std::optional<state::Certificate>& certificate,
                              const AuditDraft& audit) override;
-  absl::Status AppendSecondLook(const state::Certificate& certificate) override;
+  absl::Status ReplaceCertificate(const state::Certificate& certificate) override;
   absl::StatusOr<state::Certificate> GetCertificate(const std::string& restore) const override;
   absl::StatusOr<std::optional<std::string>> InDoubt(const std::string& store,
                                                      const std::string& tenant) const override;

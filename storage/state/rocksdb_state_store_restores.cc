@@ -233,7 +233,7 @@ absl::Status RocksDbStateStore::RecordOutcome(const state::RestoreRecord& record
   return absl::OkStatus();
 }
 
-absl::Status RocksDbStateStore::AppendSecondLook(const state::Certificate& certificate) {
+absl::Status RocksDbStateStore::ReplaceCertificate(const state::Certificate& certificate) {
   MutexLock lock(&mu_);
   RETURN_IF_ERROR(GetCertificate(certificate.restore()).status());
   ChangeSet change;

@@ -130,8 +130,9 @@ class StateStore {
                                      const std::optional<state::Certificate>& certificate,
                                      const AuditDraft& audit) = 0;
 
-  // Adds the second, dated finding to a certificate.
-  virtual absl::Status AppendSecondLook(const state::Certificate& certificate) = 0;
+  // Of a restore that has one: with the second, dated finding, or why there is none.
+  // RESTORE_NOT_FOUND.
+  virtual absl::Status ReplaceCertificate(const state::Certificate& certificate) = 0;
 
   // RESTORE_NOT_FOUND if there is no certificate.
   virtual absl::StatusOr<state::Certificate> GetCertificate(const std::string& restore) const = 0;

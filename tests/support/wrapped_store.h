@@ -23,8 +23,8 @@ struct StoreHooks {
   std::function<absl::Status()> after_commit;
   // The answer of Resolve.
   std::optional<CommitOutcome> resolve;
-  // Called when a transaction begins.
-  std::function<void()> begin;
+  // Called before Begin is passed on; an error is returned instead.
+  std::function<absl::Status()> begin;
 };
 
 // A live store that passes everything on to another one, but for what the hooks say. Borrows both.
@@ -59,7 +59,7 @@ class WrappedStore final : public LiveStore {
 
     absl::Status Begin() override {
       if (hooks_->begin) {
-        hooks_->begin();
+        RETURN_IF_ERROR(hooks_->begin());
       }
       return session_->Begin();
     }

@@ -1,5 +1,6 @@
 #include "server/restore/restore_engine.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -375,6 +376,43 @@ TEST_F(RestoreEngineTest, AMirrorIsLookedAtOnceMoreAndWhatArrivedMeanwhileIsSaid
   ASSERT_EQ(certificate->second_look_size(), 1);
   EXPECT_EQ(certificate->second_look(0).name(), "issues");
   EXPECT_EQ(certificate->second_look(0).found().rows(), 4);
+  EXPECT_EQ(certificate->exceptions_size(), 0);
+}
+
+TEST_F(RestoreEngineTest, AMirrorThatCouldNotBeLookedAtOnceMoreSaysSoInItsExceptions) {
+  bool committed = false;
+  hooks_.after_commit = [&] {
+    committed = true;
+    return absl::OkStatus();
+  };
+  hooks_.begin = [&] {
+    return committed ? MakeError(Reason::kUnavailable, "the store is away") : absl::OkStatus();
+  };
+  const state::RestoreRecord restore = world_.Restore(Order(state::MIRROR));
+  ASSERT_EQ(restore.state(), state::SUCCEEDED);
+  const auto certificate = world_.state()->GetCertificate(restore.id());
+  EXPECT_EQ(certificate->second_look_us(), 0);
+  ASSERT_EQ(certificate->exceptions_size(), 1);
+  EXPECT_EQ(certificate->exceptions(0),
+            "not compared once more since the commit: the store is away");
+}
+
+TEST_F(RestoreEngineTest, AMirrorThatAPersonResolvedSaysThatItWasNotLookedAtOnceMore) {
+  hooks_.resolve = CommitOutcome::kNotKnown;
+  hooks_.before_commit = [&] {
+    for (const char* key : {"1", "2", "9"}) {
+      world_.Put("acme", "issues", key, "neither old nor ours");
+    }
+    return MakeError(Reason::kCommitUnknown, "lost");
+  };
+  state::RestoreOrder order = Order(state::MIRROR);
+  order.add_tables("issues");
+  const state::RestoreRecord restore = world_.Restore(order);
+  ASSERT_EQ(restore.state(), state::IN_DOUBT);
+  ASSERT_TRUE(world_.engine()->Resolve(restore.id(), /*committed=*/true, {}, "looked").ok());
+  const auto certificate = world_.state()->GetCertificate(restore.id());
+  EXPECT_THAT(certificate->exceptions(),
+              testing::Contains("not compared once more since the commit"));
 }
 
 // --- Undo ---

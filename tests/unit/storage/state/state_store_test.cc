@@ -155,7 +155,7 @@ TEST_F(StateStoreTest, KeepsTheCertificateOfWhatSucceeded) {
   ASSERT_TRUE(certificate.ok());
   EXPECT_TRUE(HasReason(store_->GetCertificate("rst-2").status(), Reason::kRestoreNotFound));
   certificate->set_second_look_us(7);
-  ASSERT_TRUE(store_->AppendSecondLook(*certificate).ok());
+  ASSERT_TRUE(store_->ReplaceCertificate(*certificate).ok());
   Open();
   EXPECT_EQ(store_->GetCertificate("rst-1")->second_look_us(), 7);
 }
