@@ -1,0 +1,106 @@
+#pragma once
+
+#include <memory>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "storage/base/clock.h"
+#include "storage/base/fault_points.h"
+#include "storage/base/mutex.h"
+#include "storage/live/live_store.h"
+#include "storage/live/postgres/ownership.h"
+#include "storage/live/postgres/pg_connection.h"
+#include "storage/live/session_phase.h"
+#include "storage/live/tenant_session.h"
+
+namespace reinstate {
+
+class ConstraintChecks;
+class PostgresRecordStream;
+class RowChanges;
+
+// The session of a PostgreSQL database, on two connections.
+//
+// The first has the transaction: REPEATABLE READ, silent triggers, its view taken in Begin after
+// all owned tables were locked against changes of their definition, so that the map, which is read
+// in that view, stays true until the end. The second reads the same view while the first is busy
+// with a stream, and looks for what the view cannot show before the commit (ConstraintChecks).
+//
+// Each holds a session-level advisory lock of the tenant, taken by a statement of its own: the
+// second's makes that no other session comes in between while the first connection, broken by an
+// error, is replaced; the first's makes that no session begins before the transaction of the one
+// before it has ended, whatever became of its client.
+//
+// Tokens are empty: what became of a commit is told by the tenant's rows.
+class PostgresSession final : public TenantSession {
+ public:
+  struct Setup {
+    PgOptions connection;  // the application's name is set by the session
+    MapConfig config;
+    TenantId tenant = TenantId::Ownerless();
+    SessionOptions options;
+    // Tables, by display name, whose ENABLE ALWAYS or REPLICA triggers and rules may fire.
+    std::set<std::string> may_fire;
+    const Clock* clock = Clock::System();  // of deadlines
+    FaultPoints* faults = nullptr;  // live.begin, .apply, .seal, .before_commit, …; optional
+  };
+
+  // Connects and takes the locks. TENANT_BUSY if they are not had within
+  // setup.options.lock_timeout; UNSUPPORTED on a standby.
+  static absl::StatusOr<std::unique_ptr<PostgresSession>> Open(Setup setup);
+
+  ~PostgresSession() override;
+
+  absl::Status Begin() override;
+  absl::StatusOr<std::unique_ptr<RecordStream>> ReadTable(const std::string& table) override;
+  absl::StatusOr<std::vector<KeyState>> LookUp(const std::string& table,
+                                               std::span<const RowKey> keys) override;
+  absl::Status Apply(const Change& change) override;
+  absl::StatusOr<CommitToken> Seal() override;
+  absl::Status Commit(absl::Time deadline) override;
+  absl::Status Rollback() override;
+  absl::StatusOr<CommitOutcome> Resolve(const CommitToken& token) override;
+  void Cancel() override;
+
+ private:
+  explicit PostgresSession(Setup setup);
+
+  absl::StatusOr<std::unique_ptr<PgConnection>> Connect();
+  // Makes sure of a connection with its lock in `*place`.
+  absl::Status Secure(std::unique_ptr<PgConnection>* place, std::string_view lock_name);
+  absl::Status TakeLock(PgConnection* connection, std::string_view lock_name);
+  absl::Status DoBegin();
+  absl::Status BeginWith(const PgTenantMap* known);
+  absl::StatusOr<const PgTablePlan*> OwnedPlan(const std::string& table) const;
+  absl::Status DoApply(const Change& change);
+  absl::Status DoCommit(absl::Time deadline);
+  // Makes the main connection free for a statement: an open stream reads its rest into memory.
+  absl::Status FreeMain();
+  // The connection on which keys are looked up now.
+  absl::StatusOr<PgConnection*> LookUpConnection();
+  void EndTransaction();
+  absl::Status Hit(std::string_view place) const;
+
+  friend class PostgresRecordStream;
+
+  const Setup setup_;
+  SessionPhase phase_;
+
+  Mutex mu_;  // held to replace a connection and to cancel one
+  std::unique_ptr<PgConnection> main_;
+  std::unique_ptr<PgConnection> second_;
+  bool cancelled_ ABSL_GUARDED_BY(mu_) = false;
+
+  // Of the transaction:
+  std::shared_ptr<const PgTenantMap> map_;
+  std::string exported_;                    // the name of its view
+  bool second_reads_ = false;               // the second connection has that view
+  PostgresRecordStream* stream_ = nullptr;  // that main_ is busy with
+  std::unique_ptr<ConstraintChecks> checks_;
+  std::unique_ptr<RowChanges> changes_;
+  // Keys that ownerless rows have: by table.
+  std::set<std::pair<std::string, RowKey>> ownerless_;
+};
+
+}  // namespace reinstate
