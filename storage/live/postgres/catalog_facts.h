@@ -49,7 +49,7 @@ struct PgForeignKey {
   PgOid child = 0;       // a table of the catalog; of a partitioned one, its root
   PgOid child_heap = 0;  // the partition that it is declared on, if not on the whole table
   PgOid parent = 0;      // may be a leaf, if the key refers to a partition itself
-  std::vector<PgAttnum> child_columns;
+  std::vector<PgAttnum> child_columns;   // numbers of the root's, like parent_columns
   std::vector<PgAttnum> parent_columns;  // as many
   bool validated = true;
   bool deferrable = false;
@@ -94,7 +94,7 @@ struct PgTable {
   bool inherited_from = false;    // has old-style inheritance children: read with ONLY
   std::string extension;          // that it belongs to; empty for most
   std::vector<PgColumn> columns;  // ascending by number; dropped ones are not there
-  // The primary key; else the columns of a unique index that is valid, immediate and whole and
+  // The primary key, deferrable or not; else the columns of a unique index that is valid, immediate and whole and
   // whose columns are all NOT NULL; else empty.
   std::vector<PgAttnum> key;
   std::vector<PgUnique> uniques;
