@@ -94,8 +94,8 @@ struct PgTable {
   bool inherited_from = false;    // has old-style inheritance children: read with ONLY
   std::string extension;          // that it belongs to; empty for most
   std::vector<PgColumn> columns;  // ascending by number; dropped ones are not there
-  // The primary key, deferrable or not; else the columns of a unique index that is valid, immediate and whole and
-  // whose columns are all NOT NULL; else empty.
+  // The primary key, deferrable or not; else the columns of a unique index that is valid, immediate
+  // and whole and whose columns are all NOT NULL; else empty.
   std::vector<PgAttnum> key;
   std::vector<PgUnique> uniques;
   std::vector<PgHeap> heaps;
