@@ -256,7 +256,7 @@ absl::Status PgConnection::SendText(const std::string& sql) {
 absl::Status PgConnection::StartCopyOut(std::string_view doing, const std::string& sql) {
   RETURN_IF_ERROR(Start(doing));
   RETURN_IF_ERROR(SendText(sql));
-  return ReadResult(PGRES_COPY_OUT).status();
+  return ReadUntilCopy(PGRES_COPY_OUT);
 }
 
 absl::StatusOr<bool> PgConnection::NextLine(std::string_view* line) {
@@ -293,7 +293,7 @@ absl::Status PgConnection::DropLines() {
 absl::Status PgConnection::StartCopyIn(std::string_view doing, const std::string& sql) {
   RETURN_IF_ERROR(Start(doing));
   RETURN_IF_ERROR(SendText(sql));
-  return ReadResult(PGRES_COPY_IN).status();
+  return ReadUntilCopy(PGRES_COPY_IN);
 }
 
 absl::Status PgConnection::PutLines(std::string_view lines) {
@@ -455,21 +455,26 @@ absl::Status PgConnection::WaitForAnswer() {
   return PQconsumeInput(connection_) == 0 ? Lost() : absl::OkStatus();
 }
 
-absl::StatusOr<PgResult> PgConnection::ReadResult(int expected) {
-  while (PQisBusy(connection_) != 0) {
-    RETURN_IF_ERROR(WaitForAnswer());
+// Settings may come before the COPY.
+absl::Status PgConnection::ReadUntilCopy(int expected) {
+  while (true) {
+    while (PQisBusy(connection_) != 0) {
+      RETURN_IF_ERROR(WaitForAnswer());
+    }
+    const ResultHolder result(PQgetResult(connection_));
+    if (result.get() != nullptr && PQresultStatus(result.get()) == expected) {
+      return absl::OkStatus();
+    }
+    if (result.get() != nullptr && IsFailure(PQresultStatus(result.get()))) {
+      return ServerRefused(result.get());
+    }
+    if (result.get() == nullptr || PQresultStatus(result.get()) != PGRES_COMMAND_OK) {
+      return Broken(MakeError(Reason::kInternal,
+                              absl::StrCat("could not ", doing_,
+                                           ": the server answered with something else; this is a "
+                                           "fault of the program")));
+    }
   }
-  ResultHolder result(PQgetResult(connection_));
-  if (result.get() != nullptr && IsFailure(PQresultStatus(result.get()))) {
-    return ServerRefused(result.get());
-  }
-  if (result.get() == nullptr || PQresultStatus(result.get()) != expected) {
-    return Broken(MakeError(Reason::kInternal,
-                            absl::StrCat("could not ", doing_,
-                                         ": the server answered with something else; this is a "
-                                         "fault of the program")));
-  }
-  return PgResult(result.release());
 }
 
 absl::StatusOr<PgResult> PgConnection::ReadLastResult() {

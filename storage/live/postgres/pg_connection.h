@@ -96,8 +96,8 @@ class PgConnection {
   // Runs statements, separated by semicolons, in one round trip; what they give is dropped.
   absl::Status Execute(std::string_view doing, const std::string& sql);
 
-  // Runs COPY … TO STDOUT. Until NextLine gave false or an error, or DropLines was called, nothing
-  // else may be called.
+  // Runs COPY … TO STDOUT, which may follow SET statements in `sql`. Until NextLine gave false or
+  // an error, or DropLines was called, nothing else may be called.
   absl::Status StartCopyOut(std::string_view doing, const std::string& sql);
 
   // The next line in `*line`, without its newline, valid until the next call; false at the end,
@@ -155,7 +155,7 @@ class PgConnection {
   absl::Status SendText(const std::string& sql);
   absl::Status Flush();
   absl::Status WaitForAnswer();
-  absl::StatusOr<PgResult> ReadResult(int expected);
+  absl::Status ReadUntilCopy(int expected);
   absl::StatusOr<PgResult> ReadLastResult();
   // Waits until the socket can be read (or, if asked for, written); false if that did not happen
   // before `until`.

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <map>
 #include <memory>
 #include <set>
 #include <string>
@@ -9,6 +10,7 @@
 #include "storage/base/fault_points.h"
 #include "storage/base/mutex.h"
 #include "storage/live/live_store.h"
+#include "storage/live/postgres/key_batch.h"
 #include "storage/live/postgres/ownership.h"
 #include "storage/live/postgres/pg_connection.h"
 #include "storage/live/session_phase.h"
@@ -42,6 +44,8 @@ class PostgresSession final : public TenantSession {
     SessionOptions options;
     // Tables, by display name, whose ENABLE ALWAYS or REPLICA triggers and rules may fire.
     std::set<std::string> may_fire;
+    // What the store knows of its tables; spares reading it twice.
+    std::shared_ptr<const PgTenantMap> map;
     const Clock* clock = Clock::System();  // of deadlines
     FaultPoints* faults = nullptr;  // live.begin, .apply, .seal, .before_commit, …; optional
   };
@@ -66,23 +70,26 @@ class PostgresSession final : public TenantSession {
  private:
   explicit PostgresSession(Setup setup);
 
-  absl::StatusOr<std::unique_ptr<PgConnection>> Connect();
-  // Makes sure of a connection with its lock in `*place`.
+  // Makes sure that `*place` is a connection with the lock of that name.
   absl::Status Secure(std::unique_ptr<PgConnection>* place, std::string_view lock_name);
   absl::Status TakeLock(PgConnection* connection, std::string_view lock_name);
   absl::Status DoBegin();
-  absl::Status BeginWith(const PgTenantMap* known);
+  // Begins a transaction with all owned tables of map_ locked, and reads the map anew in its view.
+  // False if there are owned tables now that were not locked.
+  absl::StatusOr<bool> TryBegin();
   absl::StatusOr<const PgTablePlan*> OwnedPlan(const std::string& table) const;
+  absl::StatusOr<std::unique_ptr<RecordStream>> DoRead(const std::string& table);
   absl::Status DoApply(const Change& change);
+  absl::Status DoSeal();
   absl::Status DoCommit(absl::Time deadline);
-  // Makes the main connection free for a statement: an open stream reads its rest into memory.
+  // How rows of `plan` are read: the planner must not loop over a table without an index.
+  PlanMode ReadMode(const PgTablePlan& plan) const;
+  // Makes the main connection free for a statement and sends it what is buffered.
   absl::Status FreeMain();
   // The connection on which keys are looked up now.
   absl::StatusOr<PgConnection*> LookUpConnection();
   void EndTransaction();
   absl::Status Hit(std::string_view place) const;
-
-  friend class PostgresRecordStream;
 
   const Setup setup_;
   SessionPhase phase_;
@@ -94,13 +101,14 @@ class PostgresSession final : public TenantSession {
 
   // Of the transaction:
   std::shared_ptr<const PgTenantMap> map_;
-  std::string exported_;                    // the name of its view
-  bool second_reads_ = false;               // the second connection has that view
-  PostgresRecordStream* stream_ = nullptr;  // that main_ is busy with
+  std::set<std::pair<PgOid, PgAttnum>> indexed_;  // columns that an index begins with
+  std::string exported_;                          // the name of its view
+  bool second_reads_ = false;                     // the second connection has that view
+  PostgresRecordStream* stream_ = nullptr;        // that main_ is busy with
   std::unique_ptr<ConstraintChecks> checks_;
   std::unique_ptr<RowChanges> changes_;
-  // Keys that ownerless rows have: by table.
-  std::set<std::pair<std::string, RowKey>> ownerless_;
+  // Keys that rows of nobody have, by table.
+  std::map<PgOid, std::set<RowKey>> ownerless_;
 };
 
 }  // namespace reinstate

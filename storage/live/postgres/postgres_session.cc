@@ -1,0 +1,362 @@
+#include "storage/live/postgres/postgres_session.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "absl/time/clock.h"
+#include "storage/base/error.h"
+#include "storage/base/status_macros.h"
+#include "storage/base/strings.h"
+#include "storage/live/postgres/constraint_checks.h"
+#include "storage/live/postgres/key_lookup.h"
+#include "storage/live/postgres/postgres_record_stream.h"
+#include "storage/live/postgres/row_changes.h"
+#include "storage/live/postgres/sql_text.h"
+#include "storage/model/digest.h"
+
+namespace reinstate {
+
+using Call = SessionPhase::Call;
+
+namespace {
+
+constexpr std::string_view kMainLock = "transaction";
+constexpr std::string_view kSecondLock = "session";
+constexpr absl::Duration kFirstPoll = absl::Milliseconds(2);
+constexpr absl::Duration kLongestPoll = absl::Milliseconds(50);
+constexpr int kBeginAttempts = 4;
+
+// A number for a lock of a tenant. Two tenants that share one are kept apart in time only.
+int64_t LockNumber(const TenantId& tenant, std::string_view lock_name) {
+  Digest digest;
+  digest.Add("reinstate tenant lock");
+  digest.Add(lock_name);
+  digest.Add(tenant.value());
+  const std::string bytes = digest.Finish();
+  uint64_t number = 0;
+  for (size_t i = 0; i < sizeof(number); ++i) {
+    number = number << 8 | static_cast<unsigned char>(bytes[i]);
+  }
+  return static_cast<int64_t>(number);
+}
+
+std::set<PgOid> OwnedTables(const PgTenantMap* map) {
+  std::set<PgOid> tables;
+  for (size_t i = 0; map != nullptr && i < map->plans().size(); ++i) {
+    const PgTablePlan& plan = map->plans()[i];
+    if (plan.relation == Relation::kOwned) {
+      tables.insert(plan.table);
+      for (const PathStep& step : plan.path) {
+        tables.insert(step.parent);
+      }
+    }
+  }
+  return tables;
+}
+
+std::string LockTables(const PgTenantMap* map) {
+  std::vector<std::string> names;
+  for (const PgOid oid : OwnedTables(map)) {
+    names.push_back(OnlyTable(*map->catalog().Find(oid)));
+  }
+  return names.empty()
+             ? ""
+             : absl::StrCat("LOCK TABLE ", absl::StrJoin(names, ", "), " IN ACCESS SHARE MODE");
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<PostgresSession>> PostgresSession::Open(Setup setup) {
+  std::unique_ptr<PostgresSession> session(new PostgresSession(std::move(setup)));
+  RETURN_IF_ERROR(session->Secure(&session->second_, kSecondLock));
+  RETURN_IF_ERROR(session->Secure(&session->main_, kMainLock));
+  return session;
+}
+
+PostgresSession::PostgresSession(Setup setup) : setup_(std::move(setup)), map_(setup_.map) {}
+
+PostgresSession::~PostgresSession() {
+  EndTransaction();
+  for (PgConnection* const connection : {main_.get(), second_.get()}) {
+    // In a statement, so that the lock is free when we return. If it fails, the server notices that
+    // we are gone.
+    if (connection != nullptr && connection->Rollback().ok() && !connection->broken()) {
+      connection->Execute("release the lock", "SELECT pg_catalog.pg_advisory_unlock_all()")
+          .IgnoreError();
+    }
+  }
+}
+
+absl::Status PostgresSession::Secure(std::unique_ptr<PgConnection>* place,
+                                     std::string_view lock_name) {
+  if (*place != nullptr && !(*place)->broken()) {
+    return absl::OkStatus();
+  }
+  PgOptions options = setup_.connection;
+  options.application_name = setup_.options.purpose.empty()
+                                 ? "reinstate"
+                                 : absl::StrCat("reinstate ", setup_.options.purpose);
+  ASSIGN_OR_RETURN(std::unique_ptr<PgConnection> connection, PgConnection::Connect(options));
+  RETURN_IF_ERROR(TakeLock(connection.get(), lock_name));
+  MutexLock lock(&mu_);
+  if (cancelled_) {
+    connection->Cancel();
+  }
+  *place = std::move(connection);
+  return absl::OkStatus();
+}
+
+absl::Status PostgresSession::TakeLock(PgConnection* connection, std::string_view lock_name) {
+  const absl::Time until = absl::Now() + setup_.options.lock_timeout;
+  const std::string sql = absl::StrCat("SELECT pg_catalog.pg_try_advisory_lock(",
+                                       LockNumber(setup_.tenant, lock_name), ")");
+  for (absl::Duration poll = kFirstPoll;; poll = std::min(poll * 2, kLongestPoll)) {
+    ASSIGN_OR_RETURN(const PgResult result, connection->Query("take the tenant's lock", sql));
+    if (result.GetBool(0, 0)) {
+      return absl::OkStatus();
+    }
+    const absl::Duration left = until - absl::Now();
+    if (left <= absl::ZeroDuration()) {
+      return MakeError(Reason::kTenantBusy,
+                       absl::StrCat("tenant ", Printable(setup_.tenant.value()),
+                                    " is in use by another restore or comparison"));
+    }
+    absl::SleepFor(std::min(poll, left));
+  }
+}
+
+absl::Status PostgresSession::Hit(std::string_view place) const {
+  return setup_.faults == nullptr ? absl::OkStatus() : setup_.faults->Hit(place);
+}
+
+absl::Status PostgresSession::Begin() {
+  return phase_.Run(Call::kBegin, [&] { return DoBegin(); });
+}
+
+absl::Status PostgresSession::DoBegin() {
+  RETURN_IF_ERROR(Hit("live.begin"));
+  EndTransaction();
+  if (main_ == nullptr || main_->broken()) {
+    // Whether it still has its lock shows when it is used.
+    RETURN_IF_ERROR(second_->Execute("look after the lock", "SELECT 1"));
+  }
+  for (int attempt = 0; attempt < kBeginAttempts; ++attempt) {
+    RETURN_IF_ERROR(Secure(&main_, kMainLock));
+    const absl::StatusOr<bool> begun = TryBegin();
+    if (!begun.ok()) {
+      map_ = nullptr;  // It may be that it names tables which are gone.
+      return begun.status();
+    }
+    if (*begun) {
+      checks_ = std::make_unique<ConstraintChecks>(map_.get(), &indexed_, setup_.tenant);
+      changes_ = std::make_unique<RowChanges>(RowChanges::Parts{.map = map_.get(),
+                                                                .connection = main_.get(),
+                                                                .checks = checks_.get(),
+                                                                .may_fire = setup_.may_fire},
+                                              setup_.tenant);
+      return absl::OkStatus();
+    }
+    RETURN_IF_ERROR(main_->Rollback());
+  }
+  return MakeError(Reason::kLiveChanged, "tables are being created all the time");
+}
+
+absl::StatusOr<bool> PostgresSession::TryBegin() {
+  RETURN_IF_ERROR(main_->Begin({.repeatable_read = true, .read_only = false, .silent = true}));
+  const std::set<PgOid> locked = OwnedTables(map_.get());
+  if (const std::string lock = LockTables(map_.get()); !lock.empty()) {
+    RETURN_IF_ERROR(main_->Execute("lock the definition of the tables", lock));
+  }
+  ASSIGN_OR_RETURN(const PgResult view,
+                   main_->Query("take a view", "SELECT pg_catalog.pg_export_snapshot()"));
+  exported_ = std::string(view.Get(0, 0));
+  ASSIGN_OR_RETURN(PgCatalog catalog, ReadCatalog(main_.get()));
+  ASSIGN_OR_RETURN(PgTenantMap map, PgTenantMap::Make(std::move(catalog), setup_.config));
+  map_ = std::make_shared<const PgTenantMap>(std::move(map));
+  const std::set<PgOid> owned = OwnedTables(map_.get());
+  if (!std::includes(locked.begin(), locked.end(), owned.begin(), owned.end())) {
+    return false;
+  }
+  ASSIGN_OR_RETURN(
+      const PgResult indexes,
+      main_->Query("look at the indexes",
+                   "SELECT i.indrelid, i.indkey[0] FROM pg_catalog.pg_index i WHERE i.indisvalid "
+                   "AND i.indpred IS NULL AND i.indrelid >= 16384"));
+  indexed_.clear();
+  for (int row = 0; row < indexes.rows(); ++row) {
+    indexed_.emplace(static_cast<PgOid>(indexes.GetInt(row, 0)),
+                     static_cast<PgAttnum>(indexes.GetInt(row, 1)));
+  }
+  return true;
+}
+
+absl::StatusOr<const PgTablePlan*> PostgresSession::OwnedPlan(const std::string& table) const {
+  const PgTablePlan* const plan = map_->Find(table);
+  if (plan == nullptr || plan->relation != Relation::kOwned) {
+    return MakeError(Reason::kTableNotFound, absl::StrCat("the store has no owned table with the "
+                                                          "identity ",
+                                                          Printable(table)));
+  }
+  return plan;
+}
+
+PlanMode PostgresSession::ReadMode(const PgTablePlan& plan) const {
+  const PgTable* child = &map_->Table(plan);
+  for (const PathStep& step : plan.path) {
+    const bool indexed = std::any_of(step.child_columns.begin(), step.child_columns.end(),
+                                     [this, child](PgAttnum column) {
+                                       return indexed_.contains({child->oid, column});
+                                     });
+    if (!indexed) {
+      return PlanMode::kWhole;
+    }
+    child = map_->catalog().Find(step.parent);
+  }
+  return PlanMode::kFree;
+}
+
+absl::Status PostgresSession::FreeMain() {
+  if (stream_ != nullptr) {
+    RETURN_IF_ERROR(stream_->ReadAhead());
+  }
+  return changes_->Flush();
+}
+
+absl::StatusOr<std::unique_ptr<RecordStream>> PostgresSession::ReadTable(const std::string& table) {
+  return phase_.Run(Call::kRead, [&] { return DoRead(table); });
+}
+
+absl::StatusOr<std::unique_ptr<RecordStream>> PostgresSession::DoRead(const std::string& table) {
+  ASSIGN_OR_RETURN(const PgTablePlan* const plan, OwnedPlan(table));
+  RETURN_IF_ERROR(FreeMain());
+  const std::string select =
+      map_->RowSelect(*plan, map_->OwnedBySql(*plan, setup_.tenant), /*ordered=*/true);
+  RETURN_IF_ERROR(main_->StartCopyOut(
+      absl::StrCat("read table ", map_->Table(*plan).DisplayName()),
+      absl::StrCat(Absl(PlanModeSql(ReadMode(*plan))), "COPY (", select, ") TO STDOUT")));
+  return std::make_unique<PostgresRecordStream>(main_.get(), map_->Layout(*plan), &stream_);
+}
+
+absl::StatusOr<PgConnection*> PostgresSession::LookUpConnection() {
+  if (stream_ == nullptr || changes_->any()) {
+    RETURN_IF_ERROR(FreeMain());
+    return main_.get();
+  }
+  if (!second_reads_) {
+    RETURN_IF_ERROR(second_->Begin({.repeatable_read = true, .read_only = true}));
+    RETURN_IF_ERROR(second_->Execute(
+        "take the same view", absl::StrCat("SET TRANSACTION SNAPSHOT ", QuoteLiteral(exported_))));
+    second_reads_ = true;
+  }
+  return second_.get();
+}
+
+absl::StatusOr<std::vector<KeyState>> PostgresSession::LookUp(const std::string& table,
+                                                              std::span<const RowKey> keys) {
+  return phase_.Run(Call::kRead, [&]() -> absl::StatusOr<std::vector<KeyState>> {
+    ASSIGN_OR_RETURN(const PgTablePlan* const plan, OwnedPlan(table));
+    ASSIGN_OR_RETURN(PgConnection* const connection, LookUpConnection());
+    return LookUpKeys(*map_, *plan, setup_.tenant, keys, connection, &ownerless_[plan->table]);
+  });
+}
+
+absl::Status PostgresSession::Apply(const Change& change) {
+  return phase_.Run(Call::kApply, [&] { return DoApply(change); });
+}
+
+absl::Status PostgresSession::DoApply(const Change& change) {
+  RETURN_IF_ERROR(Hit("live.apply"));
+  ASSIGN_OR_RETURN(const PgTablePlan* const plan, OwnedPlan(change.table));
+  if (stream_ != nullptr) {
+    RETURN_IF_ERROR(stream_->ReadAhead());
+  }
+  if (change.kind == ChangeKind::kInsert && ownerless_[plan->table].contains(change.key)) {
+    return MakeError(
+        Reason::kUnsupported,
+        absl::StrCat("a key that the restore needs in table ", map_->Table(*plan).DisplayName(),
+                     " is that of a row which belongs to nobody; give it an owner or delete it, "
+                     "then run the restore again"));
+  }
+  return changes_->Add(*plan, change);
+}
+
+absl::StatusOr<CommitToken> PostgresSession::Seal() {
+  return phase_.Run(Call::kSeal, [&]() -> absl::StatusOr<CommitToken> {
+    RETURN_IF_ERROR(DoSeal());
+    return CommitToken{};
+  });
+}
+
+absl::Status PostgresSession::DoSeal() {
+  RETURN_IF_ERROR(Hit("live.seal"));
+  RETURN_IF_ERROR(FreeMain());
+  if (second_reads_) {
+    second_reads_ = false;
+    RETURN_IF_ERROR(second_->Rollback());
+  }
+  return checks_->Check(
+      {.main = main_.get(), .second = second_.get(), .patience = setup_.connection.lock_timeout});
+}
+
+absl::Status PostgresSession::Commit(absl::Time deadline) {
+  return phase_.Run(Call::kCommit, [&] { return DoCommit(deadline); });
+}
+
+absl::Status PostgresSession::DoCommit(absl::Time deadline) {
+  if (stream_ != nullptr) {
+    RETURN_IF_ERROR(stream_->ReadAhead());
+  }
+  RETURN_IF_ERROR(Hit("live.before_commit"));
+  RETURN_IF_ERROR(main_->Commit(deadline, setup_.clock));
+  EndTransaction();
+  if (const absl::Status fault = Hit("live.after_commit"); !fault.ok()) {
+    return MakeError(Reason::kCommitUnknown, "the answer to the commit was lost");
+  }
+  return absl::OkStatus();
+}
+
+void PostgresSession::EndTransaction() {
+  changes_ = nullptr;
+  checks_ = nullptr;
+  ownerless_.clear();
+  stream_ = nullptr;
+  if (second_ != nullptr) {
+    // If it fails, the connection is broken, which the next call on it says.
+    second_->Rollback().IgnoreError();
+  }
+  second_reads_ = false;
+}
+
+absl::Status PostgresSession::Rollback() {
+  EndTransaction();
+  if (main_ != nullptr && !main_->Rollback().ok()) {
+    // It is closed now, and the server gives up what it had.
+    MutexLock lock(&mu_);
+    main_ = nullptr;
+  }
+  phase_.RolledBack();
+  MutexLock lock(&mu_);
+  return second_->broken() && !cancelled_
+             ? MakeError(Reason::kSessionLost, "the lock of the tenant was lost")
+             : absl::OkStatus();
+}
+
+absl::StatusOr<CommitOutcome> PostgresSession::Resolve(const CommitToken& /*token*/) {
+  return phase_.Run(Call::kResolve,
+                    []() -> absl::StatusOr<CommitOutcome> { return CommitOutcome::kNotKnown; });
+}
+
+void PostgresSession::Cancel() {
+  phase_.Cancel();
+  MutexLock lock(&mu_);
+  cancelled_ = true;
+  for (PgConnection* const connection : {main_.get(), second_.get()}) {
+    if (connection != nullptr) {
+      connection->Cancel();
+    }
+  }
+}
+
+}  // namespace reinstate

@@ -1,0 +1,78 @@
+#include "storage/live/postgres/sequence_mover.h"
+
+#include <algorithm>
+
+#include "absl/strings/str_cat.h"
+#include "storage/base/error.h"
+#include "storage/base/status_macros.h"
+#include "storage/live/postgres/sql_text.h"
+
+namespace reinstate {
+namespace {
+
+constexpr int64_t kStep = 10000;  // values a statement
+constexpr int64_t kMostValues = 20'000'000;
+
+struct SequenceState {
+  int64_t last = 0;
+  bool called = false;
+  int64_t increment = 1;
+
+  // How many values have to be taken for the next one to be past `highest` or `lowest`.
+  int64_t ValuesBefore(int64_t lowest, int64_t highest) const {
+    const __int128 next = static_cast<__int128>(last) + (called ? increment : 0);
+    const __int128 distance = increment > 0 ? static_cast<__int128>(highest) - next
+                                            : next - static_cast<__int128>(lowest);
+    if (distance < 0) {
+      return 0;
+    }
+    const __int128 width = increment > 0 ? increment : -static_cast<__int128>(increment);
+    return static_cast<int64_t>(std::min<__int128>(distance / width + 1, INT64_MAX));
+  }
+};
+
+absl::StatusOr<SequenceState> Look(const std::string& name, PgConnection* connection) {
+  ASSIGN_OR_RETURN(
+      const PgResult result,
+      connection->Query("look at a sequence",
+                        absl::StrCat("SELECT s.last_value, s.is_called, q.seqincrement "
+                                     "FROM ",
+                                     name,
+                                     " s, pg_catalog.pg_sequence q WHERE "
+                                     "q.seqrelid = s.tableoid")));
+  if (result.rows() != 1) {
+    return MakeError(Reason::kLiveChanged, absl::StrCat("sequence ", name, " is gone"));
+  }
+  return SequenceState{.last = result.GetInt(0, 0),
+                       .called = result.GetBool(0, 1),
+                       .increment = result.GetInt(0, 2)};
+}
+
+}  // namespace
+
+absl::Status MoveSequencePast(const PgSequence& sequence, int64_t lowest, int64_t highest,
+                              PgConnection* connection) {
+  const std::string name = QuoteQualified(sequence.schema, sequence.name);
+  while (true) {
+    ASSIGN_OR_RETURN(const SequenceState state, Look(name, connection));
+    const int64_t values = state.ValuesBefore(lowest, highest);
+    if (values == 0) {
+      return absl::OkStatus();
+    }
+    if (values > kMostValues) {
+      return MakeError(Reason::kUnsupported,
+                       absl::StrCat("sequence ", name, " is ", values,
+                                    " values behind the rows to be restored; move it with setval "
+                                    "while nobody uses it, then run the restore again"));
+    }
+    RETURN_IF_ERROR(
+        connection
+            ->Query("move a sequence", absl::StrCat("SELECT pg_catalog.count(pg_catalog.nextval(",
+                                                    CastLiteral(name, "pg_catalog.regclass"),
+                                                    ")) FROM pg_catalog.generate_series(1, ",
+                                                    std::min(values, kStep), ")"))
+            .status());
+  }
+}
+
+}  // namespace reinstate
