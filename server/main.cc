@@ -21,6 +21,8 @@
 #include "storage/base/error.h"
 #include "storage/base/fault_points.h"
 #include "storage/base/status_macros.h"
+#include "storage/live/postgres/conninfo.h"
+#include "storage/live/postgres/postgres_store.h"
 #include "storage/live/remote/remote_store.h"
 #include "storage/live/rocksdb/embedded_store.h"
 
@@ -96,9 +98,52 @@ absl::StatusOr<OpenedStore> OpenRemote(const StoreConfig& store) {
   return opened;
 }
 
+MapConfig TenantMapOf(const PostgresConfig& config) {
+  MapConfig map;
+  map.tenant_table = config.tenant_table;
+  map.tenant_key = config.tenant_key;
+  map.tenant_columns = config.tenant_columns;
+  map.label_columns = config.labels;
+  map.shared = config.shared;
+  map.excluded = config.excluded;
+  map.owner_expressions = config.owner;
+  map.ownerless = config.ownerless;
+  for (const PostgresReference& reference : config.references) {
+    map.references.push_back({.table = reference.table,
+                              .columns = reference.columns,
+                              .parent = reference.parent,
+                              .parent_columns = reference.parent_columns});
+  }
+  return map;
+}
+
+absl::StatusOr<OpenedStore> OpenPostgres(const StoreConfig& store, FaultPoints* faults) {
+  const PostgresConfig& config = store.postgres;
+  PostgresStoreOptions options;
+  ASSIGN_OR_RETURN(options.connection.conninfo,
+                   MakeConninfo({.conninfo = config.conninfo,
+                                 .service = config.service,
+                                 .host = config.host,
+                                 .port = config.port,
+                                 .database = config.database,
+                                 .user = config.user,
+                                 .password_file = config.password_file}));
+  options.connection.search_path = config.search_path;
+  options.map = TenantMapOf(config);
+  options.may_fire = {config.may_fire.begin(), config.may_fire.end()};
+  options.allow_superuser = config.allow_superuser;
+  options.faults = faults;
+  OpenedStore opened;
+  opened.live = PostgresStore::Create(std::move(options));
+  return opened;
+}
+
 absl::StatusOr<OpenedStore> OpenStore(const StoreConfig& store, FaultPoints* faults) {
   if (store.adapter == "embedded") {
     return OpenEmbedded(store, faults);
+  }
+  if (store.adapter == "postgres") {
+    return OpenPostgres(store, faults);
   }
   if (store.adapter == "remote") {
     return OpenRemote(store);

@@ -107,14 +107,14 @@ void CheckTls(const StoreConfig& store, TomlSection* section) {
 }
 
 // Keys that mean nothing for the store's adapter.
-void RefuseKeysOfOthers(bool remote, TomlSection* section) {
+void RefuseKeysOfOthers(const std::string& adapter, TomlSection* section) {
   for (const char* key : {"address", "remote_name", "ca", "certificate", "key"}) {
-    if (!remote && section->Has(key)) {
+    if (adapter != "remote" && section->Has(key)) {
       section->Complain(key, "is for remote stores only.");
     }
   }
   for (const char* key : {"path", "label_table"}) {
-    if (remote && section->Has(key)) {
+    if (adapter != "embedded" && section->Has(key)) {
       section->Complain(key, "is for embedded stores only.");
     }
   }
@@ -125,18 +125,17 @@ void CheckStore(const StoreConfig& store, TomlSection* section) {
     section->Complain("name",
                       "is required: 1 to 63 of a-z, 0-9, _ and -, beginning with a letter.");
   }
-  const bool remote = store.adapter == "remote";
-  if (remote && !IsAddress(store.address)) {
+  if (store.adapter == "remote" && !IsAddress(store.address)) {
     section->Complain("address", "is required for a remote store: host:port or unix:<path>.");
   }
   CheckTls(store, section);
-  RefuseKeysOfOthers(remote, section);
+  RefuseKeysOfOthers(store.adapter, section);
 }
 
 StoreConfig ReadStore(TomlSection* section) {
   StoreConfig store;
   section->Read("name", &store.name);
-  section->ReadChoice("adapter", {"embedded", "remote"}, &store.adapter);
+  section->ReadChoice("adapter", {"embedded", "postgres", "remote"}, &store.adapter);
   section->Read("path", &store.path);
   section->Read("address", &store.address);
   section->Read("remote_name", &store.remote_name);
@@ -144,6 +143,7 @@ StoreConfig ReadStore(TomlSection* section) {
   section->Read("certificate", &store.certificate);
   section->Read("key", &store.key);
   section->Read("label_table", &store.label_table);
+  ReadPostgres(store.adapter == "postgres", section, &store.postgres);
   section->Read("max_running_restores", 1, kMaxWorkers, &store.max_running_restores);
   ReadSnapshots(section->Table("snapshots"), &store);
   section->RefuseOthers();

@@ -6,6 +6,7 @@
 
 #include "absl/status/status.h"
 #include "absl/time/time.h"
+#include "server/config/postgres_config.h"
 #include "storage/history/retention.h"
 #include "storage/history/snapshot_info.h"
 
@@ -14,7 +15,7 @@ namespace reinstate {
 // A store to serve: one [[store]].
 struct StoreConfig {
   std::string name;                  // 1 to 63 of [a-z0-9_-], beginning with a letter
-  std::string adapter = "embedded";  // or "remote"
+  std::string adapter = "embedded";  // or "postgres", "remote"
   std::string path;                  // embedded: its folder; empty: <data>/stores/<name>
   std::string address;               // remote: where it serves LiveStoreService
   std::string remote_name;           // remote: its name there; empty: the same
@@ -22,6 +23,7 @@ struct StoreConfig {
   std::string certificate;           // remote: what the daemon shows to it, PEM file
   std::string key;
   std::string label_table = "tenant";  // embedded: the table whose payloads are labels
+  PostgresConfig postgres;
   int64_t max_running_restores = 4;
   absl::Duration snapshot_every = absl::ZeroDuration();  // zero: never by itself
   RetentionPolicy retention;

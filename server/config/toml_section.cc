@@ -163,6 +163,36 @@ void TomlSection::Read(const std::string& key, std::vector<std::string>* value) 
   }
 }
 
+void TomlSection::ReadNames(const std::string& key, std::vector<std::string>* value) {
+  const toml::node* node = Find(table_, key);
+  if (node != nullptr && node->is_array() && node->as_array()->empty()) {
+    known_.insert(key);
+    value->clear();
+    return;
+  }
+  Read(key, value);
+}
+
+void TomlSection::ReadTexts(const std::string& key, std::map<std::string, std::string>* value) {
+  known_.insert(key);
+  const toml::node* node = Find(table_, key);
+  if (node == nullptr) {
+    return;
+  }
+  if (!node->is_table()) {
+    Complain(key, "must be a table of texts, { name = \"text\" }.");
+    return;
+  }
+  value->clear();
+  for (const auto& [name, text] : *node->as_table()) {
+    if (!text.is_string()) {
+      Complain(key, absl::StrCat("must have a text in quotes for ", Printable(name.str()), "."));
+      return;
+    }
+    value->emplace(name.str(), text.as_string()->get());
+  }
+}
+
 void TomlSection::ReadBytes(const std::string& key, int64_t min, int64_t* value) {
   known_.insert(key);
   const toml::node* node = Find(table_, key);

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <set>
 #include <string>
@@ -47,7 +48,11 @@ class TomlSection {
   void Read(const std::string& key, double min, double max, double* value);
   void Read(const std::string& key, absl::Duration min, absl::Duration* value);  // "15m", "7d"
   void Read(const std::string& key, std::vector<std::string>* value);            // one or an array
-  void ReadBytes(const std::string& key, int64_t min, int64_t* value);           // "256MiB"
+  // As the one before, but an array may be empty.
+  void ReadNames(const std::string& key, std::vector<std::string>* value);
+  // A table of texts, e.g. { queue = "jobs would run again" }.
+  void ReadTexts(const std::string& key, std::map<std::string, std::string>* value);
+  void ReadBytes(const std::string& key, int64_t min, int64_t* value);  // "256MiB"
   void ReadChoice(const std::string& key, const std::vector<std::string>& choices,
                   std::string* value);
 

@@ -206,11 +206,95 @@ TEST_F(ConfigFileTest, TheExampleIsTheDefaultAlsoWithEverythingUncommented) {
   EXPECT_EQ(full->collapse.vanished_fraction, defaults.collapse.vanished_fraction);
   EXPECT_EQ(full->collapse.shrunken_fraction, defaults.collapse.shrunken_fraction);
   EXPECT_EQ(full->collapse.min_tenants, defaults.collapse.min_tenants);
-  ASSERT_EQ(full->stores.size(), 1);
+  ASSERT_EQ(full->stores.size(), 2);
   EXPECT_EQ(full->stores[0].adapter, StoreConfig().adapter);
   EXPECT_EQ(full->stores[0].label_table, StoreConfig().label_table);
   EXPECT_EQ(full->stores[0].max_running_restores, StoreConfig().max_running_restores);
   EXPECT_EQ(full->stores[0].retention.grace, RetentionPolicy().grace);
+  EXPECT_EQ(full->stores[1].adapter, "postgres");
+  EXPECT_EQ(full->stores[1].postgres.port, PostgresConfig().port);
+  EXPECT_EQ(full->stores[1].postgres.allow_superuser, PostgresConfig().allow_superuser);
+  EXPECT_EQ(full->stores[1].postgres.references.size(), 1);
+}
+
+TEST_F(ConfigFileTest, TakesEveryKeyOfAPostgresStore) {
+  const absl::StatusOr<DaemonConfig> config = Read(R"toml(
+[[store]]
+name = "app"
+adapter = "postgres"
+conninfo = "sslmode=require"
+service = "app"
+host = "db.example"
+port = 5433
+database = "app"
+user = "reinstate"
+password_file = "/etc/reinstate/pgpass"
+search_path = ["app", "public"]
+allow_superuser = true
+may_fire = ["audit"]
+tenant_table = "sites"
+tenant_key = "id"
+tenant_columns = "site_id"
+labels = ["name", "domain"]
+shared = []
+excluded = { jobs = "they would run again", "app.sessions" = "they would be valid again" }
+owner = { blobs = "split_part(t.path, '/', 1)" }
+ownerless = ["notes"]
+[[store.reference]]
+table = "files"
+columns = ["a", "b"]
+parent = "issues"
+parent_columns = ["c", "d"]
+)toml");
+  ASSERT_TRUE(config.ok()) << config.status();
+  const PostgresConfig& postgres = config->stores[0].postgres;
+  EXPECT_EQ(postgres.conninfo, "sslmode=require");
+  EXPECT_EQ(postgres.service, "app");
+  EXPECT_EQ(postgres.host, "db.example");
+  EXPECT_EQ(postgres.port, 5433);
+  EXPECT_EQ(postgres.database, "app");
+  EXPECT_EQ(postgres.user, "reinstate");
+  EXPECT_EQ(postgres.password_file, "/etc/reinstate/pgpass");
+  EXPECT_THAT(postgres.search_path, ElementsAre("app", "public"));
+  EXPECT_TRUE(postgres.allow_superuser);
+  EXPECT_THAT(postgres.may_fire, ElementsAre("audit"));
+  EXPECT_EQ(postgres.tenant_table, "sites");
+  EXPECT_EQ(postgres.tenant_key, "id");
+  EXPECT_THAT(postgres.tenant_columns, ElementsAre("site_id"));
+  EXPECT_THAT(postgres.labels, ElementsAre("name", "domain"));
+  EXPECT_THAT(postgres.shared, IsEmpty());
+  EXPECT_EQ(postgres.excluded.at("app.sessions"), "they would be valid again");
+  EXPECT_EQ(postgres.owner.at("blobs"), "split_part(t.path, '/', 1)");
+  EXPECT_THAT(postgres.ownerless, ElementsAre("notes"));
+  ASSERT_EQ(postgres.references.size(), 1);
+  EXPECT_EQ(postgres.references[0].parent, "issues");
+  EXPECT_THAT(postgres.references[0].parent_columns, ElementsAre("c", "d"));
+}
+
+TEST_F(ConfigFileTest, RefusesWhatIsWrongWithAPostgresStoreWithItsLine) {
+  const std::string refusal = Refusal(R"([[store]]
+name = "app"
+adapter = "postgres"
+port = 70000
+path = "/srv"
+address = "far:1"
+labels = ["name"]
+excluded = { jobs = "" }
+owner = { blobs = 7 }
+tenant_colums = ["site_id"]
+[[store.reference]]
+table = "files"
+columns = ["a"]
+)");
+  for (const char* const expected :
+       {":4: port", ":5: path is for embedded", ":6: address is for remote",
+        ":7: labels needs tenant_table", ":8: excluded needs a reason",
+        ":9: owner must have a text", ":10: tenant_colums is not known", "parent is required",
+        ":13: columns must be as many"}) {
+    EXPECT_THAT(refusal, HasSubstr(expected));
+  }
+  EXPECT_THAT(Refusal("[[store]]\nname = \"a\"\ntenant_table = \"sites\"\n"),
+              HasSubstr(":3: tenant_table is for PostgreSQL stores only."));
 }
 
 TEST(ParseConfigDuration, KnowsDaysAndWeeks) {

@@ -1,0 +1,51 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "server/config/toml_section.h"
+
+namespace reinstate {
+
+// A [[store.reference]]: a reference that the database does not know of.
+struct PostgresReference {
+  std::string table;
+  std::vector<std::string> columns;
+  std::string parent;
+  std::vector<std::string> parent_columns;
+};
+
+// What a store with adapter = "postgres" can be told. deploy/reinstated.toml documents each for
+// people.
+struct PostgresConfig {
+  // Where it is; what is not said is libpq's default. Passwords are elsewhere.
+  std::string conninfo;
+  std::string service;
+  std::string host;
+  int64_t port = 0;
+  std::string database;
+  std::string user;
+  std::string password_file;
+  std::vector<std::string> search_path;
+  bool allow_superuser = false;
+  std::vector<std::string> may_fire;
+
+  // How tables relate to tenants.
+  std::string tenant_table;
+  std::string tenant_key;
+  std::vector<std::string> tenant_columns;
+  std::vector<std::string> labels;
+  std::vector<std::string> shared;
+  std::map<std::string, std::string> excluded;  // table -> reason
+  std::map<std::string, std::string> owner;     // table -> expression
+  std::vector<std::string> ownerless;
+  std::vector<PostgresReference> references;
+};
+
+// Reads the keys of a [[store]] that are for PostgreSQL. If it is `for_postgres`, they are checked;
+// else each that is there is complained about.
+void ReadPostgres(bool for_postgres, TomlSection* store, PostgresConfig* config);
+
+}  // namespace reinstate

@@ -1,0 +1,336 @@
+#include "storage/live/postgres/postgres_store.h"
+
+#include <algorithm>
+#include <charconv>
+#include <string_view>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "storage/base/error.h"
+#include "storage/base/status_macros.h"
+#include "storage/live/postgres/postgres_cut.h"
+#include "storage/live/postgres/postgres_session.h"
+#include "storage/live/postgres/role_checks.h"
+#include "storage/live/postgres/row_codec.h"
+#include "storage/live/postgres/sql_text.h"
+
+namespace reinstate {
+namespace {
+
+constexpr size_t kMostIdle = 2;
+
+// Estimates may be by a map that is this old; a session reads its own.
+constexpr absl::Duration kMapIsRecent = absl::Minutes(1);
+
+// Lines of a tenant's id and its number of rows.
+class CountStream final : public TenantCountStream {
+ public:
+  explicit CountStream(std::unique_ptr<PgConnection> connection)
+      : connection_(std::move(connection)) {}
+
+  absl::StatusOr<bool> Next(TenantCount* count) override {
+    RETURN_IF_ERROR(status_);
+    if (ended_) {
+      return false;
+    }
+    status_ = ReadOne(count);
+    RETURN_IF_ERROR(status_);
+    return !ended_;
+  }
+
+ private:
+  absl::Status ReadOne(TenantCount* count) {
+    std::string_view line;
+    ASSIGN_OR_RETURN(const bool more, connection_->NextLine(&line));
+    if (!more) {
+      ended_ = true;
+      return absl::OkStatus();
+    }
+    std::vector<std::string_view> fields;
+    SplitCopyLine(line, &fields);
+    std::string tenant;
+    int64_t rows = 0;
+    if (fields.size() != 2 || !AppendCopyValue(fields[0], &tenant) ||
+        std::from_chars(fields[1].data(), fields[1].data() + fields[1].size(), rows).ec !=
+            std::errc()) {
+      return MakeError(Reason::kCorrupt, "A count that the server sent is not as COPY writes it.");
+    }
+    *count = {.tenant = TenantId::FromStored(std::move(tenant)), .rows = rows};
+    return absl::OkStatus();
+  }
+
+  const std::unique_ptr<PgConnection> connection_;
+  bool ended_ = false;
+  absl::Status status_;
+};
+
+// One statement, so one view. Grouped by the value first: comparing texts of every row is slower.
+std::string CountSql(const PgTenantMap& map) {
+  std::vector<std::string> selects;
+  for (const PgTablePlan& plan : map.plans()) {
+    if (plan.relation == Relation::kOwned) {
+      selects.push_back(absl::StrCat("SELECT ", map.OwnerSql(plan),
+                                     " AS owner, count(*) AS rows FROM ", map.FromSql(plan),
+                                     " GROUP BY 1"));
+    }
+  }
+  if (selects.empty()) {
+    return "SELECT '', 0 WHERE false";
+  }
+  return absl::StrCat("SELECT o.owner::text, sum(o.rows)::bigint FROM (",
+                      absl::StrJoin(selects, " UNION ALL "),
+                      ") o WHERE o.owner IS NOT NULL GROUP BY o.owner "
+                      "ORDER BY o.owner::text COLLATE \"C\"");
+}
+
+// The number after `name` in a line of EXPLAIN, e.g. "(cost=0.00..35.50 rows=10 width=4)".
+double PlannedNumber(std::string_view line, std::string_view name) {
+  const size_t at = line.find(name);
+  if (at == std::string_view::npos) {
+    return 0;
+  }
+  return std::strtod(std::string(line.substr(at + name.size())).c_str(), nullptr);
+}
+
+absl::Status NotAnId(const PgTenantMap& map) {
+  return MakeError(Reason::kTenantIdInvalid,
+                   absl::StrCat("That is not an id of this store, whose tenants have ids of the "
+                                "type ",
+                                map.tenant_type(), "."));
+}
+
+// Whether `tenant` is written as the server writes it: under two spellings, one tenant would have
+// two locks.
+absl::Status CheckSpelling(const PgTenantMap& map, const TenantId& tenant,
+                           PgConnection* connection) {
+  if (map.tenant_type().empty()) {
+    return absl::OkStatus();
+  }
+  const absl::StatusOr<PgResult> written = connection->Query(
+      "look at the tenant's id",
+      absl::StrCat("SELECT ", CastLiteral(tenant.value(), map.tenant_type()), "::text"));
+  if (!written.ok()) {
+    // Class 22: the text is no value of the type.
+    return connection->server_error().sqlstate.starts_with("22") ? NotAnId(map) : written.status();
+  }
+  if (written->Get(0, 0) != tenant.value()) {
+    return MakeError(Reason::kTenantIdInvalid,
+                     absl::StrCat("In this store the id of that tenant is written ",
+                                  Printable(written->Get(0, 0)), "."));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status EstimateWith(const PgTenantMap& map, const TenantId& tenant, PgConnection* connection,
+                          SizeEstimate* estimate) {
+  double rows = 0;
+  double bytes = 0;
+  for (const PgTablePlan& plan : map.plans()) {
+    if (plan.relation != Relation::kOwned) {
+      continue;
+    }
+    const absl::StatusOr<PgResult> plans = connection->Query(
+        "estimate the tenant's size", absl::StrCat("EXPLAIN SELECT t.* FROM ", map.FromSql(plan),
+                                                   " WHERE ", map.OwnedBySql(plan, tenant)));
+    if (!plans.ok()) {
+      return connection->server_error().sqlstate.starts_with("22") ? NotAnId(map) : plans.status();
+    }
+    const double of_table = PlannedNumber(plans->Get(0, 0), "rows=");
+    rows += of_table;
+    bytes += of_table * PlannedNumber(plans->Get(0, 0), "width=");
+  }
+  *estimate = {.rows = static_cast<int64_t>(rows), .bytes = static_cast<int64_t>(bytes)};
+  return absl::OkStatus();
+}
+
+absl::Status IdentifyWith(PgConnection* connection, StoreIdentity* identity) {
+  const absl::StatusOr<PgResult> result =
+      connection->Query("read the identity",
+                        "SELECT c.system_identifier, d.oid FROM pg_catalog.pg_control_system() c, "
+                        "pg_catalog.pg_database d WHERE d.datname = pg_catalog.current_database()");
+  if (HasReason(result.status(), Reason::kNotAllowed)) {
+    return MakeError(Reason::kNotAllowed,
+                     "The role may not read which cluster this is: GRANT EXECUTE ON FUNCTION "
+                     "pg_catalog.pg_control_system() TO …. deploy/postgres/role.sql grants all "
+                     "that is needed.");
+  }
+  RETURN_IF_ERROR(result.status());
+  identity->id = absl::StrCat("postgres:", std::string(result->Get(0, 0)), ":",
+                              std::string(result->Get(0, 1)));
+  identity->address = connection->address();
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+std::unique_ptr<PostgresStore> PostgresStore::Create(PostgresStoreOptions options) {
+  return std::unique_ptr<PostgresStore>(new PostgresStore(std::move(options)));
+}
+
+PostgresStore::PostgresStore(PostgresStoreOptions options)
+    : options_(std::move(options)), connecting_(options_.connection) {
+  connecting_.application_name = "reinstate";
+}
+
+PostgresStore::~PostgresStore() = default;
+
+StoreCapabilities PostgresStore::Capabilities() const {
+  return {.resolves_tokens = false, .keys_span_tenants = true};
+}
+
+absl::StatusOr<std::unique_ptr<PgConnection>> PostgresStore::Connect() const {
+  ASSIGN_OR_RETURN(std::unique_ptr<PgConnection> connection, PgConnection::Connect(connecting_));
+  RETURN_IF_ERROR(CheckRole(connection.get(), options_.allow_superuser));
+  return connection;
+}
+
+absl::Status PostgresStore::Ask(const Question& question) {
+  std::unique_ptr<PgConnection> connection;
+  {
+    MutexLock lock(&mu_);
+    if (!idle_.empty()) {
+      connection = std::move(idle_.back());
+      idle_.pop_back();
+    }
+  }
+  // In a transaction, for its settings.
+  const auto ask = [&question, &connection]() -> absl::Status {
+    RETURN_IF_ERROR(connection->Begin({.repeatable_read = true, .read_only = true}));
+    return question(connection.get());
+  };
+  absl::Status answered;
+  if (connection != nullptr) {
+    answered = ask();
+  }
+  if (connection == nullptr || HasReason(answered, Reason::kSessionLost)) {
+    ASSIGN_OR_RETURN(connection, Connect());
+    answered = ask();
+  }
+  if (!connection->broken() && connection->Rollback().ok()) {
+    MutexLock lock(&mu_);
+    if (idle_.size() < kMostIdle) {
+      idle_.push_back(std::move(connection));
+    }
+  }
+  return answered;
+}
+
+absl::StatusOr<StoreIdentity> PostgresStore::Identity() {
+  StoreIdentity identity;
+  RETURN_IF_ERROR(
+      Ask([&identity](PgConnection* connection) { return IdentifyWith(connection, &identity); }));
+  return identity;
+}
+
+absl::Status PostgresStore::ReadMapWith(PgConnection* connection,
+                                        std::shared_ptr<const PgTenantMap>* map) {
+  ASSIGN_OR_RETURN(PgCatalog catalog, ReadCatalog(connection));
+  ASSIGN_OR_RETURN(PgTenantMap made, PgTenantMap::Make(std::move(catalog), options_.map));
+  *map = std::make_shared<const PgTenantMap>(std::move(made));
+  MutexLock lock(&mu_);
+  map_ = *map;
+  map_time_ = options_.clock->Now();
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::shared_ptr<const PgTenantMap>> PostgresStore::ReadMap() {
+  std::shared_ptr<const PgTenantMap> map;
+  RETURN_IF_ERROR(
+      Ask([this, &map](PgConnection* connection) { return ReadMapWith(connection, &map); }));
+  return map;
+}
+
+absl::StatusOr<std::shared_ptr<const PgTenantMap>> PostgresStore::RecentMap() {
+  {
+    MutexLock lock(&mu_);
+    if (map_ != nullptr && absl::AbsDuration(options_.clock->Now() - map_time_) < kMapIsRecent) {
+      return map_;
+    }
+  }
+  return ReadMap();
+}
+
+absl::StatusOr<TenantMap> PostgresStore::Catalog() {
+  ASSIGN_OR_RETURN(const std::shared_ptr<const PgTenantMap> map, ReadMap());
+  return map->ToTenantMap();
+}
+
+absl::StatusOr<std::unique_ptr<Cut>> PostgresStore::OpenCut(const CutOptions& options) {
+  if (options_.map.tenant_table.empty() && options_.map.tenant_columns.empty() &&
+      options_.map.owner_expressions.empty()) {
+    return MakeError(
+        Reason::kTableUnresolved,
+        "Nothing says yet how the tables relate to tenants. `reinstate store discover` "
+        "looks at them and writes the configuration.");
+  }
+  return PostgresCut::Open(options_, options.max_shards);
+}
+
+absl::StatusOr<std::unique_ptr<TenantSession>> PostgresStore::OpenTenant(
+    const TenantId& tenant, const SessionOptions& options) {
+  ASSIGN_OR_RETURN(const std::shared_ptr<const PgTenantMap> map, RecentMap());
+  RETURN_IF_ERROR(
+      Ask([&](PgConnection* connection) { return CheckSpelling(*map, tenant, connection); }));
+  PostgresSession::Setup setup;
+  setup.connection = options_.connection;
+  setup.config = options_.map;
+  setup.tenant = tenant;
+  setup.options = options;
+  setup.may_fire = options_.may_fire;
+  setup.map = map;
+  setup.clock = options_.clock;
+  setup.faults = options_.faults;
+  return PostgresSession::Open(std::move(setup));
+}
+
+absl::StatusOr<SizeEstimate> PostgresStore::EstimateTenant(const TenantId& tenant) {
+  ASSIGN_OR_RETURN(std::shared_ptr<const PgTenantMap> map, RecentMap());
+  SizeEstimate estimate;
+  const auto ask = [&] {
+    return Ask([&](PgConnection* connection) {
+      return EstimateWith(*map, tenant, connection, &estimate);
+    });
+  };
+  absl::Status asked = ask();
+  if (HasReason(asked, Reason::kLiveChanged)) {
+    // The map was of before a change of the tables.
+    ASSIGN_OR_RETURN(map, ReadMap());
+    asked = ask();
+  }
+  RETURN_IF_ERROR(asked);
+  return estimate;
+}
+
+absl::StatusOr<std::unique_ptr<TenantCountStream>> PostgresStore::CountTenants() {
+  PgOptions scanning = connecting_;
+  scanning.silence_timeout = options_.scan_timeout;
+  ASSIGN_OR_RETURN(std::unique_ptr<PgConnection> connection, PgConnection::Connect(scanning));
+  RETURN_IF_ERROR(CheckRole(connection.get(), options_.allow_superuser));
+  RETURN_IF_ERROR(connection->Begin({.repeatable_read = true, .read_only = true}));
+  ASSIGN_OR_RETURN(PgCatalog catalog, ReadCatalog(connection.get()));
+  ASSIGN_OR_RETURN(const PgTenantMap map, PgTenantMap::Make(std::move(catalog), options_.map));
+  RETURN_IF_ERROR(connection->StartCopyOut("count the tenants' rows",
+                                           absl::StrCat("COPY (", CountSql(map), ") TO STDOUT")));
+  return std::make_unique<CountStream>(std::move(connection));
+}
+
+StoreHealth PostgresStore::ProbeHealth() {
+  bool standby = false;
+  const absl::Status asked = Ask([&standby](PgConnection* connection) -> absl::Status {
+    ASSIGN_OR_RETURN(
+        const PgResult result,
+        connection->Query("probe the health", "SELECT pg_catalog.pg_is_in_recovery()"));
+    standby = result.GetBool(0, 0);
+    return absl::OkStatus();
+  });
+  if (!asked.ok()) {
+    return {.writable = false, .detail = std::string(asked.message())};
+  }
+  if (standby) {
+    return {.writable = false, .detail = "The server is a standby: it takes no writes."};
+  }
+  return {};
+}
+
+}  // namespace reinstate

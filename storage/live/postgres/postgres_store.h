@@ -1,0 +1,70 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <vector>
+
+#include "storage/base/mutex.h"
+#include "storage/live/live_store.h"
+#include "storage/live/postgres/ownership.h"
+#include "storage/live/postgres/pg_connection.h"
+#include "storage/live/postgres/postgres_store_options.h"
+
+namespace reinstate {
+
+// One PostgreSQL database, 15 or later, whose tables tenants share: a tenant's rows are told by a
+// column, a path of foreign keys or an expression (ownership.h). The identity is the cluster's
+// system identifier and the database's OID. README.md beside this file says what it needs.
+//
+// Thread-safe. Connects when it is first used. Keeps a few connections for short questions; each
+// cut and session has connections of its own.
+class PostgresStore final : public LiveStore {
+ public:
+  // The server need not be there.
+  static std::unique_ptr<PostgresStore> Create(PostgresStoreOptions options);
+
+  ~PostgresStore() override;
+
+  StoreCapabilities Capabilities() const override;
+
+  // NOT_ALLOWED also if the role may not execute pg_control_system().
+  absl::StatusOr<StoreIdentity> Identity() override;
+
+  // CONFIG_INVALID if the configuration of the map does not fit the tables.
+  absl::StatusOr<TenantMap> Catalog() override;
+
+  // TABLE_UNRESOLVED also while the configuration says nothing of tenants.
+  absl::StatusOr<std::unique_ptr<Cut>> OpenCut(const CutOptions& options) override;
+  absl::StatusOr<std::unique_ptr<TenantSession>> OpenTenant(const TenantId& tenant,
+                                                            const SessionOptions& options) override;
+
+  // By the planner: as good as the statistics are.
+  absl::StatusOr<SizeEstimate> EstimateTenant(const TenantId& tenant) override;
+
+  absl::StatusOr<std::unique_ptr<TenantCountStream>> CountTenants() override;
+  StoreHealth ProbeHealth() override;
+
+  // The map as it is now, with its facts.
+  absl::StatusOr<std::shared_ptr<const PgTenantMap>> ReadMap();
+
+ private:
+  explicit PostgresStore(PostgresStoreOptions options);
+
+  using Question = std::function<absl::Status(PgConnection*)>;
+  // Asks on an idle connection, or on a new one; on a new one too if the idle one was lost.
+  absl::Status Ask(const Question& question);
+  absl::StatusOr<std::unique_ptr<PgConnection>> Connect() const;
+  absl::Status ReadMapWith(PgConnection* connection, std::shared_ptr<const PgTenantMap>* map);
+  // The map of the last look, if it is not old, else a new one.
+  absl::StatusOr<std::shared_ptr<const PgTenantMap>> RecentMap();
+
+  const PostgresStoreOptions options_;
+  PgOptions connecting_;
+
+  Mutex mu_;
+  std::vector<std::unique_ptr<PgConnection>> idle_ ABSL_GUARDED_BY(mu_);
+  std::shared_ptr<const PgTenantMap> map_ ABSL_GUARDED_BY(mu_);
+  absl::Time map_time_ ABSL_GUARDED_BY(mu_) = absl::InfinitePast();
+};
+
+}  // namespace reinstate

@@ -1,0 +1,161 @@
+#include "storage/live/postgres/postgres_store.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <map>
+#include <string>
+
+#include "absl/strings/str_cat.h"
+#include "tests/support/postgres_server.h"
+#include "tests/support/status_matchers.h"
+
+namespace reinstate {
+namespace {
+
+using ::testing::HasSubstr;
+
+class PostgresStoreTest : public ::testing::Test {
+ protected:
+  PostgresStoreTest() {
+    PgOptions connection;
+    connection.conninfo = server_->OnSocket(database_);
+    connection_ = *PgConnection::Connect(connection);
+    options_.connection.conninfo = server_->OnSocket(database_);
+    options_.allow_superuser = true;
+    options_.map.tenant_table = "sites";
+    options_.map.tenant_columns = {"site_id"};
+    Run("CREATE TABLE sites(id uuid PRIMARY KEY, name text);"
+        "CREATE TABLE issues(id bigint PRIMARY KEY, site_id uuid NOT NULL);"
+        "CREATE TABLE comments(id bigint PRIMARY KEY, issue bigint REFERENCES issues);"
+        "CREATE INDEX ON issues(site_id); CREATE INDEX ON comments(issue)");
+  }
+
+  void Run(const std::string& sql) { ASSERT_THAT(connection_->Execute("set up", sql), IsOk()); }
+
+  static std::string Id(int n) { return absl::StrCat("00000000-0000-0000-0000-00000000000", n); }
+
+  // Site n has n * 100 issues with two comments each.
+  void Fill() {
+    Run("INSERT INTO sites SELECT ('00000000-0000-0000-0000-00000000000' || i)::uuid, 'Site '"
+        "  FROM generate_series(1, 5) i;"
+        "INSERT INTO issues SELECT s * 1000 + i, "
+        "  ('00000000-0000-0000-0000-00000000000' || s)::uuid"
+        "  FROM generate_series(1, 5) s, generate_series(1, s * 100) i;"
+        "INSERT INTO comments SELECT i.id * 10 + n, i.id FROM issues i, generate_series(1, 2) n;"
+        "INSERT INTO comments VALUES (1, NULL); ANALYZE");
+  }
+
+  std::unique_ptr<PostgresStore> Open() { return PostgresStore::Create(options_); }
+
+  PostgresServer* const server_ = PostgresServer::Shared();
+  const std::string database_ = server_->MakeDatabase();
+  std::unique_ptr<PgConnection> connection_;
+  PostgresStoreOptions options_;
+};
+
+TEST_F(PostgresStoreTest, TwoDatabasesOfOneClusterAreTwoStores) {
+  const auto store = Open();
+  const auto identity = store->Identity();
+  ASSERT_THAT(identity, IsOk());
+  EXPECT_THAT(identity->address, HasSubstr(database_));
+  EXPECT_EQ(*store->Identity(), *identity);
+  options_.connection.conninfo = server_->OnSocket(server_->MakeDatabase());
+  EXPECT_NE(Open()->Identity()->id, identity->id);
+}
+
+TEST_F(PostgresStoreTest, SaysHowEachTableIsOwned) {
+  const auto map = Open()->Catalog();
+  ASSERT_THAT(map, IsOk());
+  EXPECT_EQ(map->tables[0].schema.name, "comments");
+  EXPECT_EQ(map->FindByName("comments")->how, "through (issue) -> issues by its column site_id");
+  EXPECT_EQ(map->FindByName("sites")->relation, Relation::kOwned);
+}
+
+TEST_F(PostgresStoreTest, RefusesAMapThatDoesNotFitTheTables) {
+  options_.map.shared = {"nowhere"};
+  EXPECT_THAT(Open()->Catalog(), FailsWith(Reason::kConfigInvalid));
+}
+
+TEST_F(PostgresStoreTest, CountsEveryTenantsRowsInTheOrderOfIds) {
+  Fill();
+  const auto counts = Open()->CountTenants();
+  ASSERT_THAT(counts, IsOk());
+  TenantCount count;
+  for (int n = 1; n <= 5; ++n) {
+    ASSERT_TRUE(*(*counts)->Next(&count));
+    EXPECT_EQ(count.tenant.value(), Id(n));
+    EXPECT_EQ(count.rows, 1 + n * 300);
+  }
+  EXPECT_FALSE(*(*counts)->Next(&count));
+  EXPECT_FALSE(*(*counts)->Next(&count));
+}
+
+TEST_F(PostgresStoreTest, CountsNobodyInAnEmptyStore) {
+  const auto counts = Open()->CountTenants();
+  ASSERT_THAT(counts, IsOk());
+  TenantCount count;
+  EXPECT_FALSE(*(*counts)->Next(&count));
+}
+
+TEST_F(PostgresStoreTest, EstimatesByThePlanner) {
+  Fill();
+  const auto store = Open();
+  const auto estimate = store->EstimateTenant(*TenantId::Parse(Id(4)));
+  ASSERT_THAT(estimate, IsOk());
+  EXPECT_GT(estimate->rows, 300);
+  EXPECT_LT(estimate->rows, 5000);
+  EXPECT_GT(estimate->bytes, estimate->rows);
+}
+
+TEST_F(PostgresStoreTest, EstimatesByANewMapAfterTheTablesChanged) {
+  Fill();
+  const auto store = Open();
+  ASSERT_THAT(store->EstimateTenant(*TenantId::Parse(Id(4))), IsOk());
+  Run("DROP TABLE comments");
+  EXPECT_THAT(store->EstimateTenant(*TenantId::Parse(Id(4))), IsOk());
+}
+
+TEST_F(PostgresStoreTest, ASecondSpellingOfAnIdIsNoOtherTenant) {
+  const auto store = Open();
+  const TenantId upper = *TenantId::Parse("ABCDEFAB-0000-0000-0000-000000000000");
+  const absl::Status refused = store->OpenTenant(upper, {}).status();
+  EXPECT_THAT(refused, FailsWith(Reason::kTenantIdInvalid));
+  EXPECT_THAT(std::string(refused.message()), HasSubstr("abcdefab-0000"));
+  EXPECT_THAT(store->OpenTenant(*TenantId::Parse("acme"), {}), FailsWith(Reason::kTenantIdInvalid));
+  EXPECT_THAT(store->EstimateTenant(*TenantId::Parse("acme")), FailsWith(Reason::kTenantIdInvalid));
+  EXPECT_THAT(store->OpenTenant(*TenantId::Parse(Id(1)), {}), IsOk());
+}
+
+TEST_F(PostgresStoreTest, ComesBackAfterItsConnectionsWereEnded) {
+  const auto store = Open();
+  ASSERT_THAT(store->Identity(), IsOk());
+  Run("SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+      "WHERE application_name = 'reinstate' AND datname = current_database() "
+      "AND pid <> pg_backend_pid()");
+  EXPECT_THAT(store->Identity(), IsOk());
+  EXPECT_TRUE(store->ProbeHealth().writable);
+}
+
+TEST_F(PostgresStoreTest, AServerThatIsDownIsUnavailable) {
+  options_.connection.conninfo = "host=127.0.0.1 port=1 dbname=x";
+  const auto store = Open();
+  EXPECT_THAT(store->Identity(), FailsWith(Reason::kUnavailable));
+  EXPECT_FALSE(store->ProbeHealth().writable);
+}
+
+TEST_F(PostgresStoreTest, TakesNoCutBeforeSomethingSaysWhatTenantsAre) {
+  options_.map = {};
+  const auto store = Open();
+  EXPECT_THAT(store->Catalog(), IsOk());
+  EXPECT_THAT(store->OpenCut({}), FailsWith(Reason::kTableUnresolved));
+}
+
+TEST_F(PostgresStoreTest, RefusesASuperuserUnlessToldOtherwise) {
+  options_.allow_superuser = false;
+  EXPECT_THAT(Open()->Identity(), FailsWith(Reason::kNotAllowed));
+  EXPECT_THAT(Open()->OpenTenant(*TenantId::Parse(Id(1)), {}), FailsWith(Reason::kNotAllowed));
+}
+
+}  // namespace
+}  // namespace reinstate
