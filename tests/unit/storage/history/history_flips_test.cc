@@ -23,7 +23,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
-enum Ending { kRight, kRefused, kWrong, kAborted };
+// Exit codes that nothing else uses: a sanitizer that finds something ends the process with 1.
+enum Ending { kRight = 40, kRefused, kAborted, kWrong };
 
 // Runs `trial` in a child and says how it ended.
 Ending InChild(const std::function<Ending()>& trial) {
@@ -33,10 +34,11 @@ Ending InChild(const std::function<Ending()>& trial) {
   }
   int status = 0;
   waitpid(child, &status, 0);
-  if (WIFSIGNALED(status)) {
-    return WTERMSIG(status) == SIGABRT ? kAborted : kWrong;
+  if (WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT) {
+    return kAborted;
   }
-  return static_cast<Ending>(WEXITSTATUS(status));
+  const int code = WIFEXITED(status) ? WEXITSTATUS(status) : 0;
+  return code == kRight || code == kRefused ? static_cast<Ending>(code) : kWrong;
 }
 
 void FlipByte(const std::string& file, int64_t at) {
@@ -128,12 +130,18 @@ class DamagedHistory : public testing::Test {
   std::vector<Witness> witnesses_;
 };
 
-TEST_F(DamagedHistory, GivesTheRightRowsOrAnErrorWhereverAByteIsFlipped) {
+// In parts, each of which is short also where processes and files are slow.
+class FlippedHistory : public DamagedHistory, public testing::WithParamInterface<int> {
+ public:
+  static constexpr int kParts = 5;
+};
+
+TEST_P(FlippedHistory, GivesTheRightRowsOrAnErrorWhereverAByteIsFlipped) {
   constexpr int kPositions = 10;
   int refused = 0;
   for (const std::string& file : FilesBelow(whole_)) {
     const auto bytes = static_cast<int64_t>(fs::file_size(whole_ + "/" + file));
-    for (int i = 0; i < kPositions && i < bytes; ++i) {
+    for (int i = GetParam(); i < kPositions && i < bytes; i += kParts) {
       const int64_t at = i * bytes / kPositions;
       CopyFolder(whole_, copy_);
       FlipByte(copy_ + "/" + file, at);
@@ -142,8 +150,10 @@ TEST_F(DamagedHistory, GivesTheRightRowsOrAnErrorWhereverAByteIsFlipped) {
       refused += ending == kRight ? 0 : 1;
     }
   }
-  EXPECT_GT(refused, 20) << "the flips do not reach what is read";
+  EXPECT_GT(refused, 10) << "the flips do not reach what is read";
 }
+
+INSTANTIATE_TEST_SUITE_P(Parts, FlippedHistory, testing::Range(0, FlippedHistory::kParts));
 
 TEST_F(DamagedHistory, GivesTheRightRowsOrAnErrorWhicheverFileIsMissingOrCutShort) {
   int refused = 0;
