@@ -5,14 +5,13 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "server/jobs/history_work.h"
 #include "server/jobs/job_failure.h"
 #include "server/jobs/job_log.h"
 #include "server/jobs/job_runner.h"
 #include "server/jobs/job_watchers.h"
 #include "server/jobs/snapshot_schedule.h"
-#include "server/jobs/witness_keeper.h"
 #include "server/jobs/worker_pool.h"
-#include "server/snapshot/snapshotter.h"
 #include "storage/base/error.h"
 #include "storage/base/id_generator.h"
 #include "storage/base/status_macros.h"
@@ -29,15 +28,6 @@ constexpr int64_t kJobsLookedAt = 1000;  // for the last snapshot of each store,
 bool HasEnded(const state::HistoryJob& job) {
   return job.state() == state::SUCCEEDED || job.state() == state::FAILED ||
          job.state() == state::CANCELLED;
-}
-
-state::Progress ToState(const Progress& progress) {
-  state::Progress present;
-  present.set_rows(progress.rows);
-  present.set_bytes(progress.bytes);
-  present.set_total_rows(progress.total_rows);
-  present.set_step(progress.step);
-  return present;
 }
 
 std::string_view KindName(state::JobKind kind) {
@@ -70,16 +60,6 @@ state::Actor Daemon() {
   return actor;
 }
 
-void NoteCollapse(const SnapshotInfo& snapshot, state::HistoryJob* job) {
-  if (snapshot.collapse.marked) {
-    job->add_notes(absl::StrCat(
-        snapshot.collapse.vanished_tenants, " tenants are gone and ",
-        snapshot.collapse.shrunken_tenants,
-        " have lost half of their rows since the snapshot before: earlier snapshots do not expire "
-        "until somebody has looked at it and lifts it"));
-  }
-}
-
 class HistoryJobsImpl final : public HistoryJobs {
  public:
   HistoryJobsImpl(const HistoryJobsOptions& options, StoreRegistry* stores, History* history,
@@ -88,8 +68,7 @@ class HistoryJobsImpl final : public HistoryJobs {
         stores_(stores),
         history_(history),
         state_(state),
-        snapshotter_({.readers = options.snapshot_readers, .collapse = options.collapse}, history),
-        witnesses_(history, state),
+        work_(options, stores, history, state),
         ids_(options.clock),
         runner_(
             {.threads = kThreads, .clock = options.clock},
@@ -120,24 +99,12 @@ class HistoryJobsImpl final : public HistoryJobs {
   }
 
  private:
-  // What a job has come to.
-  struct Result {
-    std::optional<state::WitnessRecord> witness;
-  };
-
   absl::Status Check(const state::HistoryJob& job) const;
   void Enqueue(const state::HistoryJob& job);
   void AddPresent(state::HistoryJob* job) const;
-  absl::Status End(state::HistoryJob job, const absl::StatusOr<Result>& result);
+  absl::Status End(state::HistoryJob job, const absl::StatusOr<HistoryWork::Result>& result);
 
   JobRunner::Outcome Run(const std::string& id, RunControl* control);
-  absl::StatusOr<Result> Perform(state::HistoryJob* job, RunControl* control);
-  absl::StatusOr<Result> TakeSnapshot(state::HistoryJob* job, RunControl* control);
-  absl::StatusOr<Result> VerifySnapshot(const state::HistoryJob& job, RunControl* control);
-  absl::StatusOr<Result> ApplyRetention(state::HistoryJob* job, RunControl* control);
-  absl::StatusOr<std::optional<SnapshotInfo>> TakenBefore(uint32_t lineage,
-                                                          const std::string& job) const;
-
   WorkerPool::Task NextTick();
   void Tick();
   void OrderScheduled(const std::string& store, state::JobKind kind);
@@ -146,8 +113,7 @@ class HistoryJobsImpl final : public HistoryJobs {
   StoreRegistry* const stores_;
   History* const history_;
   StateStore* const state_;
-  Snapshotter snapshotter_;
-  WitnessKeeper witnesses_;
+  HistoryWork work_;
   IdGenerator ids_;
   JobWatchers watchers_;
   Mutex mu_;
@@ -163,7 +129,7 @@ class HistoryJobsImpl final : public HistoryJobs {
 
 absl::Status HistoryJobsImpl::Start() {
   for (const ServedStore* store : stores_->List()) {
-    RETURN_IF_ERROR(witnesses_.Settle(store->lineage));
+    RETURN_IF_ERROR(work_.SettleWitnesses(*store));
     ASSIGN_OR_RETURN(const auto jobs, state_->ListHistoryJobs(store->name, "", kJobsLookedAt));
     const auto last = std::find_if(jobs.begin(), jobs.end(), [](const state::HistoryJob& job) {
       return job.kind() == state::TAKE_SNAPSHOT;
@@ -311,7 +277,8 @@ absl::StatusOr<state::HistoryJob> HistoryJobsImpl::CancelJob(const std::string& 
 
 // --- Running ---
 
-absl::Status HistoryJobsImpl::End(state::HistoryJob job, const absl::StatusOr<Result>& result) {
+absl::Status HistoryJobsImpl::End(state::HistoryJob job,
+                                  const absl::StatusOr<HistoryWork::Result>& result) {
   job.set_finished_us(absl::ToUnixMicros(options_.clock->Now()));
   if (result.ok()) {
     job.set_state(state::SUCCEEDED);
@@ -347,9 +314,10 @@ JobRunner::Outcome HistoryJobsImpl::Run(const std::string& id, RunControl* contr
                                                       : JobRunner::Outcome::kAgain;
   }
   watchers_.Notify(id);
-  absl::StatusOr<Result> result =
-      job->cancel_requested() ? absl::StatusOr<Result>(MakeError(Reason::kCancelled, "cancelled"))
-                              : Perform(&*job, control);
+  absl::StatusOr<HistoryWork::Result> result = MakeError(Reason::kCancelled, "cancelled");
+  if (!job->cancel_requested()) {
+    result = work_.Perform(&*job, control);
+  }
   if (HasReason(control->Check(), Reason::kShuttingDown) && !result.ok()) {
     return JobRunner::Outcome::kDone;  // the next start runs it again
   }
@@ -360,85 +328,6 @@ JobRunner::Outcome HistoryJobsImpl::Run(const std::string& id, RunControl* contr
     OrderScheduled(job->store(), state::APPLY_RETENTION);
   }
   return JobRunner::Outcome::kDone;
-}
-
-absl::StatusOr<HistoryJobsImpl::Result> HistoryJobsImpl::Perform(state::HistoryJob* job,
-                                                                 RunControl* control) {
-  switch (job->kind()) {
-    case state::TAKE_SNAPSHOT:
-      return TakeSnapshot(job, control);
-    case state::VERIFY_SNAPSHOT:
-      return VerifySnapshot(*job, control);
-    default:
-      return ApplyRetention(job, control);
-  }
-}
-
-absl::StatusOr<std::optional<SnapshotInfo>> HistoryJobsImpl::TakenBefore(
-    uint32_t lineage, const std::string& job) const {
-  ASSIGN_OR_RETURN(const auto snapshots, history_->ListSnapshots(lineage));
-  for (const SnapshotInfo& snapshot : snapshots) {
-    if (snapshot.job == job) {
-      return snapshot;
-    }
-  }
-  return std::nullopt;
-}
-
-absl::StatusOr<HistoryJobsImpl::Result> HistoryJobsImpl::TakeSnapshot(state::HistoryJob* job,
-                                                                      RunControl* control) {
-  ASSIGN_OR_RETURN(const ServedStore* store, stores_->Find(job->store()));
-  // An earlier process may have been ended between the snapshot and the record of it.
-  ASSIGN_OR_RETURN(std::optional<SnapshotInfo> taken, TakenBefore(store->lineage, job->id()));
-  if (!taken.has_value()) {
-    RETURN_IF_ERROR(stores_->CheckIdentity(job->store()));
-    ASSIGN_OR_RETURN(const state::StoreRecord record, stores_->Record(job->store()));
-    Snapshotter::Order order;
-    order.lineage = store->lineage;
-    order.store_identity = record.identity();
-    order.job = job->id();
-    order.accept_clock_jump = job->accept_clock_jump();
-    order.progress = [control](const Progress& progress) {
-      control->ReportProgress(ToState(progress));
-    };
-    order.cancelled = [control] { return !control->Check().ok(); };
-    ASSIGN_OR_RETURN(taken, snapshotter_.Take(store->live, order));
-  }
-  job->set_snapshot(taken->id.ToString());
-  job->mutable_progress()->set_rows(taken->sum.rows);
-  job->mutable_progress()->set_total_rows(taken->sum.rows);
-  job->mutable_progress()->set_bytes(taken->sum.bytes);
-  NoteCollapse(*taken, job);
-  Result result;
-  result.witness.emplace().set_snapshot(taken->id.ToString());
-  result.witness->set_root_digest(taken->root_digest);
-  return result;
-}
-
-absl::StatusOr<HistoryJobsImpl::Result> HistoryJobsImpl::VerifySnapshot(
-    const state::HistoryJob& job, RunControl* control) {
-  ASSIGN_OR_RETURN(const SnapshotId id, SnapshotId::Parse(job.snapshot()));
-  RETURN_IF_ERROR(history_->VerifySnapshot(
-      id, [control](const Progress& progress) { control->ReportProgress(ToState(progress)); }));
-  return Result();
-}
-
-absl::StatusOr<HistoryJobsImpl::Result> HistoryJobsImpl::ApplyRetention(state::HistoryJob* job,
-                                                                        RunControl* control) {
-  ASSIGN_OR_RETURN(const ServedStore* store, stores_->Find(job->store()));
-  const auto schedule = options_.schedules.find(job->store());
-  const RetentionPolicy policy =
-      schedule == options_.schedules.end() ? RetentionPolicy() : schedule->second.retention;
-  RETURN_IF_ERROR(witnesses_.BeforeRetention(store->lineage, policy, options_.clock->Now()));
-  const absl::StatusOr<RetentionReport> report = history_->ApplyRetention(
-      store->lineage, policy,
-      [control](const Progress& progress) { control->ReportProgress(ToState(progress)); });
-  RETURN_IF_ERROR(witnesses_.Settle(store->lineage));
-  RETURN_IF_ERROR(report.status());
-  job->add_notes(absl::StrCat(report->hidden.size(), " snapshots hidden, ", report->expired.size(),
-                              " dropped; ", report->bytes_before, " bytes before, ",
-                              report->bytes_after, " after"));
-  return Result();
 }
 
 // --- Schedule ---

@@ -85,9 +85,8 @@ absl::StatusOr<const ServedStore*> StoreRegistry::Find(const std::string& name) 
   for (const auto& [known, store] : stores_) {
     names.push_back(known);
   }
-  const std::string present = names.empty()
-                                  ? "none is configured"
-                                  : absl::StrCat("there is ", absl::StrJoin(names, ", "));
+  const std::string present =
+      names.empty() ? "none is configured" : absl::StrCat("there is ", absl::StrJoin(names, ", "));
   if (name.empty()) {
     return MakeError(Reason::kInvalidArgument,
                      absl::StrCat("say which store it is about; ", present));

@@ -3,10 +3,12 @@
 #include <unistd.h>
 
 #include <atomic>
+#include <chrono>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
 #include <memory>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -35,22 +37,30 @@ absl::StatusOr<FaultPoints::Action> MakeAction(const std::string& place, std::st
   if (name == "hang") {
     return [place]() -> absl::Status { HangForEver(place); };
   }
+  if (name == "slow") {
+    return [] {
+      std::this_thread::sleep_for(std::chrono::seconds(1));
+      return absl::OkStatus();
+    };
+  }
   if (name == "error") {
     return [place] { return MakeError(Reason::kUnavailable, absl::StrCat("fault at ", place)); };
   }
   if (name == "no-space") {
     return [place] { return MakeError(Reason::kNoSpace, absl::StrCat("fault at ", place)); };
   }
-  return MakeError(
-      Reason::kInvalidArgument,
-      absl::StrCat("fault action \"", Absl(name), "\" is none of crash, hang, error, no-space"));
+  return MakeError(Reason::kInvalidArgument,
+                   absl::StrCat("fault action \"", Absl(name),
+                                "\" is none of crash, hang, slow, error, no-space"));
 }
 
-// Counts the hits and acts at the n-th only.
-FaultPoints::Action AtHit(uint64_t n, FaultPoints::Action action) {
+// Counts the hits and acts at the n-th only, or from it on.
+FaultPoints::Action AtHit(uint64_t n, bool from_then_on, FaultPoints::Action action) {
   auto hits = std::make_shared<std::atomic<uint64_t>>(0);
-  return
-      [n, hits, action = std::move(action)] { return ++*hits == n ? action() : absl::OkStatus(); };
+  return [n, from_then_on, hits, action = std::move(action)] {
+    const uint64_t hit = ++*hits;
+    return hit == n || (from_then_on && hit > n) ? action() : absl::OkStatus();
+  };
 }
 
 using ArmedPlace = std::pair<std::string, FaultPoints::Action>;
@@ -62,7 +72,7 @@ absl::StatusOr<ArmedPlace> ParseItem(absl::string_view item) {
     const std::vector<std::string> action = absl::StrSplit(parts[1], absl::MaxSplits('@', 1));
     if (action.size() == 1 || (absl::SimpleAtoi(action[1], &n) && n > 0)) {
       ASSIGN_OR_RETURN(FaultPoints::Action made, MakeAction(parts[0], action[0]));
-      return ArmedPlace(parts[0], AtHit(n, std::move(made)));
+      return ArmedPlace(parts[0], AtHit(n, action[0] == "slow", std::move(made)));
     }
   }
   return MakeError(Reason::kInvalidArgument,

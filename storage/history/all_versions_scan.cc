@@ -4,8 +4,8 @@
 
 #include "storage/base/error.h"
 #include "storage/base/status_macros.h"
+#include "storage/history/history_status.h"
 #include "storage/history/key_codec.h"
-#include "storage/history/rocksdb_status.h"
 
 namespace reinstate {
 
@@ -23,7 +23,7 @@ absl::StatusOr<bool> AllVersionsScan::Next() {
     it_->Next();
   }
   if (!it_->Valid()) {
-    RETURN_IF_ERROR(FromRocksdb(it_->status(), "read all versions"));
+    RETURN_IF_ERROR(HistoryStatus(it_->status(), "read all versions"));
     return false;
   }
   if (!KeyCodec::SplitVersion(key(), &group_, &version_)) {

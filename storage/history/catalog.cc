@@ -7,8 +7,8 @@
 #include "storage/base/error.h"
 #include "storage/base/status_macros.h"
 #include "storage/base/strings.h"
+#include "storage/history/history_status.h"
 #include "storage/history/key_codec.h"
-#include "storage/history/rocksdb_status.h"
 #include "storage/history/root_codec.h"
 #include "storage/history/sealed_value.h"
 
@@ -28,7 +28,7 @@ absl::Status ForEach(const HistoryDb& db, Family family, std::string_view prefix
                      Unseal(it->key().ToStringView(), it->value().ToStringView()));
     RETURN_IF_ERROR(visit(it->key().ToStringView(), body));
   }
-  return FromRocksdb(it->status(), "read its catalog");
+  return HistoryStatus(it->status(), "read its catalog");
 }
 
 absl::Status Malformed() {

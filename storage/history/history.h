@@ -96,9 +96,8 @@ class History {
 
   // Reads everything that `id` can see: each record's checksum, each tenant against its manifest,
   // the manifests against the root. CORRUPT or SHORTFALL with the tenant's table where it does not
-  // add up.
-  virtual absl::Status VerifySnapshot(const SnapshotId& id,
-                                      const ProgressCallback& progress) const = 0;
+  // add up. CANCELLED.
+  virtual absl::Status VerifySnapshot(const SnapshotId& id, const WorkCallbacks& work) const = 0;
 
   // Changes of the catalog. SNAPSHOT_NOT_FOUND; each may be repeated.
   virtual absl::Status Hold(const SnapshotId& id,
@@ -115,10 +114,11 @@ class History {
 
   // Hides what `policy` no longer keeps, drops the data of what has been hidden for longer than the
   // grace period, and compacts. Blocks; excludes snapshots. Everything is kept if the catalog
-  // cannot be read, and nothing before a snapshot marked as collapsed expires.
+  // cannot be read, and nothing before a snapshot marked as collapsed expires. CANCELLED: what was
+  // done by then stays done, and the next retention goes on with the rest.
   virtual absl::StatusOr<RetentionReport> ApplyRetention(uint32_t lineage,
                                                          const RetentionPolicy& policy,
-                                                         const ProgressCallback& progress) = 0;
+                                                         const WorkCallbacks& work) = 0;
 
   // Bytes of all files on disk.
   virtual absl::StatusOr<int64_t> DiskBytes() const = 0;

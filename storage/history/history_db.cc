@@ -12,9 +12,10 @@
 
 #include "absl/strings/str_cat.h"
 #include "storage/base/error.h"
+#include "storage/base/periodic_thread.h"
 #include "storage/base/status_macros.h"
 #include "storage/base/strings.h"
-#include "storage/history/rocksdb_status.h"
+#include "storage/history/history_status.h"
 #include "storage/history/sealed_value.h"
 
 namespace reinstate {
@@ -32,6 +33,7 @@ constexpr int kCacheShardBits = 2;
 constexpr uint64_t kReservedBytes = 16 << 20;
 
 constexpr char kLockFile[] = "LOCK";
+constexpr absl::Duration kCompactionLooks = absl::Milliseconds(50);  // between: is it cancelled?
 constexpr char kDatabaseFolder[] = "db";
 constexpr char kStagingFolder[] = "staging";
 
@@ -75,7 +77,7 @@ absl::StatusOr<std::vector<std::string>> ListFolder(rocksdb::Env* env, const std
   if (status.IsNotFound() || status.IsPathNotFound()) {
     return std::vector<std::string>();
   }
-  RETURN_IF_ERROR(FromRocksdb(status, "list its folder"));
+  RETURN_IF_ERROR(HistoryStatus(status, "list its folder"));
   std::erase_if(names, [](const std::string& name) { return name == "." || name == ".."; });
   return names;
 }
@@ -110,8 +112,8 @@ absl::StatusOr<Found> LookForDatabase(rocksdb::Env* env, const std::string& data
     std::vector<std::string> names;
     rocksdb::DBOptions options;
     options.env = env;
-    RETURN_IF_ERROR(FromRocksdb(rocksdb::DB::ListColumnFamilies(options, database, &names),
-                                "list its column families"));
+    RETURN_IF_ERROR(HistoryStatus(rocksdb::DB::ListColumnFamilies(options, database, &names),
+                                  "list its column families"));
     for (const std::string& name : names) {
       if (missing.erase(name) == 0) {
         return MakeError(Reason::kHistoryWrongFormat,
@@ -178,35 +180,11 @@ rocksdb::ColumnFamilyOptions FamilyOptions(Family family,
   return options;
 }
 
+absl::StatusOr<std::unique_ptr<FolderLock>> TakeLock(rocksdb::Env* env, const std::string& path) {
+  return FolderLock::Take(env, Join(path, kLockFile), absl::StrCat("the history in ", path));
+}
+
 }  // namespace
-
-// Keeps other processes, and other instances in this one, out of the folder.
-class HistoryDb::FolderLock {
- public:
-  static absl::StatusOr<std::unique_ptr<FolderLock>> Take(rocksdb::Env* env,
-                                                          const std::string& path) {
-    rocksdb::FileLock* lock = nullptr;
-    const rocksdb::Status status = env->LockFile(Join(path, kLockFile), &lock);
-    if (status.IsNoSpace()) {
-      return FromRocksdb(status, "lock its folder");
-    }
-    if (!status.ok()) {
-      return MakeError(Reason::kDataDirectoryInUse,
-                       absl::StrCat("The history in ", path, " is in use by another process (",
-                                    status.ToString(), "). Stop that one first."));
-    }
-    return std::make_unique<FolderLock>(env, lock);
-  }
-
-  FolderLock(rocksdb::Env* env, rocksdb::FileLock* lock) : env_(env), lock_(lock) {}
-  ~FolderLock() { env_->UnlockFile(lock_).PermitUncheckedError(); }
-  FolderLock(const FolderLock&) = delete;
-  FolderLock& operator=(const FolderLock&) = delete;
-
- private:
-  rocksdb::Env* const env_;
-  rocksdb::FileLock* const lock_;
-};
 
 HistoryDb::HistoryDb(const Options& options)
     : options_(options),
@@ -229,12 +207,12 @@ absl::StatusOr<std::unique_ptr<HistoryDb>> HistoryDb::Open(const Options& option
   std::unique_ptr<HistoryDb> opened(new HistoryDb(options));
   rocksdb::Env* const env = opened->env_;
   RETURN_IF_ERROR(CheckFolder(env, options.path));
-  RETURN_IF_ERROR(FromRocksdb(env->CreateDirIfMissing(options.path), "create its folder"));
-  ASSIGN_OR_RETURN(opened->lock_, FolderLock::Take(env, options.path));
+  RETURN_IF_ERROR(HistoryStatus(env->CreateDirIfMissing(options.path), "create its folder"));
+  ASSIGN_OR_RETURN(opened->lock_, TakeLock(env, options.path));
   RETURN_IF_ERROR(InspectExisting(options, inspect));
   RETURN_IF_ERROR(opened->OpenDatabase(/*read_only=*/false));
-  RETURN_IF_ERROR(FromRocksdb(env->CreateDirIfMissing(Join(options.path, kStagingFolder)),
-                              "create its staging folder"));
+  RETURN_IF_ERROR(HistoryStatus(env->CreateDirIfMissing(Join(options.path, kStagingFolder)),
+                                "create its staging folder"));
   RETURN_IF_ERROR(opened->ClearStaging());
   return opened;
 }
@@ -248,7 +226,7 @@ absl::StatusOr<std::unique_ptr<HistoryDb>> HistoryDb::OpenReadOnly(const Options
     return MakeError(Reason::kHistoryIncomplete,
                      absl::StrCat("There is no history in ", options.path, " that could be read."));
   }
-  ASSIGN_OR_RETURN(opened->lock_, FolderLock::Take(opened->env_, options.path));
+  ASSIGN_OR_RETURN(opened->lock_, TakeLock(opened->env_, options.path));
   RETURN_IF_ERROR(opened->OpenDatabase(/*read_only=*/true));
   return opened;
 }
@@ -276,7 +254,7 @@ absl::Status HistoryDb::OpenDatabase(bool read_only) {
   const rocksdb::Status status =
       read_only ? rocksdb::DB::OpenForReadOnly(options, path, families, &handles_, &db)
                 : rocksdb::DB::Open(options, path, families, &handles_, &db);
-  RETURN_IF_ERROR(FromRocksdb(status, "open its database"));
+  RETURN_IF_ERROR(HistoryStatus(status, "open its database"));
   db_.reset(db);
   read_only_ = read_only;
   return absl::OkStatus();
@@ -293,7 +271,7 @@ absl::StatusOr<std::optional<std::string>> HistoryDb::Get(Family family,
   if (status.IsNotFound()) {
     return std::nullopt;
   }
-  RETURN_IF_ERROR(FromRocksdb(status, absl::StrCat("read from ", NameOf(family))));
+  RETURN_IF_ERROR(HistoryStatus(status, absl::StrCat("read from ", NameOf(family))));
   ASSIGN_OR_RETURN(const std::string_view body, Unseal(key, sealed));
   return std::string(body);
 }
@@ -327,7 +305,7 @@ absl::Status HistoryDb::NoteWrite(const rocksdb::Status& status, std::string_vie
   if (!status.ok()) {
     write_failed_ = true;
   }
-  return FromRocksdb(status, what);
+  return HistoryStatus(status, what);
 }
 
 absl::Status HistoryDb::PutCatalog(std::string_view key, std::string body, bool flush) {
@@ -364,12 +342,23 @@ absl::Status HistoryDb::Ingest(const std::vector<FamilyFiles>& families) {
   return NoteWrite(db_->IngestExternalFiles(args), "add files to its database");
 }
 
-absl::Status HistoryDb::Compact(Family family, std::string_view begin, std::string_view end) {
+absl::Status HistoryDb::Compact(Family family, std::string_view begin, std::string_view end,
+                                const std::function<bool()>& cancelled) {
   RETURN_IF_ERROR(CheckWritable());
   const rocksdb::Slice first(begin);
   const rocksdb::Slice last(end);
-  return NoteWrite(db_->CompactRange(rocksdb::CompactRangeOptions(), Handle(family), &first, &last),
-                   absl::StrCat("compact ", NameOf(family)));
+  std::atomic<bool> give_up = cancelled();
+  rocksdb::CompactRangeOptions options;
+  options.canceled = &give_up;
+  rocksdb::Status status;
+  {
+    const PeriodicThread look(kCompactionLooks, [&] { give_up = cancelled(); });
+    status = db_->CompactRange(options, Handle(family), &first, &last);
+  }
+  if (give_up && !status.ok()) {
+    return MakeError(Reason::kCancelled, "The compaction of the history was cancelled.");
+  }
+  return NoteWrite(status, absl::StrCat("compact ", NameOf(family)));
 }
 
 rocksdb::Options HistoryDb::TableOptions(Family family) const {
@@ -382,7 +371,7 @@ std::string HistoryDb::NewStagingFile(std::string_view label) {
 }
 
 absl::Status HistoryDb::DeleteStagingFile(const std::string& file) const {
-  return FromRocksdb(env_->DeleteFile(file), "remove a file from its staging folder");
+  return HistoryStatus(env_->DeleteFile(file), "remove a file from its staging folder");
 }
 
 absl::Status HistoryDb::ClearStaging() const {
@@ -398,8 +387,8 @@ absl::StatusOr<int64_t> HistoryDb::DiskBytes() const {
   int64_t bytes = 0;
   for (const char* name : {kDatabaseFolder, kStagingFolder}) {
     std::vector<rocksdb::Env::FileAttributes> files;
-    RETURN_IF_ERROR(FromRocksdb(env_->GetChildrenFileAttributes(Join(options_.path, name), &files),
-                                "list its files"));
+    RETURN_IF_ERROR(HistoryStatus(
+        env_->GetChildrenFileAttributes(Join(options_.path, name), &files), "list its files"));
     for (const rocksdb::Env::FileAttributes& file : files) {
       bytes += static_cast<int64_t>(file.size_bytes);
     }

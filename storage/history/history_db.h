@@ -13,6 +13,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "storage/rocks/folder_lock.h"
 
 namespace reinstate {
 
@@ -71,8 +72,10 @@ class HistoryDb {
   // are left out.
   absl::Status Ingest(const std::vector<FamilyFiles>& families);
 
-  // Rewrites what deletions have left behind in [begin, end) of a family.
-  absl::Status Compact(Family family, std::string_view begin, std::string_view end);
+  // Rewrites what deletions have left behind in [begin, end) of a family. Gives up soon after
+  // `cancelled` says so: CANCELLED; what is not rewritten by then stays as it was.
+  absl::Status Compact(Family family, std::string_view begin, std::string_view end,
+                       const std::function<bool()>& cancelled);
 
   // With these the files of a family are written.
   rocksdb::Options TableOptions(Family family) const;
@@ -93,8 +96,6 @@ class HistoryDb {
   absl::StatusOr<int64_t> DiskBytes() const;
 
  private:
-  class FolderLock;
-
   explicit HistoryDb(const Options& options);
 
   static absl::Status InspectExisting(const Options& options, const Inspection& inspect);

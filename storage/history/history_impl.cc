@@ -129,12 +129,11 @@ absl::Status HistoryImpl::ScanManifests(
   }
 }
 
-absl::Status HistoryImpl::VerifySnapshot(const SnapshotId& id,
-                                         const ProgressCallback& progress) const {
+absl::Status HistoryImpl::VerifySnapshot(const SnapshotId& id, const WorkCallbacks& work) const {
   ASSIGN_OR_RETURN(const std::unique_ptr<Catalog::Reading> reading, catalog_->BeginReading(id));
-  RunWatch watch(progress, nullptr, reading->info().sum.rows);
+  RunWatch watch(work, reading->info().sum.rows);
   watch.BeginStep("verifying");
-  return SnapshotVerifier(db_.get(), id, hasher_).VerifyAll(&watch);
+  return SnapshotVerifier(db_.get(), id, hasher_).VerifyAll(options_.faults, &watch);
 }
 
 absl::Status HistoryImpl::Hold(const SnapshotId& id, const std::string& reason) {
@@ -161,20 +160,21 @@ absl::Status HistoryImpl::Unpin(const SnapshotId& id, const std::string& job) {
 
 absl::StatusOr<RetentionReport> HistoryImpl::ApplyRetention(uint32_t lineage,
                                                             const RetentionPolicy& policy,
-                                                            const ProgressCallback& progress) {
+                                                            const WorkCallbacks& work) {
   MutexLock lock(&versions_mu_);
+  RunWatch watch(work, 0);
   RETURN_IF_ERROR(catalog_->CheckOnDisk(lineage));
   RetentionReport report;
   ASSIGN_OR_RETURN(report.bytes_before, DiskBytes());
-  RETURN_IF_ERROR(HideByPolicy(lineage, policy, &report));
-  RETURN_IF_ERROR(ExpireHidden(lineage, policy.grace, &report));
-  RETURN_IF_ERROR(SweepExpired(lineage, progress));
+  RETURN_IF_ERROR(HideByPolicy(lineage, policy, &watch, &report));
+  RETURN_IF_ERROR(ExpireHidden(lineage, policy.grace, &watch, &report));
+  RETURN_IF_ERROR(SweepExpired(lineage, &watch));
   ASSIGN_OR_RETURN(report.bytes_after, DiskBytes());
   return report;
 }
 
 absl::Status HistoryImpl::HideByPolicy(uint32_t lineage, const RetentionPolicy& policy,
-                                       RetentionReport* report) {
+                                       RunWatch* watch, RetentionReport* report) {
   const std::vector<SnapshotInfo> snapshots = catalog_->List(lineage);
   const uint64_t suspended = ExpirySuspendedBefore(snapshots);
   std::vector<SnapshotInfo> visible = snapshots;
@@ -185,6 +185,7 @@ absl::Status HistoryImpl::HideByPolicy(uint32_t lineage, const RetentionPolicy& 
     if (newest || info.id.version < suspended || kept.contains(info.id.version)) {
       continue;
     }
+    RETURN_IF_ERROR(watch->CheckCancelled());
     const absl::Status hidden = catalog_->Hide(info.id, options_.clock->Now());
     if (HasReason(hidden, Reason::kSnapshotHeld)) {
       continue;
@@ -195,7 +196,7 @@ absl::Status HistoryImpl::HideByPolicy(uint32_t lineage, const RetentionPolicy& 
   return absl::OkStatus();
 }
 
-absl::Status HistoryImpl::ExpireHidden(uint32_t lineage, absl::Duration grace,
+absl::Status HistoryImpl::ExpireHidden(uint32_t lineage, absl::Duration grace, RunWatch* watch,
                                        RetentionReport* report) {
   const std::vector<SnapshotInfo> snapshots = catalog_->List(lineage);
   const uint64_t suspended = ExpirySuspendedBefore(snapshots);
@@ -204,6 +205,7 @@ absl::Status HistoryImpl::ExpireHidden(uint32_t lineage, absl::Duration grace,
     if (info.visible() || info.id.version < suspended || now < *info.hidden_since + grace) {
       continue;
     }
+    RETURN_IF_ERROR(watch->CheckCancelled());
     const absl::Status expired = catalog_->Expire(info.id);
     if (HasReason(expired, Reason::kSnapshotHeld)) {
       continue;
@@ -214,7 +216,7 @@ absl::Status HistoryImpl::ExpireHidden(uint32_t lineage, absl::Duration grace,
   return absl::OkStatus();
 }
 
-absl::Status HistoryImpl::SweepExpired(uint32_t lineage, const ProgressCallback& progress) {
+absl::Status HistoryImpl::SweepExpired(uint32_t lineage, RunWatch* watch) {
   const std::vector<SnapshotId> expired = catalog_->ExpiredWithData(lineage);
   if (expired.empty()) {
     return absl::OkStatus();
@@ -229,12 +231,11 @@ absl::Status HistoryImpl::SweepExpired(uint32_t lineage, const ProgressCallback&
     versions.push_back(id.version);
   }
   const absl::Cleanup clear = [this] { db_->ClearStaging().IgnoreError(); };
-  RunWatch watch(progress, nullptr, 0);
-  watch.BeginStep("expiring");
+  watch->BeginStep("expiring");
   if (options_.faults != nullptr) {
     RETURN_IF_ERROR(options_.faults->Hit("history.before_sweep"));
   }
-  VersionSweeper sweeper(db_.get(), lineage, std::move(kept), &watch);
+  VersionSweeper sweeper(db_.get(), lineage, std::move(kept), watch);
   RETURN_IF_ERROR(sweeper.Sweep(versions));
   for (const SnapshotId& id : expired) {
     catalog_->ForgetExpired(id);

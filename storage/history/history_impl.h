@@ -9,6 +9,7 @@
 #include "storage/history/history.h"
 #include "storage/history/history.pb.h"
 #include "storage/history/history_db.h"
+#include "storage/history/run_watch.h"
 
 namespace reinstate {
 
@@ -27,8 +28,7 @@ class HistoryImpl : public History {
   absl::StatusOr<std::unique_ptr<PointReader>> OpenPoint(const SnapshotId& id) const override;
   absl::Status ScanManifests(
       uint32_t lineage, const std::function<bool(const ManifestVersion&)>& visit) const override;
-  absl::Status VerifySnapshot(const SnapshotId& id,
-                              const ProgressCallback& progress) const override;
+  absl::Status VerifySnapshot(const SnapshotId& id, const WorkCallbacks& work) const override;
   absl::Status Hold(const SnapshotId& id, const std::string& reason) override;
   absl::Status Release(const SnapshotId& id) override;
   absl::Status Hide(const SnapshotId& id) override;
@@ -37,17 +37,18 @@ class HistoryImpl : public History {
   absl::Status Pin(const SnapshotId& id, const std::string& job) override;
   absl::Status Unpin(const SnapshotId& id, const std::string& job) override;
   absl::StatusOr<RetentionReport> ApplyRetention(uint32_t lineage, const RetentionPolicy& policy,
-                                                 const ProgressCallback& progress) override;
+                                                 const WorkCallbacks& work) override;
   absl::StatusOr<int64_t> DiskBytes() const override;
 
  private:
   HistoryImpl(const HistoryOptions& options, std::unique_ptr<HistoryDb> db,
               std::unique_ptr<Catalog> catalog, const history::Format& format);
 
-  absl::Status HideByPolicy(uint32_t lineage, const RetentionPolicy& policy,
+  absl::Status HideByPolicy(uint32_t lineage, const RetentionPolicy& policy, RunWatch* watch,
                             RetentionReport* report);
-  absl::Status ExpireHidden(uint32_t lineage, absl::Duration grace, RetentionReport* report);
-  absl::Status SweepExpired(uint32_t lineage, const ProgressCallback& progress);
+  absl::Status ExpireHidden(uint32_t lineage, absl::Duration grace, RunWatch* watch,
+                            RetentionReport* report);
+  absl::Status SweepExpired(uint32_t lineage, RunWatch* watch);
 
   const HistoryOptions options_;
   const RecordHasher hasher_;

@@ -4,8 +4,8 @@
 
 #include "storage/base/error.h"
 #include "storage/base/status_macros.h"
+#include "storage/history/history_status.h"
 #include "storage/history/key_codec.h"
-#include "storage/history/rocksdb_status.h"
 #include "storage/history/sst_sink.h"
 #include "storage/model/key_parts.h"
 
@@ -32,15 +32,15 @@ absl::StatusOr<LabelsFile> LabelsFile::Write(HistoryDb* db, uint32_t lineage,
       AppendKeyPart(label, &value);
     }
     if (last.empty()) {
-      RETURN_IF_ERROR(FromRocksdb(writer.Open(file), "create a file of labels"));
+      RETURN_IF_ERROR(HistoryStatus(writer.Open(file), "create a file of labels"));
     }
-    RETURN_IF_ERROR(FromRocksdb(writer.Put(key, value), "write labels"));
+    RETURN_IF_ERROR(HistoryStatus(writer.Put(key, value), "write labels"));
     last = std::move(key);
   }
   if (last.empty()) {
     return LabelsFile(db, "");
   }
-  RETURN_IF_ERROR(FromRocksdb(writer.Finish(), "write labels"));
+  RETURN_IF_ERROR(HistoryStatus(writer.Finish(), "write labels"));
   return LabelsFile(db, file);
 }
 
@@ -55,12 +55,12 @@ absl::Status LabelsFile::Cursor::Open() {
   if (file_.empty()) {
     return absl::OkStatus();
   }
-  RETURN_IF_ERROR(FromRocksdb(reader_.Open(file_), "open a file of labels"));
+  RETURN_IF_ERROR(HistoryStatus(reader_.Open(file_), "open a file of labels"));
   rocksdb::ReadOptions options;
   options.iterate_upper_bound = &upper_bound_;
   it_.reset(reader_.NewIterator(options));
   it_->Seek(begin_);
-  return FromRocksdb(it_->status(), "read labels");
+  return HistoryStatus(it_->status(), "read labels");
 }
 
 absl::StatusOr<std::vector<std::string>> LabelsFile::Cursor::labels() const {
@@ -76,7 +76,7 @@ absl::StatusOr<std::vector<std::string>> LabelsFile::Cursor::labels() const {
 
 absl::Status LabelsFile::Cursor::Next() {
   it_->Next();
-  return FromRocksdb(it_->status(), "read labels");
+  return HistoryStatus(it_->status(), "read labels");
 }
 
 }  // namespace reinstate

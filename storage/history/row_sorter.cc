@@ -9,7 +9,7 @@
 
 #include "storage/base/error.h"
 #include "storage/base/status_macros.h"
-#include "storage/history/rocksdb_status.h"
+#include "storage/history/history_status.h"
 #include "storage/history/sst_sink.h"
 
 namespace reinstate {
@@ -30,7 +30,7 @@ class RunCursor {
                                                          const std::string& begin,
                                                          const std::string& end) {
     auto cursor = std::make_unique<RunCursor>(db, end);
-    RETURN_IF_ERROR(FromRocksdb(cursor->reader_.Open(run.file), "open a sorted run"));
+    RETURN_IF_ERROR(HistoryStatus(cursor->reader_.Open(run.file), "open a sorted run"));
     rocksdb::ReadOptions options;
     options.iterate_upper_bound = &cursor->upper_bound_;
     options.readahead_size = kRunReadahead;
@@ -44,7 +44,7 @@ class RunCursor {
       : end_(std::move(end)), upper_bound_(end_), reader_(SortedRunOptions(db)) {}
 
   bool Valid() const { return it_->Valid(); }
-  absl::Status status() const { return FromRocksdb(it_->status(), "read a sorted run"); }
+  absl::Status status() const { return HistoryStatus(it_->status(), "read a sorted run"); }
   void Next() { it_->Next(); }
   std::string_view group() const { return it_->key().ToStringView(); }
   std::string_view payload() const { return it_->value().ToStringView(); }
@@ -111,16 +111,17 @@ absl::StatusOr<SortedRun> MergeIntoOne(HistoryDb* db, const std::vector<SortedRu
                    MergeRuns(*db, runs, "", std::string(4, '\xff')));
   SortedRun merged{.file = db->NewStagingFile("run")};
   rocksdb::SstFileWriter writer(rocksdb::EnvOptions(), SortedRunOptions(*db));
-  RETURN_IF_ERROR(FromRocksdb(writer.Open(merged.file), "create a sorted run"));
+  RETURN_IF_ERROR(HistoryStatus(writer.Open(merged.file), "create a sorted run"));
   while (true) {
     ASSIGN_OR_RETURN(const bool found, rows->Next());
     if (!found) {
       break;
     }
-    RETURN_IF_ERROR(FromRocksdb(writer.Put(rows->group(), rows->payload()), "write a sorted run"));
+    RETURN_IF_ERROR(
+        HistoryStatus(writer.Put(rows->group(), rows->payload()), "write a sorted run"));
     ++merged.rows;
   }
-  RETURN_IF_ERROR(FromRocksdb(writer.Finish(), "finish a sorted run"));
+  RETURN_IF_ERROR(HistoryStatus(writer.Finish(), "finish a sorted run"));
   return merged;
 }
 
@@ -175,7 +176,7 @@ absl::Status RowSorter::Spill() {
   std::ranges::sort(rows_, [this](const Row& a, const Row& b) { return GroupOf(a) < GroupOf(b); });
   SortedRun run{.file = db_->NewStagingFile("run"), .rows = static_cast<int64_t>(rows_.size())};
   rocksdb::SstFileWriter writer(rocksdb::EnvOptions(), SortedRunOptions(*db_));
-  RETURN_IF_ERROR(FromRocksdb(writer.Open(run.file), "create a sorted run"));
+  RETURN_IF_ERROR(HistoryStatus(writer.Open(run.file), "create a sorted run"));
   std::string_view last;
   for (const Row& row : rows_) {
     const std::string_view group = GroupOf(row);
@@ -184,10 +185,10 @@ absl::Status RowSorter::Spill() {
     }
     const std::string_view payload =
         std::string_view(arena_).substr(row.offset + row.group_bytes, row.payload_bytes);
-    RETURN_IF_ERROR(FromRocksdb(writer.Put(group, payload), "write a sorted run"));
+    RETURN_IF_ERROR(HistoryStatus(writer.Put(group, payload), "write a sorted run"));
     last = group;
   }
-  RETURN_IF_ERROR(FromRocksdb(writer.Finish(), "finish a sorted run"));
+  RETURN_IF_ERROR(HistoryStatus(writer.Finish(), "finish a sorted run"));
   runs_.push_back(std::move(run));
   rows_.clear();
   arena_.clear();

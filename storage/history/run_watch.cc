@@ -42,15 +42,16 @@ absl::Status RunWatch::CheckCancelled() const {
     MutexLock lock(&mu_);
     return first_error_;
   }
-  if (cancelled_ && cancelled_()) {
+  if (work_.cancelled && work_.cancelled()) {
     return MakeError(Reason::kCancelled, "The work was cancelled.");
   }
   return absl::OkStatus();
 }
 
 void RunWatch::Report() const {
-  if (progress_) {
-    progress_({.rows = rows_, .bytes = bytes_, .total_rows = total_rows_, .step = step_.load()});
+  if (work_.progress) {
+    work_.progress(
+        {.rows = rows_, .bytes = bytes_, .total_rows = total_rows_, .step = step_.load()});
   }
 }
 

@@ -14,9 +14,9 @@ namespace reinstate {
 // Thread-safe.
 class RunWatch {
  public:
-  // Either may be null; both are called from any thread. `total_rows` is an estimate, 0 if unknown.
-  RunWatch(ProgressCallback progress, std::function<bool()> cancelled, int64_t total_rows)
-      : progress_(std::move(progress)), cancelled_(std::move(cancelled)), total_rows_(total_rows) {}
+  // `total_rows` is an estimate, 0 if unknown.
+  RunWatch(WorkCallbacks work, int64_t total_rows)
+      : work_(std::move(work)), total_rows_(total_rows) {}
 
   // Begins to count from nothing. `step` must live for ever. Not while rows are being counted.
   void BeginStep(const char* step);
@@ -34,8 +34,7 @@ class RunWatch {
  private:
   void Report() const;
 
-  const ProgressCallback progress_;
-  const std::function<bool()> cancelled_;
+  const WorkCallbacks work_;
   const int64_t total_rows_;
   std::atomic<const char*> step_ = "";
   std::atomic<bool> failed_ = false;

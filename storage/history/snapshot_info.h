@@ -24,6 +24,13 @@ struct Progress {
 
 using ProgressCallback = std::function<void(const Progress&)>;
 
+// What long work tells, and asks, while it goes on. Both may be null, and are called from any
+// thread.
+struct WorkCallbacks {
+  ProgressCallback progress;
+  std::function<bool()> cancelled;  // asked now and then: whether to end as CANCELLED
+};
+
 // Proof that a snapshot was once whole: kept outside of the history.
 struct Witness {
   SnapshotId snapshot;

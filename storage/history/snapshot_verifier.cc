@@ -131,7 +131,7 @@ absl::Status SnapshotVerifier::VerifyTenant(const TenantManifest& manifest, Reco
   return absl::OkStatus();
 }
 
-absl::Status SnapshotVerifier::VerifyAll(RunWatch* watch) {
+absl::Status SnapshotVerifier::VerifyAll(FaultPoints* faults, RunWatch* watch) {
   VersionScan manifests(db_, WholeLineage(Family::kManifests));
   RecordScan records(db_, WholeLineage(Family::kRecords));
   RETURN_IF_ERROR(NextRecord(&records));
@@ -142,6 +142,10 @@ absl::Status SnapshotVerifier::VerifyAll(RunWatch* watch) {
     if (!found) {
       break;
     }
+    if (faults != nullptr) {
+      RETURN_IF_ERROR(faults->Hit("history.verifying"));
+    }
+    RETURN_IF_ERROR(watch->CheckCancelled());
     RETURN_IF_ERROR(AddManifest(manifests, &manifest));
     RETURN_IF_ERROR(VerifyTenant(manifest.content, &records, watch));
   }

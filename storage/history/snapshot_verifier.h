@@ -1,6 +1,7 @@
 #pragma once
 
 #include "absl/status/status.h"
+#include "storage/base/fault_points.h"
 #include "storage/history/history_db.h"
 #include "storage/history/manifest_codec.h"
 #include "storage/history/root_codec.h"
@@ -20,8 +21,9 @@ class SnapshotVerifier {
   // Whether the manifests add up to the root. SHORTFALL, CORRUPT.
   absl::Status VerifyManifests();
 
-  // That, and whether each tenant's records add up to its manifest. `watch` counts the records.
-  absl::Status VerifyAll(RunWatch* watch);
+  // That, and whether each tenant's records add up to its manifest. `watch` counts the records, and
+  // may cancel. `faults` may be null.
+  absl::Status VerifyAll(FaultPoints* faults, RunWatch* watch);
 
  private:
   // Manifests that were read, to be compared with the root.

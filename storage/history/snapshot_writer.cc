@@ -8,9 +8,9 @@
 #include "storage/base/parallel.h"
 #include "storage/base/status_macros.h"
 #include "storage/base/strings.h"
+#include "storage/history/history_status.h"
 #include "storage/history/key_codec.h"
 #include "storage/history/range_merger.h"
-#include "storage/history/rocksdb_status.h"
 #include "storage/history/root_codec.h"
 #include "storage/history/sealed_value.h"
 #include "storage/history/sst_sink.h"
@@ -44,7 +44,8 @@ absl::StatusOr<SnapshotInfo> SnapshotWriter::Take() {
   RETURN_IF_ERROR(LoadPrevious());
   RETURN_IF_ERROR(CheckInstant());
   ASSIGN_OR_RETURN(tables_, TableBinding::Bind(request_.map, previous_));
-  watch_.emplace(request_.progress, request_.cancelled, previous_.sum().rows());
+  watch_.emplace(WorkCallbacks{.progress = request_.progress, .cancelled = request_.cancelled},
+                 previous_.sum().rows());
   RETURN_IF_ERROR(SpillLabels());
   const bool ordered = source_->ordered_by_tenant() && tables_->numbers_ascend();
   ASSIGN_OR_RETURN(const std::vector<Part> parts, ordered ? OrderedParts() : SortedParts());

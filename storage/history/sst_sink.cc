@@ -3,7 +3,7 @@
 #include <utility>
 
 #include "storage/base/status_macros.h"
-#include "storage/history/rocksdb_status.h"
+#include "storage/history/history_status.h"
 
 namespace reinstate {
 
@@ -17,7 +17,7 @@ absl::Status SstSink::PrepareFor(int64_t input_bytes) {
   if (writer_ == nullptr) {
     files_.push_back(db_->NewStagingFile(label_));
     writer_ = std::make_unique<rocksdb::SstFileWriter>(rocksdb::EnvOptions(), options_);
-    RETURN_IF_ERROR(FromRocksdb(writer_->Open(files_.back()), "create a table"));
+    RETURN_IF_ERROR(HistoryStatus(writer_->Open(files_.back()), "create a table"));
   }
   input_bytes_ += input_bytes;
   return absl::OkStatus();
@@ -25,17 +25,17 @@ absl::Status SstSink::PrepareFor(int64_t input_bytes) {
 
 absl::Status SstSink::Put(std::string_view key, std::string_view value) {
   RETURN_IF_ERROR(PrepareFor(static_cast<int64_t>(key.size() + value.size())));
-  return FromRocksdb(writer_->Put(key, value), "write a table");
+  return HistoryStatus(writer_->Put(key, value), "write a table");
 }
 
 absl::Status SstSink::Delete(std::string_view key) {
   RETURN_IF_ERROR(PrepareFor(static_cast<int64_t>(key.size())));
-  return FromRocksdb(writer_->Delete(key), "write a table");
+  return HistoryStatus(writer_->Delete(key), "write a table");
 }
 
 absl::Status SstSink::CloseFile() {
   rocksdb::ExternalSstFileInfo info;
-  RETURN_IF_ERROR(FromRocksdb(writer_->Finish(&info), "finish a table"));
+  RETURN_IF_ERROR(HistoryStatus(writer_->Finish(&info), "finish a table"));
   file_bytes_ += static_cast<int64_t>(info.file_size);
   input_bytes_ = 0;
   writer_.reset();

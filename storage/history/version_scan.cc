@@ -4,8 +4,8 @@
 
 #include "storage/base/error.h"
 #include "storage/base/status_macros.h"
+#include "storage/history/history_status.h"
 #include "storage/history/key_codec.h"
-#include "storage/history/rocksdb_status.h"
 
 namespace reinstate {
 namespace {
@@ -69,7 +69,7 @@ absl::StatusOr<bool> VersionScan::Next() {
     }
     it_->Next();
   }
-  RETURN_IF_ERROR(FromRocksdb(it_->status(), "read records"));
+  RETURN_IF_ERROR(HistoryStatus(it_->status(), "read records"));
   return false;
 }
 

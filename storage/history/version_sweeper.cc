@@ -97,7 +97,8 @@ absl::Status VersionSweeper::Compact() {
   const std::string begin = KeyCodec::LineagePrefix(lineage_);
   const std::string end = KeyCodec::PrefixEnd(begin);
   for (const Family family : {Family::kRecords, Family::kManifests, Family::kRoots}) {
-    RETURN_IF_ERROR(db_->Compact(family, begin, end));
+    RETURN_IF_ERROR(
+        db_->Compact(family, begin, end, [this] { return !watch_->CheckCancelled().ok(); }));
   }
   return absl::OkStatus();
 }

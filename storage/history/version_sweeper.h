@@ -39,7 +39,7 @@ class VersionSweeper {
   // staging folder afterwards.
   absl::Status Sweep(const std::vector<uint64_t>& expired);
 
-  // Gives back the space of what was removed. May be repeated, or left out.
+  // Gives back the space of what was removed. May be repeated, or left out. CANCELLED.
   absl::Status Compact();
 
  private:

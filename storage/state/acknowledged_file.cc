@@ -12,7 +12,7 @@
 #include "storage/base/status_macros.h"
 #include "storage/model/digest.h"
 #include "storage/model/key_parts.h"
-#include "storage/state/rocksdb_status.h"
+#include "storage/rocks/rocksdb_status.h"
 
 namespace reinstate {
 namespace {
@@ -62,7 +62,7 @@ AcknowledgedFile::AcknowledgedFile(std::unique_ptr<rocksdb::RandomRWFile> file, 
 AcknowledgedFile::~AcknowledgedFile() = default;
 
 absl::Status AcknowledgedFile::Create(rocksdb::Env* env, const std::string& path) {
-  return StateStatus(
+  return FromRocksdb(
       rocksdb::WriteStringToFile(env, EncodeSlot(0) + EncodeSlot(0), path, /*should_sync=*/true),
       kDoing);
 }
@@ -78,13 +78,13 @@ absl::StatusOr<std::unique_ptr<AcknowledgedFile>> AcknowledgedFile::Open(rocksdb
   }
   ASSIGN_OR_RETURN(const uint64_t number, DecodeFile(bytes, path));
   std::unique_ptr<rocksdb::RandomRWFile> file;
-  RETURN_IF_ERROR(StateStatus(env->NewRandomRWFile(path, &file, rocksdb::EnvOptions()), kDoing));
+  RETURN_IF_ERROR(FromRocksdb(env->NewRandomRWFile(path, &file, rocksdb::EnvOptions()), kDoing));
   return std::unique_ptr<AcknowledgedFile>(new AcknowledgedFile(std::move(file), number));
 }
 
 absl::Status AcknowledgedFile::Record(uint64_t number) {
-  RETURN_IF_ERROR(StateStatus(file_->Write((number % 2) * kSlotBytes, EncodeSlot(number)), kDoing));
-  RETURN_IF_ERROR(StateStatus(file_->Sync(), kDoing));
+  RETURN_IF_ERROR(FromRocksdb(file_->Write((number % 2) * kSlotBytes, EncodeSlot(number)), kDoing));
+  RETURN_IF_ERROR(FromRocksdb(file_->Sync(), kDoing));
   number_ = number;
   return absl::OkStatus();
 }

@@ -7,7 +7,7 @@
 #include <utility>
 
 #include "storage/base/status_macros.h"
-#include "storage/state/rocksdb_status.h"
+#include "storage/rocks/rocksdb_status.h"
 
 namespace reinstate {
 namespace {
@@ -42,15 +42,15 @@ absl::Status DiskReserve::Write() {
   rocksdb::EnvOptions options;
   options.allow_fallocate = false;
   std::unique_ptr<rocksdb::WritableFile> file;
-  RETURN_IF_ERROR(StateStatus(env_->NewWritableFile(path_, &file, options), kDoing));
+  RETURN_IF_ERROR(FromRocksdb(env_->NewWritableFile(path_, &file, options), kDoing));
   // Written, not only allocated: not every file system keeps what fallocate promises.
   const std::string piece(kPieceBytes, '\0');
   for (int64_t left = bytes_; left > 0; left -= kPieceBytes) {
     const auto size = static_cast<size_t>(std::min(left, kPieceBytes));
-    RETURN_IF_ERROR(StateStatus(file->Append(rocksdb::Slice(piece.data(), size)), kDoing));
+    RETURN_IF_ERROR(FromRocksdb(file->Append(rocksdb::Slice(piece.data(), size)), kDoing));
   }
-  RETURN_IF_ERROR(StateStatus(file->Sync(), kDoing));
-  return StateStatus(file->Close(), kDoing);
+  RETURN_IF_ERROR(FromRocksdb(file->Sync(), kDoing));
+  return FromRocksdb(file->Close(), kDoing);
 }
 
 }  // namespace reinstate

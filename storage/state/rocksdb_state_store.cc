@@ -15,9 +15,7 @@ absl::Status NoId(std::string_view what) {
   return MakeError(Reason::kInternal, absl::StrCat("a new ", Absl(what), " has no id"));
 }
 
-bool IsUnfinished(const state::PlanRecord& plan) {
-  return plan.state() == state::PLAN_QUEUED;
-}
+bool IsUnfinished(const state::PlanRecord& plan) { return plan.state() == state::PLAN_QUEUED; }
 
 absl::StatusOr<state::HistoryJob> GetJob(const StateDatabase& database, const std::string& id) {
   return GetById<state::HistoryJob>(database, StateFamily::kJobs, id, Reason::kJobNotFound, "job");

@@ -5,6 +5,7 @@
 
 #include "absl/status/statusor.h"
 #include "server/snapshot/snapshotter.h"
+#include "storage/base/fault_points.h"
 #include "storage/history/history.h"
 #include "storage/live/memory/memory_store.h"
 #include "tests/support/manual_clock.h"
@@ -21,6 +22,7 @@ class SmallSite {
   MemoryStore& store() { return store_; }
   History& history() { return *history_; }
   ManualClock& clock() { return clock_; }
+  FaultPoints& faults() { return faults_; }  // of the history
   uint32_t lineage() const { return lineage_; }
 
   void Put(const std::string& tenant, const std::string& table, const std::string& key,
@@ -35,6 +37,7 @@ class SmallSite {
  private:
   const TempDir folder_;
   ManualClock clock_;
+  FaultPoints faults_;
   MemoryStore store_;
   std::unique_ptr<History> history_;
   uint32_t lineage_ = 0;

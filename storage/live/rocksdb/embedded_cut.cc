@@ -10,7 +10,7 @@
 #include "storage/base/status_macros.h"
 #include "storage/live/labels.h"
 #include "storage/live/rocksdb/range_reader.h"
-#include "storage/live/rocksdb/rocksdb_status.h"
+#include "storage/rocks/rocksdb_status.h"
 
 namespace reinstate {
 namespace {
@@ -255,9 +255,9 @@ absl::StatusOr<std::vector<uint64_t>> MeasureRanges(const EmbeddedDb* db,
   options.include_memtables = true;
   options.files_size_error_margin = 0.1;
   RETURN_IF_ERROR(
-      EmbeddedStatus(db->raw()->GetApproximateSizes(options, db->records(), ranges.data(),
-                                                    static_cast<int>(ranges.size()), sizes.data()),
-                     "cannot measure the store"));
+      FromRocksdb(db->raw()->GetApproximateSizes(options, db->records(), ranges.data(),
+                                                 static_cast<int>(ranges.size()), sizes.data()),
+                  "cannot measure the store"));
   return sizes;
 }
 
@@ -292,7 +292,7 @@ absl::StatusOr<TenantMap> ReadMap(const EmbeddedDb* db, const rocksdb::Snapshot*
                           .relation = Relation::kOwned,
                           .how = "the tenant is a part of every key"});
   }
-  RETURN_IF_ERROR(EmbeddedStatus(names->status(), "cannot read the names of the store's tables"));
+  RETURN_IF_ERROR(FromRocksdb(names->status(), "cannot read the names of the store's tables"));
   return map;
 }
 

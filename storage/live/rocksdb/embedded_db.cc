@@ -19,7 +19,9 @@
 #include "storage/base/error.h"
 #include "storage/base/status_macros.h"
 #include "storage/base/strings.h"
-#include "storage/live/rocksdb/rocksdb_status.h"
+#include "storage/rocks/folder_lock.h"
+#include "storage/rocks/rocksdb_status.h"
+#include "storage/rocks/slices.h"
 
 namespace reinstate {
 namespace {
@@ -158,14 +160,10 @@ std::vector<rocksdb::ColumnFamilyDescriptor> EmbeddedDb::Families() const {
 // Opening for writing deletes files that the MANIFEST does not name, so what was lost must be found
 // out before. The database's lock keeps others from changing it meanwhile.
 absl::Status EmbeddedDb::CheckBeforeWriting(const rocksdb::Options& options) const {
-  rocksdb::Env* const env = options.env;
-  rocksdb::FileLock* lock = nullptr;
-  RETURN_IF_ERROR(EmbeddedStatus(env->LockFile(options_.path + "/LOCK", &lock),
-                                 absl::StrCat("cannot lock the store in ", options_.path)));
-  const absl::Status checked = CheckReadOnly(options);
-  const rocksdb::Status unlocked = env->UnlockFile(lock);
-  RETURN_IF_ERROR(checked);
-  return EmbeddedStatus(unlocked, "cannot unlock the store");
+  ASSIGN_OR_RETURN(const std::unique_ptr<FolderLock> lock,
+                   FolderLock::Take(options.env, options_.path + "/LOCK",
+                                    absl::StrCat("the store in ", options_.path)));
+  return CheckReadOnly(options);
 }
 
 absl::Status EmbeddedDb::CheckReadOnly(const rocksdb::Options& options) const {
@@ -173,17 +171,17 @@ absl::Status EmbeddedDb::CheckReadOnly(const rocksdb::Options& options) const {
   if (current.IsNotFound()) {
     return CheckCounts(nullptr, nullptr);
   }
-  RETURN_IF_ERROR(EmbeddedStatus(current, "cannot look at the store"));
+  RETURN_IF_ERROR(FromRocksdb(current, "cannot look at the store"));
   std::vector<std::string> names;
-  RETURN_IF_ERROR(EmbeddedStatus(rocksdb::DB::ListColumnFamilies(options, options_.path, &names),
-                                 absl::StrCat("cannot read the store in ", options_.path)));
+  RETURN_IF_ERROR(FromRocksdb(rocksdb::DB::ListColumnFamilies(options, options_.path, &names),
+                              absl::StrCat("cannot read the store in ", options_.path)));
   // Where the first start was interrupted, some families are not there yet.
   std::vector<rocksdb::ColumnFamilyDescriptor> families = Families();
   std::erase_if(families, [&](const rocksdb::ColumnFamilyDescriptor& family) {
     return std::find(names.begin(), names.end(), family.name) == names.end();
   });
   OpenedReadOnly opened;
-  RETURN_IF_ERROR(EmbeddedStatus(
+  RETURN_IF_ERROR(FromRocksdb(
       rocksdb::DB::OpenForReadOnly(options, options_.path, families, &opened.families, &opened.db),
       absl::StrCat("cannot read the store in ", options_.path)));
   return CheckCounts(opened.db, opened.families.front());
@@ -197,7 +195,7 @@ absl::Status EmbeddedDb::CheckCounts(rocksdb::DB* db, rocksdb::ColumnFamilyHandl
       const rocksdb::Status status =
           db->Get(rocksdb::ReadOptions(), meta, EmbeddedKeyCodec::CountKey(shard), &value);
       if (!status.IsNotFound()) {
-        RETURN_IF_ERROR(EmbeddedStatus(status, "cannot read the store's counts"));
+        RETURN_IF_ERROR(FromRocksdb(status, "cannot read the store's counts"));
         EmbeddedKeyCodec::DecodeNumber(value, &count);
       }
     }
@@ -218,8 +216,8 @@ absl::Status EmbeddedDb::CheckCounts(rocksdb::DB* db, rocksdb::ColumnFamilyHandl
 absl::Status EmbeddedDb::OpenForWriting(const rocksdb::Options& options) {
   rocksdb::DB* db = nullptr;
   RETURN_IF_ERROR(
-      EmbeddedStatus(rocksdb::DB::Open(options, options_.path, Families(), &families_, &db),
-                     absl::StrCat("cannot open the store in ", options_.path)));
+      FromRocksdb(rocksdb::DB::Open(options, options_.path, Families(), &families_, &db),
+                  absl::StrCat("cannot open the store in ", options_.path)));
   db_.reset(db);
   return absl::OkStatus();
 }
@@ -268,7 +266,7 @@ absl::Status EmbeddedDb::LoadTables() {
   for (names->SeekToFirst(); names->Valid(); names->Next()) {
     table_names_.insert(names->key().ToString());
   }
-  return EmbeddedStatus(names->status(), "cannot read the names of the store's tables");
+  return FromRocksdb(names->status(), "cannot read the names of the store's tables");
 }
 
 absl::Status EmbeddedDb::Fault(std::string_view place) const {
@@ -290,7 +288,7 @@ absl::StatusOr<std::optional<std::string>> EmbeddedDb::Get(
   if (status.IsNotFound()) {
     return std::nullopt;
   }
-  RETURN_IF_ERROR(EmbeddedStatus(status, "cannot read from the store"));
+  RETURN_IF_ERROR(FromRocksdb(status, "cannot read from the store"));
   return value;
 }
 
@@ -322,7 +320,7 @@ absl::Status EmbeddedDb::AfterWrite(const rocksdb::Status& status) {
   if (!status.ok()) {
     ++failures_;
   }
-  return EmbeddedStatus(status, "cannot write to the store");
+  return FromRocksdb(status, "cannot write to the store");
 }
 
 absl::Status EmbeddedDb::Write(rocksdb::WriteBatch* batch) {
@@ -363,7 +361,7 @@ absl::Status EmbeddedDb::CheckSpace() const {
   const rocksdb::Status probed =
       rocksdb::WriteStringToFile(env, std::string(kProbeBytes, '\0'), path, /*should_sync=*/true);
   env->DeleteFile(path).PermitUncheckedError();
-  return EmbeddedStatus(probed, "the store does not take writes");
+  return FromRocksdb(probed, "the store does not take writes");
 }
 
 absl::Status EmbeddedDb::Settle() {
@@ -377,15 +375,15 @@ absl::Status EmbeddedDb::Settle() {
     return absl::OkStatus();
   }
   RETURN_IF_ERROR(CheckSpace());
-  RETURN_IF_ERROR(EmbeddedStatus(
+  RETURN_IF_ERROR(FromRocksdb(
       db_->Resume(), "the store does not take writes; if this stays so, restart the program"));
   // What failed is not in the memtables, but it may be in the log. Once these are on disk, that log
   // will never be read again.
-  RETURN_IF_ERROR(EmbeddedStatus(
+  RETURN_IF_ERROR(FromRocksdb(
       db_->Put(rocksdb::WriteOptions(), meta(), ToSlice(EmbeddedKeyCodec::kBarrierKey), {}),
       "the store does not take writes"));
-  RETURN_IF_ERROR(EmbeddedStatus(db_->Flush(rocksdb::FlushOptions(), families_),
-                                 "the store does not take writes"));
+  RETURN_IF_ERROR(FromRocksdb(db_->Flush(rocksdb::FlushOptions(), families_),
+                              "the store does not take writes"));
   settled_failures_ = failures;
   return absl::OkStatus();
 }

@@ -12,8 +12,8 @@
 #include "storage/live/rocksdb/embedded_record_stream.h"
 #include "storage/live/rocksdb/embedded_session.h"
 #include "storage/live/rocksdb/generation_remover.h"
-#include "storage/live/rocksdb/rocksdb_status.h"
 #include "storage/live/rocksdb/tenant_latches.h"
+#include "storage/rocks/rocksdb_status.h"
 
 namespace reinstate {
 namespace {
@@ -152,16 +152,16 @@ absl::StatusOr<SizeEstimate> EmbeddedStore::EstimateTenant(const TenantId& tenan
   db_->raw()->GetApproximateMemTableStats(db_->records(), range, &buffered_rows, &buffered_bytes);
   uint64_t file_bytes = 0;
   RETURN_IF_ERROR(
-      EmbeddedStatus(db_->raw()->GetApproximateSizes(rocksdb::SizeApproximationOptions(),
-                                                     db_->records(), &range, 1, &file_bytes),
-                     "cannot measure a tenant"));
+      FromRocksdb(db_->raw()->GetApproximateSizes(rocksdb::SizeApproximationOptions(),
+                                                  db_->records(), &range, 1, &file_bytes),
+                  "cannot measure a tenant"));
   SizeEstimate size{.rows = static_cast<int64_t>(buffered_rows),
                     .bytes = static_cast<int64_t>(buffered_bytes)};
   // In the files its records are taken to be like the others there.
   rocksdb::TablePropertiesCollection files;
   RETURN_IF_ERROR(
-      EmbeddedStatus(db_->raw()->GetPropertiesOfTablesInRange(db_->records(), &range, 1, &files),
-                     "cannot measure a tenant"));
+      FromRocksdb(db_->raw()->GetPropertiesOfTablesInRange(db_->records(), &range, 1, &files),
+                  "cannot measure a tenant"));
   double rows = 0;
   double raw_bytes = 0;
   double stored_bytes = 0;

@@ -6,7 +6,7 @@
 #include "storage/base/error.h"
 #include "storage/base/status_macros.h"
 #include "storage/live/rocksdb/range_reader.h"
-#include "storage/live/rocksdb/rocksdb_status.h"
+#include "storage/rocks/slices.h"
 
 namespace reinstate {
 namespace {

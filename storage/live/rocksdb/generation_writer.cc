@@ -1,7 +1,7 @@
 #include "storage/live/rocksdb/generation_writer.h"
 
 #include "storage/base/status_macros.h"
-#include "storage/live/rocksdb/rocksdb_status.h"
+#include "storage/rocks/slices.h"
 
 namespace reinstate {
 namespace {

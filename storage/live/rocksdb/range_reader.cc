@@ -2,7 +2,8 @@
 
 #include <utility>
 
-#include "storage/live/rocksdb/rocksdb_status.h"
+#include "storage/rocks/rocksdb_status.h"
+#include "storage/rocks/slices.h"
 
 namespace reinstate {
 namespace {
@@ -46,7 +47,7 @@ void RangeReader::Next() {
 void RangeReader::Seek(std::string_view key) { iterator_->Seek(ToSlice(key)); }
 
 absl::Status RangeReader::status() const {
-  return EmbeddedStatus(iterator_->status(), "cannot read from the store");
+  return FromRocksdb(iterator_->status(), "cannot read from the store");
 }
 
 }  // namespace reinstate

@@ -203,6 +203,57 @@ TEST_F(HistoryJobsTest, NotesACollapse) {
   EXPECT_NE(jobs_->GetJob(id)->notes(0).find("10 tenants are gone"), std::string::npos);
 }
 
+class VerificationTest : public HistoryJobsTest {
+ protected:
+  // Begins to verify a snapshot, and returns once it is between two tenants. It goes on when it has
+  // been asked to end, and the rest would be an error.
+  std::string BeginToVerify() {
+    for (const char* tenant : {"first", "second", "third"}) {
+      site_.Put(tenant, "issues", "1", "payload");
+    }
+    Start();
+    const std::string snapshot = Snapshot();
+    site_.faults().Arm("history.verifying", [this] {
+      MutexLock lock(&mu_);
+      if (reached_) {
+        return asked_ ? MakeError(Reason::kCorrupt, "it went on after it was asked to end")
+                      : absl::OkStatus();
+      }
+      reached_ = true;
+      changed_.SignalAll();
+      while (!asked_) {
+        changed_.Wait(&mu_);
+      }
+      return absl::OkStatus();
+    });
+    const std::string id = Create(state::VERIFY_SNAPSHOT, snapshot);
+    MutexLock lock(&mu_);
+    while (!reached_) {
+      changed_.Wait(&mu_);
+    }
+    return id;
+  }
+
+  void GoOn() {
+    MutexLock lock(&mu_);
+    asked_ = true;
+    changed_.SignalAll();
+  }
+
+ private:
+  Mutex mu_;
+  CondVar changed_;
+  bool reached_ ABSL_GUARDED_BY(mu_) = false;
+  bool asked_ ABSL_GUARDED_BY(mu_) = false;
+};
+
+TEST_F(VerificationTest, EndsBeforeTheNextTenantWhenItIsCancelled) {
+  const std::string id = BeginToVerify();
+  ASSERT_THAT(jobs_->CancelJob(id, Ada()), IsOk());
+  GoOn();
+  AwaitState(id, state::CANCELLED);
+}
+
 // --- Retention and witnesses ---
 
 TEST_F(HistoryJobsTest, HasNoWitnessOfWhatRetentionDropped) {
@@ -241,7 +292,7 @@ TEST_P(InterruptedRetentionTest, LeavesWitnessesThatFitAndAreSettledAtTheNextSta
   ASSERT_THAT(keeper.BeforeRetention(site_.lineage(), policy, site_.clock().Now()), IsOk());
   if (dropped) {
     for (int runs = 0; runs < 2; ++runs) {  // hides, then drops
-      ASSERT_THAT(site_.history().ApplyRetention(site_.lineage(), policy, nullptr), IsOk());
+      ASSERT_THAT(site_.history().ApplyRetention(site_.lineage(), policy, {}), IsOk());
       site_.clock().Advance(absl::Seconds(1));
     }
     ASSERT_EQ(site_.history().ListSnapshots(site_.lineage())->size(), 1U);

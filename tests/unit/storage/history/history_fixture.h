@@ -98,7 +98,7 @@ class HistoryFixture {
     const absl::StatusOr<TenantModel> read = ReadSnapshot(*history_, id, map_);
     ASSERT_TRUE(read.ok()) << id.ToString() << ": " << read.status();
     EXPECT_TRUE(*read == model) << id.ToString() << " does not hold what was taken";
-    const absl::Status verified = history_->VerifySnapshot(id, nullptr);
+    const absl::Status verified = history_->VerifySnapshot(id, {});
     EXPECT_TRUE(verified.ok()) << verified;
   }
 

@@ -76,7 +76,7 @@ void ExpectAll(HistoryFixture* fixture, const std::map<SnapshotId, TenantModel>&
     const absl::StatusOr<TenantModel> read = ReadSnapshot(fixture->history(), id, fixture->map());
     RC_ASSERT(read.ok());
     RC_ASSERT(*read == model);
-    RC_ASSERT(fixture->history().VerifySnapshot(id, nullptr).ok());
+    RC_ASSERT(fixture->history().VerifySnapshot(id, {}).ok());
   }
 }
 
@@ -160,8 +160,7 @@ RC_GTEST_PROP(HistoryModel, RetentionChangesNothingThatKeptPointsSee, ()) {
     if (*rc::gen::inRange(0, 3) > 0) {
       const RetentionPolicy policy{.keep_last = *rc::gen::inRange<int64_t>(0, 4),
                                    .grace = absl::Hours(*rc::gen::inRange(0, 3))};
-      const auto report =
-          fixture.history().ApplyRetention(fixture.lineage(), policy, /*progress=*/nullptr);
+      const auto report = fixture.history().ApplyRetention(fixture.lineage(), policy, {});
       RC_ASSERT(report.ok());
       expired.insert(report->expired.begin(), report->expired.end());
     }
@@ -187,7 +186,7 @@ RC_GTEST_PROP(HistoryModel, UndeleteBringsBackAllThatHasNotExpired, ()) {
     }
   }
   const RetentionPolicy policy{.keep_last = 1, .grace = absl::Hours(2)};
-  const auto report = fixture.history().ApplyRetention(fixture.lineage(), policy, nullptr);
+  const auto report = fixture.history().ApplyRetention(fixture.lineage(), policy, {});
   RC_ASSERT(report.ok());
   for (const SnapshotId& id : report->expired) {
     models.erase(id);

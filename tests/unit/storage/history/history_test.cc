@@ -295,7 +295,7 @@ TEST(History, SaysSoWhereThereIsNoSuchThing) {
   EXPECT_EQ(Outcome(fixture.history().GetSnapshot(unknown)), "SNAPSHOT_NOT_FOUND");
   EXPECT_EQ(Outcome(fixture.history().OpenPoint(unknown)), "SNAPSHOT_NOT_FOUND");
   EXPECT_EQ(Outcome(fixture.history().Hold(unknown, "")), "SNAPSHOT_NOT_FOUND");
-  EXPECT_EQ(Outcome(fixture.history().VerifySnapshot(unknown, nullptr)), "SNAPSHOT_NOT_FOUND");
+  EXPECT_EQ(Outcome(fixture.history().VerifySnapshot(unknown, {})), "SNAPSHOT_NOT_FOUND");
   const std::unique_ptr<PointReader> reader = *fixture.history().OpenPoint(info.id);
   EXPECT_EQ(Outcome(reader->GetTenant(Id("nobody"))), "TENANT_NOT_AT_POINT");
   EXPECT_EQ(Outcome(reader->ReadTable(Id("nobody"), 1)), "TENANT_NOT_AT_POINT");

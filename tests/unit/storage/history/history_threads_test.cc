@@ -57,7 +57,7 @@ TEST(HistoryThreads, ReadersAreNotDisturbedBySnapshotsAndRetention) {
       const absl::Status retained =
           fixture.history()
               .ApplyRetention(fixture.lineage(), {.keep_last = 2, .grace = absl::ZeroDuration()},
-                              nullptr)
+                              {})
               .status();
       if (!retained.ok()) {
         stop = true;

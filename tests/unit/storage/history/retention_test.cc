@@ -130,14 +130,14 @@ TEST(Retention, HidesFirstAndDropsAfterTheGrace) {
   HistoryFixture fixture;
   const std::vector<SnapshotId> ids = TakeEditions(&fixture, 3);
   const RetentionPolicy policy{.keep_last = 1, .grace = absl::Hours(24)};
-  RetentionReport report = *fixture.history().ApplyRetention(1, policy, nullptr);
+  RetentionReport report = *fixture.history().ApplyRetention(1, policy, {});
   EXPECT_THAT(report.hidden, ElementsAre(ids[0], ids[1]));
   EXPECT_THAT(report.expired, IsEmpty());
   ASSERT_TRUE(fixture.history().Undelete(ids[1]).ok());
   fixture.ExpectHolds(ids[1], Edition(2));
   ASSERT_TRUE(fixture.history().Hold(ids[1], "needed").ok());
   fixture.clock().Advance(absl::Hours(25));
-  report = *fixture.history().ApplyRetention(1, policy, nullptr);
+  report = *fixture.history().ApplyRetention(1, policy, {});
   EXPECT_THAT(report.hidden, IsEmpty());
   EXPECT_THAT(report.expired, ElementsAre(ids[0]));
   fixture.ExpectHolds(ids[1], Edition(2));  // "same" was written by the first one
@@ -151,7 +151,7 @@ TEST(Retention, ExpiresOneBetweenTwoKeptOnes) {
   const std::vector<SnapshotId> ids = TakeEditions(&fixture, 3);
   ASSERT_TRUE(fixture.history().Hide(ids[1]).ok());
   const RetentionReport report =
-      *fixture.history().ApplyRetention(1, {.grace = absl::ZeroDuration()}, nullptr);
+      *fixture.history().ApplyRetention(1, {.grace = absl::ZeroDuration()}, {});
   EXPECT_THAT(report.expired, ElementsAre(ids[1]));
   fixture.Reopen();
   fixture.ExpectHolds(ids[0], Edition(1));
@@ -164,7 +164,7 @@ TEST(Retention, KeepsTheNewestWhateverIsSaidOfIt) {
   ASSERT_TRUE(fixture.history().Hide(ids[0]).ok());
   ASSERT_TRUE(fixture.history().Hide(ids[1]).ok());
   const RetentionReport report =
-      *fixture.history().ApplyRetention(1, {.grace = absl::ZeroDuration()}, nullptr);
+      *fixture.history().ApplyRetention(1, {.grace = absl::ZeroDuration()}, {});
   EXPECT_THAT(report.expired, ElementsAre(ids[0]));
   ASSERT_TRUE(fixture.history().Undelete(ids[1]).ok());
   fixture.ExpectHolds(ids[1], Edition(2));
@@ -176,10 +176,10 @@ TEST(Retention, LeavesASnapshotThatIsBeingRead) {
   std::unique_ptr<PointReader> reader = *fixture.history().OpenPoint(ids[0]);
   ASSERT_TRUE(fixture.history().Hide(ids[0]).ok());
   const RetentionPolicy policy{.grace = absl::ZeroDuration()};
-  EXPECT_THAT(fixture.history().ApplyRetention(1, policy, nullptr)->expired, IsEmpty());
+  EXPECT_THAT(fixture.history().ApplyRetention(1, policy, {})->expired, IsEmpty());
   EXPECT_EQ(reader->GetTenant(TenantId::FromStored("acme"))->rows(), 3);
   reader.reset();
-  EXPECT_THAT(fixture.history().ApplyRetention(1, policy, nullptr)->expired, ElementsAre(ids[0]));
+  EXPECT_THAT(fixture.history().ApplyRetention(1, policy, {})->expired, ElementsAre(ids[0]));
 }
 
 TEST(Retention, IsSuspendedBeforeACollapse) {
@@ -195,8 +195,7 @@ TEST(Retention, IsSuspendedBeforeACollapse) {
   ASSERT_TRUE(collapsed.collapse.marked);
   ASSERT_TRUE(fixture.history().Hide(good).ok());
   const RetentionPolicy policy{.keep_last = 1, .grace = absl::ZeroDuration()};
-  EXPECT_THAT(fixture.history().ApplyRetention(1, policy, nullptr)->expired,
-              ElementsAre(collapsed.id));
+  EXPECT_THAT(fixture.history().ApplyRetention(1, policy, {})->expired, ElementsAre(collapsed.id));
   ASSERT_TRUE(fixture.history().Undelete(good).ok());
   EXPECT_EQ(fixture.history().GetSnapshot(good)->tenants, 10);
 }
@@ -213,8 +212,8 @@ TEST(Retention, GivesSpaceBack) {
     }
     fixture.Take(model);
   }
-  const RetentionReport report = *fixture.history().ApplyRetention(
-      1, {.keep_last = 1, .grace = absl::ZeroDuration()}, nullptr);
+  const RetentionReport report =
+      *fixture.history().ApplyRetention(1, {.keep_last = 1, .grace = absl::ZeroDuration()}, {});
   EXPECT_EQ(report.expired.size(), 2U);
   EXPECT_GT(report.bytes_before, 1'200'000);
   EXPECT_LT(report.bytes_after, 600'000);
@@ -228,10 +227,35 @@ TEST(Retention, LeavesWordOfWhatExpired) {
   fixture.options().witnesses = {{.snapshot = first.id, .root_digest = first.root_digest},
                                  {.snapshot = second.id, .root_digest = second.root_digest}};
   ASSERT_TRUE(fixture.history().Hide(first.id).ok());
-  ASSERT_TRUE(fixture.history().ApplyRetention(1, {.grace = absl::ZeroDuration()}, nullptr).ok());
+  ASSERT_TRUE(fixture.history().ApplyRetention(1, {.grace = absl::ZeroDuration()}, {}).ok());
   fixture.Reopen();
   fixture.options().witnesses[0].root_digest[0] ^= 1;
   EXPECT_EQ(Outcome(fixture.TryReopen()), "HISTORY_INCOMPLETE");
+}
+
+// Whenever it is asked: each trial is cancelled one question later.
+TEST(Retention, EndsWhenItIsCancelledAndTheNextRunDoesTheRest) {
+  const RetentionPolicy policy{.keep_last = 1, .grace = absl::ZeroDuration()};
+  int questions = 0;
+  for (bool ended_by_itself = false; !ended_by_itself; ++questions) {
+    HistoryFixture fixture;
+    const std::vector<SnapshotId> ids = TakeEditions(&fixture, 3);
+    int asked = 0;
+    const absl::Status status =
+        fixture.history()
+            .ApplyRetention(1, policy, {.cancelled = [&] { return asked++ >= questions; }})
+            .status();
+    ended_by_itself = status.ok();
+    if (!ended_by_itself) {
+      EXPECT_EQ(Outcome(status), "CANCELLED");
+    }
+    fixture.Reopen();
+    fixture.ExpectHolds(ids[2], Edition(3));
+    ASSERT_TRUE(fixture.history().ApplyRetention(1, policy, {}).ok());
+    EXPECT_EQ(fixture.history().ListSnapshots(1)->size(), 1U) << questions;
+    fixture.ExpectHolds(ids[2], Edition(3));
+  }
+  EXPECT_GT(questions, 4) << "it hardly ever asks";
 }
 
 // What was marked as expired before a crash is removed by the next run.
@@ -242,7 +266,7 @@ TEST(Retention, FinishesWhatAnEarlierRunBegan) {
   fixture.faults().Arm("history.before_sweep",
                        [] { return MakeError(Reason::kUnavailable, "stopped"); });
   const RetentionPolicy policy{.grace = absl::ZeroDuration()};
-  EXPECT_EQ(Outcome(fixture.history().ApplyRetention(1, policy, nullptr)), "UNAVAILABLE");
+  EXPECT_EQ(Outcome(fixture.history().ApplyRetention(1, policy, {})), "UNAVAILABLE");
   EXPECT_EQ(Outcome(fixture.history().OpenPoint(ids[0])), "SNAPSHOT_NOT_FOUND");
   fixture.faults().Disarm("history.before_sweep");
   fixture.Reopen();
@@ -255,7 +279,7 @@ TEST(Retention, FinishesWhatAnEarlierRunBegan) {
     return versions;
   };
   EXPECT_EQ(manifests(), 3);
-  ASSERT_TRUE(fixture.history().ApplyRetention(1, policy, nullptr).ok());
+  ASSERT_TRUE(fixture.history().ApplyRetention(1, policy, {}).ok());
   EXPECT_EQ(manifests(), 2);
   fixture.ExpectHolds(ids[1], Edition(2));
   fixture.ExpectHolds(ids[2], Edition(3));
