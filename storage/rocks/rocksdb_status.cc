@@ -31,7 +31,7 @@ Meaning MeaningOf(const rocksdb::Status& status, const std::string& text) {
   }
   if (IsLocked(status, text)) {
     return {Reason::kDataDirectoryInUse,
-            "; another process has it open: stop that one, or choose another data directory"};
+            "; it is in use: stop the other daemon, or choose another data directory"};
   }
   if (status.IsShutdownInProgress()) {
     return {Reason::kShuttingDown, ""};
