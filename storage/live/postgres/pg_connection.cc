@@ -38,9 +38,11 @@ constexpr std::string_view kPinned =
     "SET LOCAL row_security = off; SET LOCAL statement_timeout = 0; "
     "SET LOCAL idle_in_transaction_session_timeout = 0; SET LOCAL synchronous_commit = on; ";
 
-// Of the session, since they count outside of transactions too. Harmless to anybody else.
+// Of the session, since they count outside of transactions too. Harmless to anybody else. Without
+// the JIT compiler: it takes longer than our statements, which are short or bound by COPY, and each
+// new connection would load it anew.
 constexpr std::string_view kOfSession =
-    "SET idle_session_timeout = 0; SET client_connection_check_interval = '1s'";
+    "SET idle_session_timeout = 0; SET client_connection_check_interval = '1s'; SET jit = off";
 
 class ResultHolder {
  public:
