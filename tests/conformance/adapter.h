@@ -41,8 +41,14 @@ struct Adapter {
   bool outlives_process = false;  // what was committed is there after a kill -9 and opening again
   bool any_bytes = true;          // keys and payloads may be any bytes, not only text
 
+  bool goes_by_clock = true;  // cuts have the time of setup.clock, not of a clock of its own
+
   // Where a process is made to crash while it restores, as FaultPoints::ArmFromText has it.
   std::vector<std::string> crashes;
+
+  // If set: starts what the store needs besides its folder, for processes that are killed. Called
+  // in one that stays, before they are started.
+  std::function<absl::Status(const StoreSetup&)> prepare = nullptr;
 
   // Opens the store in setup.folder, or makes it. The store goes by setup.clock, and hits
   // `live.before_commit` and `live.after_commit` of setup.faults (MemoryStoreOptions says what they
@@ -59,6 +65,7 @@ Adapter MemoryAdapter();              // resolves tokens; tenants are apart
 Adapter SpanningMemoryAdapter();      // does not; a key is one tenant's or another's
 Adapter EmbeddedAdapter();            // small changes are batches
 Adapter EmbeddedGenerationAdapter();  // every change builds a generation
+Adapter PostgresAdapter();            // over a server that is started for it
 
 // All of those that the program tries: a new adapter is added to local_adapters.cc, or to
 // remote_adapters.cc if it is reached over the network.

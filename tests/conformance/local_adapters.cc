@@ -3,7 +3,8 @@
 namespace reinstate {
 
 std::vector<Adapter> AllAdapters() {
-  return {MemoryAdapter(), SpanningMemoryAdapter(), EmbeddedAdapter(), EmbeddedGenerationAdapter()};
+  return {MemoryAdapter(), SpanningMemoryAdapter(), EmbeddedAdapter(), EmbeddedGenerationAdapter(),
+          PostgresAdapter()};
 }
 
 }  // namespace reinstate

@@ -136,7 +136,9 @@ absl::Status EstimateWith(const PgTenantMap& map, const TenantId& tenant, PgConn
     if (!plans.ok()) {
       return connection->server_error().sqlstate.starts_with("22") ? NotAnId(map) : plans.status();
     }
-    const double of_table = PlannedNumber(plans->Get(0, 0), "rows=");
+    // The planner never says less than one row, so that one may be none.
+    const double planned = PlannedNumber(plans->Get(0, 0), "rows=");
+    const double of_table = planned > 1 ? planned : 0;
     rows += of_table;
     bytes += of_table * PlannedNumber(plans->Get(0, 0), "width=");
   }
