@@ -117,7 +117,17 @@ absl::Status Discover(const StoreOptions& options, Session& session) {
   return absl::OkStatus();
 }
 
+// Asks the store now: what GetStore shows was seen a while ago. That it is another one is no error.
+absl::Status LookAtStore(const std::string& store, Session& session) {
+  v1::DiscoverStoreRequest request;
+  request.set_store(store);
+  ASSIGN_OR_RETURN(ReinstateClient * client, session.Client());
+  const absl::Status looked = client->DiscoverStore(request).status();
+  return ReasonOf(looked) == "STORE_IDENTITY_CHANGED" ? absl::OkStatus() : looked;
+}
+
 absl::Status Rebind(const StoreOptions& options, Session& session) {
+  RETURN_IF_ERROR(LookAtStore(options.store, session));
   ASSIGN_OR_RETURN(const v1::Store store, GetStore(session, options.store));
   if (store.state() != v1::STORE_STATE_IDENTITY_CHANGED) {
     session.Hint(absl::StrCat("The store ", store.name(),

@@ -29,11 +29,15 @@ std::string RecordLine(const std::string& tenant, const std::string& table, cons
 
 }  // namespace
 
-void CliSite::StartDaemon(const std::string& fault_points) {
+void CliSite::StartDaemon(const std::string& fault_points,
+                          const std::vector<std::string>& arguments) {
   daemon_.reset();
-  auto daemon = DaemonProcess::Start({.data_path = dir_.path() + "/data",
-                                      .arguments = {"--listen", socket()},
-                                      .fault_points = fault_points});
+  DaemonProcess::Options options;
+  options.data_path = dir_.path() + "/data";
+  options.arguments = {"--listen", socket()};
+  options.arguments.insert(options.arguments.end(), arguments.begin(), arguments.end());
+  options.fault_points = fault_points;
+  auto daemon = DaemonProcess::Start(options);
   ASSERT_TRUE(daemon.ok()) << daemon.status();
   daemon_ = *std::move(daemon);
 }

@@ -23,8 +23,10 @@ struct ProgramResult {
 // 1001 "Acme Corp" and 1002 "Globex", in the embedded store.
 class CliSite : public testing::Test {
  protected:
-  // Starts the daemon, at the same address each time. `fault_points` as FaultPoints::ArmFromText.
-  void StartDaemon(const std::string& fault_points = "");
+  // Starts the daemon, at the same address each time. `fault_points` as FaultPoints::ArmFromText;
+  // `arguments` besides those that every daemon has.
+  void StartDaemon(const std::string& fault_points = "",
+                   const std::vector<std::string>& arguments = {});
 
   // Loads the customers: 1001 has `rows` issues and 1002 as many. Then takes a snapshot.
   void LoadAndSnapshot(int rows);
