@@ -6,7 +6,6 @@
 #include <gtest/gtest.h>
 
 #include <chrono>
-#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <future>
@@ -16,141 +15,35 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "client/api/client.h"
-#include "tests/support/daemon_process.h"
-#include "tests/support/status_matchers.h"
-#include "tests/support/temp_dir.h"
+#include "tests/integration/daemon_fixture.h"
 
 namespace reinstate {
 namespace {
 
 using ::testing::HasSubstr;
 
-class DaemonTest : public ::testing::Test {
- protected:
-  std::string Path(const std::string& name) const { return folder_.path() + "/" + name; }
-
-  // Starts it on the usual data and connects to it.
-  void Start(std::vector<std::string> arguments = {}) {
-    absl::StatusOr<std::unique_ptr<DaemonProcess>> started =
-        DaemonProcess::Start({.data_path = Path("data"), .arguments = std::move(arguments)});
-    ASSERT_THAT(started, IsOk());
-    daemon_ = *std::move(started);
-    ClientOptions options;
-    options.address = daemon_->address();
-    options.actor = "tester";
-    absl::StatusOr<std::unique_ptr<ReinstateClient>> client = ReinstateClient::Connect(options);
-    ASSERT_THAT(client, IsOk());
-    client_ = *std::move(client);
+// One message to any method, one message back.
+std::string CallRaw(const std::string& address, const std::string& method,
+                    const std::string& message) {
+  grpc::GenericStub stub(grpc::CreateChannel(address, grpc::InsecureChannelCredentials()));
+  grpc::ClientContext context;
+  context.set_deadline(std::chrono::system_clock::now() + std::chrono::seconds(20));
+  const grpc::Slice slice(message);
+  const grpc::ByteBuffer request(&slice, 1);
+  grpc::ByteBuffer response;
+  std::promise<grpc::Status> done;
+  stub.UnaryCall(&context, method, grpc::StubOptions(), &request, &response,
+                 [&](grpc::Status status) { done.set_value(std::move(status)); });
+  const grpc::Status status = done.get_future().get();
+  EXPECT_TRUE(status.ok()) << status.error_message();
+  std::vector<grpc::Slice> slices;
+  EXPECT_TRUE(response.Dump(&slices).ok());
+  std::string bytes;
+  for (const grpc::Slice& part : slices) {
+    bytes.append(reinterpret_cast<const char*>(part.begin()), part.size());
   }
-
-  void Stop() {
-    client_.reset();
-    ASSERT_EQ(daemon_->Terminate(), 0) << daemon_->Output();
-    daemon_.reset();
-  }
-
-  // What a daemon says that does not start, beginning with its exit code.
-  std::string Refusal(const std::string& data, std::vector<std::string> arguments) {
-    const auto started =
-        DaemonProcess::Start({.data_path = Path(data), .arguments = std::move(arguments)});
-    EXPECT_FALSE(started.ok()) << "it serves";
-    return std::string(started.status().message());
-  }
-
-  void Put(const std::string& tenant, const std::string& key, const std::string& payload) {
-    v1::PutRequest request;
-    request.mutable_record()->set_tenant(tenant);
-    request.mutable_record()->set_table("issue");
-    request.mutable_record()->set_key(key);
-    request.mutable_record()->set_payload(payload);
-    EXPECT_THAT(client_->PutRecord(request), IsOk());
-  }
-
-  absl::StatusOr<std::string> Get(const std::string& tenant, const std::string& key) {
-    v1::GetRequest request;
-    request.mutable_key()->set_tenant(tenant);
-    request.mutable_key()->set_table("issue");
-    request.mutable_key()->set_key(key);
-    absl::StatusOr<v1::GetResponse> response = client_->GetRecord(request);
-    return response.ok() ? absl::StatusOr<std::string>(response->record().payload())
-                         : response.status();
-  }
-
-  void DeleteTenant(const std::string& tenant) {
-    v1::DeleteTenantRequest request;
-    request.set_tenant(tenant);
-    EXPECT_THAT(client_->DeleteTenant(request), IsOk());
-  }
-
-  absl::StatusOr<v1::Job> TakeSnapshot() {
-    v1::TakeSnapshotRequest request;
-    request.set_store("main");
-    absl::StatusOr<v1::Job> job = client_->TakeSnapshot(request);
-    return job.ok() ? client_->WaitForJob(job->id(), {}) : job;
-  }
-
-  std::string MustTakeSnapshot() {
-    const absl::StatusOr<v1::Job> job = TakeSnapshot();
-    EXPECT_THAT(job, IsOk());
-    EXPECT_EQ(job.ok() ? job->state() : v1::JOB_STATE_UNSPECIFIED, v1::JOB_STATE_SUCCEEDED);
-    return job.ok() ? job->snapshot() : "";
-  }
-
-  absl::StatusOr<v1::Restore> CreateRestore(const std::string& tenant,
-                                            const std::string& request_id = "") {
-    v1::CreateRestoreRequest request;
-    request.mutable_spec()->set_store("main");
-    request.mutable_spec()->set_tenant(tenant);
-    request.mutable_spec()->set_at("latest");
-    request.set_request_id(request_id);
-    return client_->CreateRestore(request);
-  }
-
-  v1::Restore Restore(const std::string& tenant) {
-    const absl::StatusOr<v1::Restore> created = CreateRestore(tenant);
-    EXPECT_THAT(created, IsOk());
-    const absl::StatusOr<v1::Restore> done =
-        created.ok() ? client_->WaitForRestore(created->id(), {}) : created;
-    EXPECT_THAT(done, IsOk());
-    return done.value_or(v1::Restore());
-  }
-
-  v1::Store ShowStore() {
-    v1::GetStoreRequest request;
-    request.set_store("main");
-    const absl::StatusOr<v1::Store> store = client_->GetStore(request);
-    EXPECT_THAT(store, IsOk());
-    return store.value_or(v1::Store());
-  }
-
-  // One message to any method, one message back.
-  std::string CallRaw(const std::string& method, const std::string& message) {
-    grpc::GenericStub stub(
-        grpc::CreateChannel(daemon_->address(), grpc::InsecureChannelCredentials()));
-    grpc::ClientContext context;
-    context.set_deadline(std::chrono::system_clock::now() + std::chrono::seconds(20));
-    const grpc::Slice slice(message);
-    const grpc::ByteBuffer request(&slice, 1);
-    grpc::ByteBuffer response;
-    std::promise<grpc::Status> done;
-    stub.UnaryCall(&context, method, grpc::StubOptions(), &request, &response,
-                   [&](grpc::Status status) { done.set_value(std::move(status)); });
-    const grpc::Status status = done.get_future().get();
-    EXPECT_TRUE(status.ok()) << status.error_message();
-    std::vector<grpc::Slice> slices;
-    EXPECT_TRUE(response.Dump(&slices).ok());
-    std::string bytes;
-    for (const grpc::Slice& part : slices) {
-      bytes.append(reinterpret_cast<const char*>(part.begin()), part.size());
-    }
-    return bytes;
-  }
-
-  const TempDir folder_;
-  std::unique_ptr<DaemonProcess> daemon_;
-  std::unique_ptr<ReinstateClient> client_;
-};
+  return bytes;
+}
 
 TEST_F(DaemonTest, ServesUntilSigtermAndEndsWithCodeZero) {
   Start();
@@ -173,10 +66,12 @@ TEST_F(DaemonTest, KeepsItsDataFromOtherUsers) {
 
 TEST_F(DaemonTest, AnswersHealthAndReflection) {
   Start();
-  EXPECT_EQ(CallRaw("/grpc.health.v1.Health/Check", ""), "\x08\x01");  // SERVING
+  EXPECT_EQ(CallRaw(daemon_->address(), "/grpc.health.v1.Health/Check", ""),
+            "\x08\x01");  // SERVING
   // list_services, field 7 of ServerReflectionRequest.
-  const std::string services = CallRaw(
-      "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo", std::string("\x3A\x00", 2));
+  const std::string services =
+      CallRaw(daemon_->address(), "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo",
+              std::string("\x3A\x00", 2));
   for (const char* name : {"StoreService", "SnapshotService", "JobService", "TenantService",
                            "RestoreService", "RecordService"}) {
     EXPECT_THAT(services, HasSubstr(absl::StrCat("reinstate.v1.", name)));
@@ -446,67 +341,6 @@ TEST_F(LostPartsTest, AHistoryThatIsGoneIsNotSilentlyBegunAnew) {
   EXPECT_THAT(Refusal("data", {}), AllOf(HasSubstr("code 1"), HasSubstr(snapshot)));
   Start({"--accept-history"});
   ExpectAllIsWell();
-}
-
-class TlsTest : public DaemonTest {
- protected:
-  void SetUp() override {
-    // An authority, a daemon and a client.
-    const std::string make = absl::StrCat(
-        "cd '", folder_.path(), "' && ",
-        "openssl req -x509 -newkey rsa:2048 -nodes -keyout ca.key -out ca.pem -days 2 -subj /CN=ca "
-        "-addext basicConstraints=critical,CA:TRUE && "
-        "for name in daemon sam; do "
-        "openssl req -newkey rsa:2048 -nodes -keyout $name.key -out $name.csr "
-        "-subj /O=example/CN=$name && "
-        "printf 'subjectAltName=DNS:localhost,IP:127.0.0.1' > $name.ext && "
-        "openssl x509 -req -in $name.csr -CA ca.pem -CAkey ca.key -CAcreateserial -days 2 "
-        "-extfile $name.ext -out $name.pem || exit 1; done");
-    ASSERT_EQ(std::system(absl::StrCat("( ", make, " ) >/dev/null 2>&1").c_str()), 0);
-    std::ofstream(Path("tls.toml"))
-        << "[tls]\ncertificate = \"" << Path("daemon.pem") << "\"\nkey = \"" << Path("daemon.key")
-        << "\"\nclient_ca = \"" << Path("ca.pem") << "\"\n";
-  }
-
-  absl::StatusOr<std::unique_ptr<ReinstateClient>> Connect(bool with_certificate) {
-    ClientOptions options;
-    options.address = daemon_->address();
-    options.actor = "mallory";
-    options.timeout = absl::Seconds(10);
-    options.tls.ca = Path("ca.pem");
-    if (with_certificate) {
-      options.tls.certificate = Path("sam.pem");
-      options.tls.key = Path("sam.key");
-    }
-    return ReinstateClient::Connect(options);
-  }
-};
-
-TEST_F(TlsTest, TheActorIsTheSubjectOfTheCertificateWhateverTheClientSays) {
-  auto started = DaemonProcess::Start(
-      {.data_path = Path("data"), .arguments = {"--config", Path("tls.toml")}});
-  ASSERT_THAT(started, IsOk());
-  daemon_ = *std::move(started);
-  auto client = Connect(true);
-  ASSERT_THAT(client, IsOk());
-  client_ = *std::move(client);
-  Put("acme", "1", "one");
-  const absl::StatusOr<v1::Job> job = TakeSnapshot();
-  ASSERT_THAT(job, IsOk());
-  EXPECT_THAT(job->actor().name(), HasSubstr("sam"));
-  EXPECT_THAT(job->actor().name(), HasSubstr("example"));
-  EXPECT_TRUE(job->actor().verified());
-
-  const auto stranger = Connect(false);
-  EXPECT_FALSE(stranger.ok() && (*stranger)->ListStores().ok());
-}
-
-TEST_F(TlsTest, ACertificateThatCannotBeUsedIsRefused) {
-  std::ofstream(Path("daemon.pem")) << "no certificate";
-  EXPECT_THAT(Refusal("data", {"--config", Path("tls.toml")}), HasSubstr("code 1"));
-  std::filesystem::remove(Path("daemon.pem"));
-  EXPECT_THAT(Refusal("data", {"--config", Path("tls.toml")}),
-              AllOf(HasSubstr("code 1"), HasSubstr("daemon.pem")));
 }
 
 }  // namespace
