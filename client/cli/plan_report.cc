@@ -13,6 +13,7 @@ namespace reinstate {
 namespace {
 
 constexpr int kShownConflicts = 10;
+constexpr size_t kShownSamples = 12;
 constexpr int kSampleColumns = 60;  // of the keys of a line of samples
 
 v1::RestoreMode ModeOf(const v1::RestoreSpec& spec) {
@@ -105,8 +106,11 @@ std::string Samples(const v1::Plan& plan) {
     absl::StrAppend(&keys, keys.empty() ? "" : ", ", Printable(row.key().text()));
   }
   std::string text;
-  for (const auto& [head, keys] : lines) {
-    absl::StrAppend(&text, "  ", head, CutToWidth(keys, kSampleColumns), "\n");
+  for (size_t i = 0; i < lines.size() && i < kShownSamples; ++i) {
+    absl::StrAppend(&text, "  ", lines[i].first, CutToWidth(lines[i].second, kSampleColumns), "\n");
+  }
+  if (lines.size() > kShownSamples) {
+    absl::StrAppend(&text, "  … and ", lines.size() - kShownSamples, " more; -o json shows all\n");
   }
   return text.empty() ? text : absl::StrCat("\nFor example:\n", text);
 }

@@ -5,6 +5,7 @@
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "storage/base/strings.h"
+#include "storage/model/key_parts.h"
 #include "storage/model/tenant_id.h"
 
 namespace reinstate {
@@ -26,6 +27,36 @@ size_t PrintableLength(std::string_view text) {
     }
   }
   return 0;
+}
+
+// The texts of the columns that a key was framed from; empty if it is no such key.
+std::vector<std::string> ColumnsOfKey(std::string_view key) {
+  std::vector<std::string> columns;
+  while (!key.empty()) {
+    if (!ConsumeKeyPart(&key, &columns.emplace_back())) {
+      return {};
+    }
+  }
+  return columns;
+}
+
+// False if there was no room for all of it.
+bool AppendPrintable(std::string_view bytes, std::string* text) {
+  while (!bytes.empty()) {
+    if (text->size() >= kMaxKeyTextBytes) {
+      return false;
+    }
+    const size_t length = PrintableLength(bytes);
+    if (length == 0) {
+      absl::StrAppend(text, "\\x",
+                      absl::Hex(static_cast<unsigned char>(bytes.front()), absl::kZeroPad2));
+      bytes.remove_prefix(1);
+    } else {
+      text->append(bytes.substr(0, length));
+      bytes.remove_prefix(length);
+    }
+  }
+  return true;
 }
 
 }  // namespace
@@ -106,21 +137,16 @@ void ToWire(const std::string& store, const TenantManifest& manifest, v1::Tenant
 
 std::string PrintableKey(std::string_view key) {
   std::string text;
-  while (!key.empty()) {
-    if (text.size() >= kMaxKeyTextBytes) {
-      return text + "…";
-    }
-    const size_t length = PrintableLength(key);
-    if (length == 0) {
-      absl::StrAppend(&text, "\\x",
-                      absl::Hex(static_cast<unsigned char>(key.front()), absl::kZeroPad2));
-      key.remove_prefix(1);
-    } else {
-      text.append(key.substr(0, length));
-      key.remove_prefix(length);
-    }
+  bool cut = false;
+  const std::vector<std::string> columns = ColumnsOfKey(key);
+  if (columns.empty()) {
+    cut = !AppendPrintable(key, &text);
   }
-  return text;
+  for (size_t i = 0; i < columns.size() && !cut; ++i) {
+    text.append(i == 0 ? "" : ", ");
+    cut = !AppendPrintable(columns[i], &text);
+  }
+  return cut ? text + "…" : text;
 }
 
 void ToWire(std::string_view key, v1::RowKey* wire) {

@@ -41,7 +41,8 @@ void ToWire(const TenantManifest& manifest, v1::Counts* wire);
 // `labels` as in a manifest: the name first.
 void ToWire(const std::string& store, const TenantManifest& manifest, v1::TenantRef* wire);
 
-// Printable UTF-8 as it is, other bytes as \xNN, cut after about 256 bytes.
+// Printable UTF-8 as it is, other bytes as \xNN, cut after about 256 bytes; of a relational store's
+// key the texts of its columns, comma-separated.
 std::string PrintableKey(std::string_view key);
 void ToWire(std::string_view key, v1::RowKey* wire);
 

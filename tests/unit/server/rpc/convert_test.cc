@@ -4,6 +4,7 @@
 
 #include "server/rpc/convert_common.h"
 #include "server/rpc/convert_restore.h"
+#include "storage/model/key_parts.h"
 #include "tests/support/status_matchers.h"
 
 namespace reinstate {
@@ -18,6 +19,15 @@ TEST(PrintableKey, ShowsPrintableUtf8AndQuotesTheRest) {
   EXPECT_EQ(PrintableKey("\xE2\x82"), "\\xe2\\x82");  // cut short
   EXPECT_EQ(PrintableKey("\xC0\xAF"), "\\xc0\\xaf");  // overlong
   EXPECT_EQ(PrintableKey(""), "");
+}
+
+TEST(PrintableKey, ShowsTheColumnsOfARelationalStore) {
+  std::string key;
+  AppendKeyPart("7", &key);
+  EXPECT_EQ(PrintableKey(key), "7");
+  AppendKeyPart(std::string("a\0b", 3), &key);
+  EXPECT_EQ(PrintableKey(key), "7, a\\x00b");
+  EXPECT_EQ(PrintableKey(key + "x"), "7\\x00\\x01a\\x00\\xffb\\x00\\x01x");  // no such key
 }
 
 TEST(PrintableKey, IsCutAfterAbout256Bytes) {
