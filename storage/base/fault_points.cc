@@ -22,9 +22,13 @@
 namespace reinstate {
 namespace {
 
-[[noreturn]] void HangForEver(const std::string& place) {
+void Print(const std::string& place) {
   std::fprintf(stderr, "fault point %s reached\n", place.c_str());
   std::fflush(stderr);
+}
+
+[[noreturn]] void HangForEver(const std::string& place) {
+  Print(place);
   while (true) {
     pause();
   }
@@ -43,6 +47,12 @@ absl::StatusOr<FaultPoints::Action> MakeAction(const std::string& place, std::st
       return absl::OkStatus();
     };
   }
+  if (name == "trace") {
+    return [place] {
+      Print(place);
+      return absl::OkStatus();
+    };
+  }
   if (name == "error") {
     return [place] { return MakeError(Reason::kUnavailable, absl::StrCat("fault at ", place)); };
   }
@@ -51,7 +61,7 @@ absl::StatusOr<FaultPoints::Action> MakeAction(const std::string& place, std::st
   }
   return MakeError(Reason::kInvalidArgument,
                    absl::StrCat("fault action \"", Absl(name),
-                                "\" is none of crash, hang, slow, error, no-space"));
+                                "\" is none of crash, hang, slow, trace, error, no-space"));
 }
 
 // Counts the hits and acts at the n-th only, or from it on.
@@ -72,7 +82,8 @@ absl::StatusOr<ArmedPlace> ParseItem(absl::string_view item) {
     const std::vector<std::string> action = absl::StrSplit(parts[1], absl::MaxSplits('@', 1));
     if (action.size() == 1 || (absl::SimpleAtoi(action[1], &n) && n > 0)) {
       ASSIGN_OR_RETURN(FaultPoints::Action made, MakeAction(parts[0], action[0]));
-      return ArmedPlace(parts[0], AtHit(n, action[0] == "slow", std::move(made)));
+      return ArmedPlace(parts[0],
+                        AtHit(n, action[0] == "slow" || action[0] == "trace", std::move(made)));
     }
   }
   return MakeError(Reason::kInvalidArgument,

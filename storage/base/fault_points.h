@@ -31,8 +31,9 @@ class FaultPoints {
   // Parses "place=action[@n]" items separated by commas and arms them. `action` is `crash` (ends
   // the process at once, as kill -9 would, with kCrashExitCode), `error` (UNAVAILABLE), `no-space`
   // (RESOURCE_EXHAUSTED), `hang` (waits for ever, so that a test can kill the process there; the
-  // place is printed to stderr first) or `slow` (goes on after a second). `n` is the hit at which
-  // it acts, from 1 (the default), and at no other; `slow` acts from that hit on.
+  // place is printed to stderr first), `slow` (goes on after a second) or `trace` (prints the place
+  // to stderr and goes on). `n` is the hit at which it acts, from 1 (the default), and at no other;
+  // `slow` and `trace` act from that hit on.
   // INVALID_ARGUMENT if the text is malformed; nothing is armed then.
   absl::Status ArmFromText(std::string_view text);
 

@@ -12,7 +12,9 @@
 #include <thread>
 #include <vector>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "absl/time/clock.h"
 #include "storage/base/fault_points.h"
 #include "tests/support/daemon_world.h"
@@ -43,6 +45,41 @@ const std::vector<Phase> kPhases = {
     {"after the commit", "live.after_commit", 1},
     {"before the outcome", "restore.after_commit", 1},
 };
+
+const char kNotBegun[] = "not begun";
+const char kEnded[] = "ended";
+constexpr int kRandomKills = 12;  // of each tenant
+
+// Kills that fell into one phase.
+struct Tally {
+  int aimed = 0;
+  int random = 0;
+  int found_after = 0;
+};
+
+// Fault points with which a daemon says which phase it has reached.
+std::string Traces() {
+  return absl::StrJoin(kPhases, ",", [](std::string* out, const Phase& phase) {
+    absl::StrAppend(out, phase.place, "=trace");
+  });
+}
+
+// The last phase in what a daemon with Traces has said, in the words of kPhases.
+std::string ReachedPhase(const std::string& output) {
+  if (absl::StrContains(output, "restore ended")) {
+    return kEnded;
+  }
+  std::string reached = kNotBegun;
+  size_t last = 0;
+  for (const Phase& phase : kPhases) {
+    const size_t at = output.rfind(absl::StrCat("fault point ", phase.place, " reached"));
+    if (at != std::string::npos && at >= last) {
+      last = at;
+      reached = phase.name;
+    }
+  }
+  return reached;
+}
 
 std::map<std::string, std::map<std::string, std::string>> MakeTenant(int rows,
                                                                      size_t payload_bytes) {
@@ -143,75 +180,105 @@ class KillTest : public testing::Test {
     EXPECT_EQ(world_.Read({tenant}, kTables)[tenant], before_[tenant]) << when;
   }
 
-  DaemonWorld world_;
-  StoreRows point_;
-  StoreRows before_;
-  std::mt19937 random_{20220405};
-};
-
-TEST_F(KillTest, AKillInAnyPhaseLeavesBeforeOrAfterAndTheRestoreGoesOn) {
-  std::map<std::string, int> kills;
-  std::map<std::string, int> found_after;
-  int number = 0;
-  for (const char* tenant : {kSmall, kLarge}) {
-    for (const Phase& phase : kPhases) {
-      const int hit = std::uniform_int_distribution<int>(1, phase.hits)(random_);
-      const std::string when = absl::StrCat("at ", phase.place, " (hit ", hit, ")");
-      world_.Start(absl::StrCat(phase.place, "=crash@", hit));
-      Bystander bystander(&world_);
-      const std::string request_id = absl::StrCat("restore ", ++number);
-      std::string id = world_.CreateRestore(tenant, v1::RESTORE_MODE_MIRROR, request_id);
-      ASSERT_EQ(world_.daemon()->WaitForEnd(absl::Seconds(60)), FaultPoints::kCrashExitCode)
-          << when << world_.Output();
-      bystander.Stop();
-      ++kills[phase.name];
-      found_after[phase.name] += IsAfter(tenant, when) ? 1 : 0;
-      ExpectBystanderWhole(bystander, when);
-      if (id.empty()) {
-        // The daemon ended before it answered; the same request finds the same restore.
-        world_.Start();
-        id = world_.CreateRestore(tenant, v1::RESTORE_MODE_MIRROR, request_id);
-      }
-      ExpectItGoesOn(tenant, id, when);
-      if (HasFatalFailure()) {
-        return;
-      }
-    }
-  }
-  std::printf("%-26s %5s %13s\n", "killed", "times", "found 'after'");
-  for (const Phase& phase : kPhases) {
-    std::printf("%-26s %5d %13d\n", phase.name, kills[phase.name], found_after[phase.name]);
-    EXPECT_GT(kills[phase.name], 0) << phase.name;
-  }
-  // What is committed is after; what is not, is before: the phases are those that they are called.
-  EXPECT_EQ(found_after["before the commit"], 0);
-  EXPECT_EQ(found_after["after the commit"], kills["after the commit"]);
-}
-
-TEST_F(KillTest, AKillAtARandomMomentLeavesBeforeOrAfterAndTheRestoreGoesOn) {
-  int after = 0;
-  constexpr int kKills = 12;
-  for (int i = 0; i < kKills; ++i) {
-    const std::string tenant = i % 2 == 0 ? kSmall : kLarge;
-    const absl::Duration delay =
-        absl::Microseconds(std::uniform_int_distribution<int>(0, 60'000)(random_));
-    const std::string when = absl::StrCat("after ", absl::FormatDuration(delay));
-    world_.Start();
+  // Kills the daemon in that phase of a restore, at one of the hits of its place.
+  void KillAt(const Phase& phase, const std::string& tenant) {
+    const int hit = std::uniform_int_distribution<int>(1, phase.hits)(random_);
+    const std::string when = absl::StrCat("at ", phase.place, " (hit ", hit, ")");
+    world_.Start(absl::StrCat(phase.place, "=crash@", hit));
     Bystander bystander(&world_);
-    const std::string id =
-        world_.CreateRestore(tenant, v1::RESTORE_MODE_MIRROR, absl::StrCat("random ", i));
+    const std::string request_id = NextRequest();
+    std::string id = world_.CreateRestore(tenant, v1::RESTORE_MODE_MIRROR, request_id);
+    ASSERT_EQ(world_.daemon()->WaitForEnd(absl::Seconds(60)), FaultPoints::kCrashExitCode)
+        << when << world_.Output();
+    bystander.Stop();
+    Tally& tally = tallies_[phase.name];
+    ++tally.aimed;
+    tally.found_after += IsAfter(tenant, when) ? 1 : 0;
+    ExpectBystanderWhole(bystander, when);
+    if (id.empty()) {
+      // The daemon ended before it answered; the same request finds the same restore.
+      world_.Start();
+      id = world_.CreateRestore(tenant, v1::RESTORE_MODE_MIRROR, request_id);
+    }
+    ExpectItGoesOn(tenant, id, when);
+  }
+
+  // Kills the daemon after `delay`, wherever it is by then.
+  void KillAfter(absl::Duration delay, const std::string& tenant) {
+    world_.Start(Traces());
+    const size_t begin = world_.daemon()->Output().size();
+    Bystander bystander(&world_);
+    const std::string id = world_.CreateRestore(tenant, v1::RESTORE_MODE_MIRROR, NextRequest());
     absl::SleepFor(delay);
     world_.daemon()->Kill();
     bystander.Stop();
-    after += IsAfter(tenant, when) ? 1 : 0;
+    const std::string phase = ReachedPhase(world_.daemon()->Output().substr(begin));
+    const std::string when = absl::StrCat(phase, ", after ", absl::FormatDuration(delay));
+    Tally& tally = tallies_[phase];
+    ++tally.random;
+    tally.found_after += IsAfter(tenant, when) ? 1 : 0;
     ExpectBystanderWhole(bystander, when);
     ExpectItGoesOn(tenant, id, when);
-    if (HasFatalFailure()) {
-      return;
+  }
+
+  // How long a restore of the tenant takes that nobody kills. Undoes it.
+  absl::Duration Measure(const std::string& tenant) {
+    world_.Start(Traces());
+    const std::string id = world_.CreateRestore(tenant, v1::RESTORE_MODE_MIRROR, NextRequest());
+    const absl::Time begin = absl::Now();
+    EXPECT_EQ(world_.WaitForEnd(id).state(), v1::RESTORE_STATE_SUCCEEDED);
+    const absl::Duration taken = absl::Now() - begin;
+    EXPECT_EQ(world_.WaitForEnd(world_.CreateUndo(id, NextRequest())).state(),
+              v1::RESTORE_STATE_SUCCEEDED);
+    return taken;
+  }
+
+  void PrintTallies() {
+    std::vector<std::string> phases = {kNotBegun};
+    for (const Phase& phase : kPhases) {
+      phases.emplace_back(phase.name);
+    }
+    phases.emplace_back(kEnded);
+    std::printf("%-26s %5s %6s %13s\n", "killed", "aimed", "random", "found 'after'");
+    for (const std::string& phase : phases) {
+      const Tally& tally = tallies_[phase];
+      std::printf("%-26s %5d %6d %13d\n", phase.c_str(), tally.aimed, tally.random,
+                  tally.found_after);
     }
   }
-  std::printf("%d kills at random moments: %d found the tenant after, %d before\n", kKills, after,
-              kKills - after);
+
+  std::string NextRequest() { return absl::StrCat("request ", ++requests_); }
+
+  DaemonWorld world_;
+  StoreRows point_;
+  StoreRows before_;
+  std::map<std::string, Tally> tallies_;
+  int requests_ = 0;
+  std::mt19937 random_{20220405};
+};
+
+TEST_F(KillTest, AKillInAnyPhaseAndAtAnyMomentLeavesBeforeOrAfterAndTheRestoreGoesOn) {
+  for (const char* tenant : {kSmall, kLarge}) {
+    for (const Phase& phase : kPhases) {
+      ASSERT_NO_FATAL_FAILURE(KillAt(phase, tenant));
+    }
+    const absl::Duration taken = Measure(tenant);
+    for (int i = 0; i < kRandomKills; ++i) {
+      const double part = std::uniform_real_distribution<double>(0, 1)(random_);
+      ASSERT_NO_FATAL_FAILURE(KillAfter(part * taken, tenant));
+    }
+  }
+  PrintTallies();
+  for (const Phase& phase : kPhases) {
+    EXPECT_GT(tallies_[phase.name].aimed + tallies_[phase.name].random, 0) << phase.name;
+  }
+  // What is committed is after; what is not, is before: the phases are those that they are called.
+  for (const char* before : {"before the synced batch", "after the synced batch"}) {
+    EXPECT_EQ(tallies_[before].found_after, 0) << before;
+  }
+  for (const char* after : {"after the commit", "before the outcome", kEnded}) {
+    EXPECT_EQ(tallies_[after].found_after, tallies_[after].aimed + tallies_[after].random) << after;
+  }
 }
 
 TEST_F(KillTest, ControlPuttingRowsBackByHandLeavesTheTenantBetween) {
