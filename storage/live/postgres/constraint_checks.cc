@@ -268,8 +268,8 @@ absl::Status ConstraintChecks::Check(const Connections& connections) {
   }
   for (const Sequence& sequence : sequences_) {
     if (sequence.written) {
-      RETURN_IF_ERROR(
-          MoveSequencePast(*sequence.facts, sequence.lowest, sequence.highest, connections.main));
+      RETURN_IF_ERROR(MoveSequencePast(*sequence.table, *sequence.facts, sequence.lowest,
+                                       sequence.highest, connections.main));
     }
   }
   return connections.second->Rollback();

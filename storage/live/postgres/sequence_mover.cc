@@ -1,17 +1,19 @@
 #include "storage/live/postgres/sequence_mover.h"
 
 #include <algorithm>
+#include <string>
 
 #include "absl/strings/str_cat.h"
 #include "storage/base/error.h"
 #include "storage/base/status_macros.h"
+#include "storage/live/postgres/key_batch.h"
 #include "storage/live/postgres/sql_text.h"
 
 namespace reinstate {
 namespace {
 
-constexpr int64_t kStep = 10000;  // values a statement
-constexpr int64_t kMostValues = 20'000'000;
+constexpr int64_t kStep = 10000;        // values a statement
+constexpr int64_t kReach = 20'000'000;  // values
 
 struct SequenceState {
   int64_t last = 0;
@@ -48,22 +50,35 @@ absl::StatusOr<SequenceState> Look(const std::string& name, PgConnection* connec
                        .increment = result.GetInt(0, 2)};
 }
 
+// How many values have to be taken for the next one to be past the rows that are within reach.
+absl::StatusOr<int64_t> ValuesWithinReach(const PgTable& table, PgAttnum column,
+                                          const SequenceState& state, PgConnection* connection) {
+  const __int128 end =
+      static_cast<__int128>(state.last) + static_cast<__int128>(state.increment) * kReach;
+  const auto far = static_cast<int64_t>(std::clamp<__int128>(end, INT64_MIN, INT64_MAX));
+  const std::string name = absl::StrCat("t.", QuoteIdentifier(table.Column(column)->name));
+  ASSIGN_OR_RETURN(const PgResult result,
+                   connection->Query("look for rows that a sequence would run into",
+                                     absl::StrCat("SELECT min(", name, "), max(", name, ") FROM ",
+                                                  OnlyTable(table), " t WHERE ", name, " BETWEEN ",
+                                                  std::min(state.last, far), " AND ",
+                                                  std::max(state.last, far))));
+  return result.IsNull(0, 0) ? 0 : state.ValuesBefore(result.GetInt(0, 0), result.GetInt(0, 1));
+}
+
 }  // namespace
 
-absl::Status MoveSequencePast(const PgSequence& sequence, int64_t lowest, int64_t highest,
-                              PgConnection* connection) {
+absl::Status MoveSequencePast(const PgTable& table, const PgSequence& sequence, int64_t lowest,
+                              int64_t highest, PgConnection* connection) {
   const std::string name = QuoteQualified(sequence.schema, sequence.name);
   while (true) {
     ASSIGN_OR_RETURN(const SequenceState state, Look(name, connection));
-    const int64_t values = state.ValuesBefore(lowest, highest);
+    int64_t values = state.ValuesBefore(lowest, highest);
+    if (values > kReach) {
+      ASSIGN_OR_RETURN(values, ValuesWithinReach(table, sequence.column, state, connection));
+    }
     if (values == 0) {
       return absl::OkStatus();
-    }
-    if (values > kMostValues) {
-      return MakeError(Reason::kUnsupported,
-                       absl::StrCat("sequence ", name, " is ", values,
-                                    " values behind the rows to be restored; move it with setval "
-                                    "while nobody uses it, then run the restore again"));
     }
     RETURN_IF_ERROR(
         connection

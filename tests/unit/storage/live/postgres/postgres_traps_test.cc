@@ -300,6 +300,20 @@ TEST_F(PostgresTrapsTest, SettingASequenceMovesItBackWhileOthersUseIt) {
   EXPECT_EQ(Value("INSERT INTO log(tenant_id) VALUES ('b') RETURNING id"), "-51");
 }
 
+TEST_F(PostgresTrapsTest, ASequenceRunsOnBelowRowsThatDidNotComeFromIt) {
+  Run("CREATE TABLE log(id bigserial PRIMARY KEY, tenant_id text)");
+  ASSERT_THAT(Commit(Transaction("a").get(),
+                     {Insert("log", {"9000000000000000000"}, "9000000000000000000\ta")}),
+              IsOk());
+  EXPECT_EQ(Value("INSERT INTO log(tenant_id) VALUES ('b') RETURNING id"), "1")
+      << "an id that the application made itself is nothing to run into";
+  ASSERT_THAT(Commit(Transaction("a").get(),
+                     {Insert("log", {"40"}, "40\ta"),
+                      Insert("log", {"8000000000000000000"}, "8000000000000000000\ta")}),
+              IsOk());
+  EXPECT_EQ(Value("INSERT INTO log(tenant_id) VALUES ('b') RETURNING id"), "41");
+}
+
 TEST_F(PostgresTrapsTest, ChecksAreQuadraticForAPlannerThatTakesTheTenantForEmpty) {
   constexpr int kRows = 3000;
   MakeTracker();
