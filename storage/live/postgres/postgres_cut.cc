@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "storage/base/error.h"
 #include "storage/base/status_macros.h"
 #include "storage/live/labels.h"
@@ -152,7 +153,7 @@ class PostgresCut::ShardStream final : public TenantRowStream {
       return WithContext(decoded, absl::StrCat("table ", name_));
     }
     if (row->tenant.empty() && plan_->relation == Relation::kOwned && !plan_->ownerless_declared) {
-      return cut_->TellOwnerless(*plan_);
+      return cut_->TellOwnerless();
     }
     if (row->tenant.size() > TenantId::kMaxBytes) {
       return MakeError(Reason::kTenantIdInvalid,
@@ -284,20 +285,31 @@ absl::StatusOr<std::unique_ptr<TenantLabelsStream>> PostgresCut::OpenLabels() {
   return std::make_unique<LabelsStream>(view_.get(), std::move(lease));
 }
 
-// Another connection counts them, since this one is busy with the stream.
-absl::Status PostgresCut::TellOwnerless(const PgTablePlan& plan) const {
-  const std::string name = map().Table(plan).DisplayName();
+// Another connection counts them, since this one is busy with the stream. All such tables are told
+// at once: whoever has to declare them would not like to learn of each by a snapshot that failed.
+absl::Status PostgresCut::TellOwnerless() const {
   ASSIGN_OR_RETURN(const std::unique_ptr<CutView::Lease> lease, view_->Take());
-  ASSIGN_OR_RETURN(const PgResult result,
-                   (*lease)->Query(absl::StrCat("count the ownerless rows of ", name),
-                                   absl::StrCat("SELECT count(*) FROM ", map().FromSql(plan),
-                                                " WHERE ", map().OwnerSql(plan), " IS NULL")));
+  std::vector<std::string> found;
+  std::vector<std::string> names;
+  for (const PgTablePlan& plan : map().plans()) {
+    if (plan.relation != Relation::kOwned || plan.ownerless_declared) {
+      continue;
+    }
+    const std::string name = map().Table(plan).DisplayName();
+    ASSIGN_OR_RETURN(const PgResult result,
+                     (*lease)->Query(absl::StrCat("count the ownerless rows of ", name),
+                                     absl::StrCat("SELECT count(*) FROM ", map().FromSql(plan),
+                                                  " WHERE ", map().OwnerSql(plan), " IS NULL")));
+    if (const int64_t rows = result.GetInt(0, 0); rows > 0) {
+      found.push_back(absl::StrCat(name, " (", rows, ", by ", plan.how, ")"));
+      names.push_back(absl::StrCat("\"", name, "\""));
+    }
+  }
   return MakeError(
       Reason::kTableUnresolved,
-      absl::StrCat("The table ", name, " has ", result.GetInt(0, 0),
-                   " rows that belong to no tenant: they have no owner by way of ", plan.how,
-                   ". If that is right, declare it with ownerless = [\"", name,
-                   "\"] in the configuration of the store; they are then kept as rows of nobody."));
+      absl::StrCat("Rows that belong to no tenant are in ", absl::StrJoin(found, "; "),
+                   ". If that is right, declare it with ownerless = [", absl::StrJoin(names, ", "),
+                   "] in the configuration of the store; they are then kept as rows of nobody."));
 }
 
 }  // namespace reinstate

@@ -44,7 +44,7 @@ class PostgresCut final : public Cut {
   PostgresCut(const PostgresStoreOptions& options, std::unique_ptr<CutView> view, int max_shards);
 
   void DivideIntoShards(int max_shards);
-  absl::Status TellOwnerless(const PgTablePlan& plan) const;
+  absl::Status TellOwnerless() const;
 
   FaultPoints* const faults_;
   const std::unique_ptr<CutView> view_;

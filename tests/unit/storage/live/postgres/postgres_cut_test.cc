@@ -166,12 +166,15 @@ TEST_F(PostgresCutTest, DoesNotMoveWhileOthersWrite) {
 
 TEST_F(PostgresCutTest, RowsOfNobodyFailItByNameUnlessDeclared) {
   Run("CREATE TABLE notes(id int PRIMARY KEY, site_id bigint);"
-      "INSERT INTO notes SELECT i, nullif(i % 3, 0) FROM generate_series(1, 9) i");
+      "INSERT INTO notes SELECT i, nullif(i % 3, 0) FROM generate_series(1, 9) i;"
+      "CREATE TABLE pins(id int PRIMARY KEY, site_id bigint); INSERT INTO pins VALUES (1, NULL)");
   const absl::Status refused = ReadAll(Open().get()).status();
   EXPECT_THAT(refused, FailsWith(Reason::kTableUnresolved));
-  EXPECT_THAT(std::string(refused.message()), HasSubstr("The table notes has 3 rows"));
+  EXPECT_THAT(std::string(refused.message()), HasSubstr("notes (3, by "));
+  EXPECT_THAT(std::string(refused.message()), HasSubstr("ownerless = [\"notes\", \"pins\"]"))
+      << "what has to be declared is told at once";
 
-  options_.map.ownerless = {"notes"};
+  options_.map.ownerless = {"notes", "pins"};
   const auto cut = Open();
   const auto contents = ReadAll(cut.get());
   ASSERT_THAT(contents, IsOk());
