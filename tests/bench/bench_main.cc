@@ -71,6 +71,7 @@ absl::StatusOr<Figure> RestoreRate(const Settings& settings, std::span<const siz
   std::vector<double> put;
   int64_t rows = 0;
   for (int i = 0; i < settings.repeats; ++i) {
+    site->AwaitQuiet();
     ASSIGN_OR_RETURN(const BaselineRun puts,
                      PutWithWriteBatch(settings.Folder("baseline"),
                                        RecordsOf(site->tracker(), tenants), puts_settings));
@@ -122,6 +123,7 @@ absl::StatusOr<FirstSnapshot> MeasureFirstSnapshot(const Settings& settings, Tic
   std::vector<double> baseline_seconds;
   TicketSite::SnapshotRun snapshot;
   for (int i = 0; i < settings.repeats; ++i) {
+    site->AwaitQuiet();
     ASSIGN_OR_RETURN(const BaselineRun files, WriteSstFiles(settings.Folder("baseline"), records));
     RETURN_IF_ERROR(site->RestartWithoutHistory());
     ASSIGN_OR_RETURN(snapshot, site->TakeSnapshot());

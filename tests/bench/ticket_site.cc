@@ -8,6 +8,8 @@
 #include <algorithm>
 #include <filesystem>
 #include <fstream>
+#include <sstream>
+#include <string>
 #include <system_error>
 #include <utility>
 #include <vector>
@@ -71,6 +73,23 @@ absl::Status RunProgram(std::vector<std::string> arguments) {
   }
   return MakeError(Reason::kInternal,
                    absl::StrCat(absl::StrJoin(arguments, " "), " failed, status ", status, "."));
+}
+
+// The time that a process has spent on processors, in clock ticks; 0 if it is gone.
+int64_t ProcessorTicks(pid_t pid) {
+  std::ifstream file(absl::StrCat("/proc/", pid, "/stat"));
+  std::string text;
+  std::getline(file, text);
+  // The name of the program, in parentheses, may have spaces; two numbers, 11 fields after it.
+  std::istringstream fields(text.substr(std::min(text.size(), text.rfind(')') + 1)));
+  std::string skipped;
+  for (int i = 0; i < 11; ++i) {
+    fields >> skipped;
+  }
+  int64_t user = 0;
+  int64_t system = 0;
+  fields >> user >> system;
+  return user + system;
 }
 
 void VisitTenant(const TicketTracker& tracker, size_t tenant, const KeyedVisitor& visit) {
@@ -172,6 +191,20 @@ absl::Status TicketSite::DeleteTenant(size_t tenant) {
   return client_->DeleteTenant(request).status();
 }
 
+void TicketSite::AwaitQuiet() const {
+  constexpr absl::Duration kStep = absl::Milliseconds(100);
+  constexpr int kQuietSteps = 5;
+  const absl::Time give_up = absl::Now() + absl::Minutes(1);
+  int64_t last = ProcessorTicks(daemon_->pid());
+  int quiet = 0;
+  while (quiet < kQuietSteps && absl::Now() < give_up) {
+    absl::SleepFor(kStep);
+    const int64_t now = ProcessorTicks(daemon_->pid());
+    quiet = now - last <= 1 ? quiet + 1 : 0;
+    last = now;
+  }
+}
+
 absl::StatusOr<std::string> TicketSite::BeginRestore(size_t tenant) {
   v1::CreateRestoreRequest request;
   request.mutable_spec()->set_store(kStore);
@@ -189,6 +222,7 @@ absl::StatusOr<TicketSite::RestoreRun> TicketSite::DeleteAndRestore(
     RETURN_IF_ERROR(DeleteTenant(tenant));
     expected += tracker_->tenants()[tenant].records;
   }
+  AwaitQuiet();
   std::vector<std::string> ids;
   ids.reserve(tenants.size());
   for (const size_t tenant : tenants) {

@@ -44,9 +44,15 @@ class TicketSite {
     absl::Duration time;  // from the first start to the last end: planned, applied, verified, undo
     int64_t rows = 0;     // inserted
   };
-  // Deletes the tenants with these indices, restores all of them from the newest snapshot at once,
-  // and checks that all of their records were inserted.
+  // Deletes the tenants with these indices, waits until the store has cleaned up after it, restores
+  // all of them from the newest snapshot at once, and checks that all of their records were
+  // inserted.
   absl::StatusOr<RestoreRun> DeleteAndRestore(std::span<const size_t> tenants);
+
+  // Waits until the daemon has nothing to do in the background any more, such as compactions of
+  // what came before: they would be measured as if they belonged to what comes next. Gives up after
+  // a minute.
+  void AwaitQuiet() const;
 
   // As DeleteAndRestore, by the command line program `cli`: the time from its start to its exit.
   absl::StatusOr<absl::Duration> DeleteAndRestoreByCommandLine(size_t tenant,
