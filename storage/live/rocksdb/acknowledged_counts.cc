@@ -4,6 +4,7 @@
 #include <unistd.h>
 #include <xxhash.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 
@@ -45,6 +46,10 @@ absl::StatusOr<std::unique_ptr<AcknowledgedCounts>> AcknowledgedCounts::Open(
 }
 
 AcknowledgedCounts::~AcknowledgedCounts() { close(file_); }
+
+bool AcknowledgedCounts::AnyAtOpen() const {
+  return std::any_of(at_open_.begin(), at_open_.end(), [](uint64_t count) { return count > 0; });
+}
 
 void AcknowledgedCounts::Set(uint32_t shard, uint64_t count) {
   const Cell cell{.count = count, .hash = HashOf(shard, count)};

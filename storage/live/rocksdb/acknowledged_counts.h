@@ -37,6 +37,9 @@ class AcknowledgedCounts {
   // The count as of Open.
   uint64_t AtOpen(uint32_t shard) const { return at_open_[shard]; }
 
+  // Whether any write was acknowledged before Open.
+  bool AnyAtOpen() const;
+
   // Notes the count of a write that was synced. A failure to write the file makes the check weaker
   // and does not undo the write, so it is not reported.
   void Set(uint32_t shard, uint64_t count);

@@ -53,13 +53,20 @@ class TenantWalker {
 
   const std::string& tenant() const { return tenant_; }
 
+  // Goes to the tenant's first place.
+  void SeekFirst() {
+    // From one tenant to the next there is often nothing in between.
+    if (!records_.Valid() || !records_.key().starts_with(prefix_)) {
+      records_.Seek(prefix_);
+    }
+    if (records_.Valid() && records_.key() == prefix_) {
+      records_.Next();  // the cornerstone
+    }
+  }
+
   // Goes to the tenant's first place that begins with `place_prefix`, or is after those.
   void SeekPlace(std::string_view place_prefix) {
-    const std::string target = prefix_ + std::string(place_prefix);
-    // From one tenant to the next there is often nothing in between.
-    if (!place_prefix.empty() || !records_.Valid() || !records_.key().starts_with(target)) {
-      records_.Seek(target);
-    }
+    records_.Seek(prefix_ + std::string(place_prefix));
   }
 
   // Whether it stands at a record of the tenant. False after an error: look at status().
@@ -112,7 +119,7 @@ class ShardStream final : public TenantRowStream {
       if (!in_tenant_) {
         return false;
       }
-      walker_->SeekPlace("");
+      walker_->SeekFirst();
       table_part_.clear();
     }
     return true;
@@ -166,7 +173,7 @@ class CountStream final : public TenantCountStream {
         return false;
       }
       int64_t rows = 0;
-      for (walker_->SeekPlace(""); walker_->HasRecord(); walker_->NextRecord()) {
+      for (walker_->SeekFirst(); walker_->HasRecord(); walker_->NextRecord()) {
         ++rows;
       }
       RETURN_IF_ERROR(walker_->status());
@@ -382,6 +389,10 @@ absl::Status EmbeddedCut::CountAll(std::vector<int64_t>* counts) const {
     count = nullptr;
     if (retired.contains(records.key().substr(0, records.key().size() - rest.size()))) {
       records.Seek(Codec::GenerationPrefix(TenantId::FromStored(tenant), generation + 1));
+      continue;
+    }
+    if (rest.empty()) {  // the cornerstone
+      records.Next();
       continue;
     }
     if (!Codec::ConsumeTable(&rest, &table)) {

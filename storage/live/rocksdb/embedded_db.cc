@@ -19,7 +19,6 @@
 #include "storage/base/error.h"
 #include "storage/base/status_macros.h"
 #include "storage/base/strings.h"
-#include "storage/rocks/folder_lock.h"
 #include "storage/rocks/rocksdb_status.h"
 #include "storage/rocks/slices.h"
 
@@ -28,6 +27,9 @@ namespace {
 
 // In the order of families_.
 constexpr std::array kFamilyNames = {"default", "records", "heads", "tables"};
+
+// Below the store's folder, so that files can be moved from it into the database.
+constexpr char kBuiltFolder[] = "/building";
 
 std::string NewStoreId() {
   std::random_device random;
@@ -59,22 +61,6 @@ class ErrorListener final : public rocksdb::EventListener {
   std::atomic<uint64_t>* const failures_;
 };
 
-// Closes a database that was opened to be looked at, whatever happens.
-struct OpenedReadOnly {
-  OpenedReadOnly() = default;
-  OpenedReadOnly(const OpenedReadOnly&) = delete;
-  OpenedReadOnly& operator=(const OpenedReadOnly&) = delete;
-  ~OpenedReadOnly() {
-    for (rocksdb::ColumnFamilyHandle* family : families) {
-      db->DestroyColumnFamilyHandle(family);
-    }
-    delete db;
-  }
-
-  rocksdb::DB* db = nullptr;
-  std::vector<rocksdb::ColumnFamilyHandle*> families;
-};
-
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<EmbeddedDb>> EmbeddedDb::Open(EmbeddedStoreOptions options) {
@@ -92,6 +78,7 @@ absl::StatusOr<std::unique_ptr<EmbeddedDb>> EmbeddedDb::Open(EmbeddedStoreOption
                    AcknowledgedCounts::Open(db->options_.path + "/ACKNOWLEDGED"));
   RETURN_IF_ERROR(db->CheckBeforeWriting(database_options));
   RETURN_IF_ERROR(db->OpenForWriting(database_options));
+  RETURN_IF_ERROR(db->ClearBuiltFiles());
   RETURN_IF_ERROR(db->LoadMeta());
   RETURN_IF_ERROR(db->LoadCounts());
   RETURN_IF_ERROR(db->LoadTables());
@@ -127,6 +114,8 @@ rocksdb::Options EmbeddedDb::DatabaseOptions() {
   options.wal_bytes_per_sync = 1 << 20;
   options.bytes_per_sync = 1 << 20;
   options.max_background_jobs = 3;
+  // Compactions have time; restores and the application have none.
+  options.env->LowerThreadPoolCPUPriority(rocksdb::Env::Priority::LOW);
   options.compaction_readahead_size = 2 << 20;
   options.keep_log_file_num = 4;
   options.max_log_file_size = 4 << 20;
@@ -137,7 +126,7 @@ rocksdb::Options EmbeddedDb::DatabaseOptions() {
   return options;
 }
 
-std::vector<rocksdb::ColumnFamilyDescriptor> EmbeddedDb::Families() const {
+rocksdb::ColumnFamilyOptions EmbeddedDb::FamilyOptions() const {
   rocksdb::BlockBasedTableOptions table;
   table.block_cache = rocksdb::NewLRUCache(options_.block_cache_bytes);
   table.filter_policy.reset(rocksdb::NewBloomFilterPolicy(10));
@@ -148,7 +137,15 @@ std::vector<rocksdb::ColumnFamilyDescriptor> EmbeddedDb::Families() const {
   family.compression = rocksdb::kLZ4Compression;
   family.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));
   family.write_buffer_size = options_.write_buffer_bytes / 3;
+  // Files that were taken over lie there beside each other: many are no burden, and the
+  // application's writes are not to wait until compactions have dealt with each.
+  family.level0_slowdown_writes_trigger = 128;
+  family.level0_stop_writes_trigger = 256;
+  return family;
+}
 
+std::vector<rocksdb::ColumnFamilyDescriptor> EmbeddedDb::Families() const {
+  const rocksdb::ColumnFamilyOptions family = FamilyOptions();
   std::vector<rocksdb::ColumnFamilyDescriptor> families;
   families.reserve(kFamilyNames.size());
   for (const char* name : kFamilyNames) {
@@ -157,69 +154,54 @@ std::vector<rocksdb::ColumnFamilyDescriptor> EmbeddedDb::Families() const {
   return families;
 }
 
-// Opening for writing deletes files that the MANIFEST does not name, so what was lost must be found
-// out before. The database's lock keeps others from changing it meanwhile.
-absl::Status EmbeddedDb::CheckBeforeWriting(const rocksdb::Options& options) const {
-  ASSIGN_OR_RETURN(const std::unique_ptr<FolderLock> lock,
-                   FolderLock::Take(options.env, options_.path + "/LOCK",
-                                    absl::StrCat("the store in ", options_.path)));
-  return CheckReadOnly(options);
-}
-
-absl::Status EmbeddedDb::CheckReadOnly(const rocksdb::Options& options) const {
-  const rocksdb::Status current = options.env->FileExists(options_.path + "/CURRENT");
-  if (current.IsNotFound()) {
-    return CheckCounts(nullptr, nullptr);
-  }
-  RETURN_IF_ERROR(FromRocksdb(current, "cannot look at the store"));
-  std::vector<std::string> names;
-  RETURN_IF_ERROR(FromRocksdb(rocksdb::DB::ListColumnFamilies(options, options_.path, &names),
-                              absl::StrCat("cannot read the store in ", options_.path)));
-  // Where the first start was interrupted, some families are not there yet.
-  std::vector<rocksdb::ColumnFamilyDescriptor> families = Families();
-  std::erase_if(families, [&](const rocksdb::ColumnFamilyDescriptor& family) {
-    return std::find(names.begin(), names.end(), family.name) == names.end();
-  });
-  OpenedReadOnly opened;
-  RETURN_IF_ERROR(FromRocksdb(
-      rocksdb::DB::OpenForReadOnly(options, options_.path, families, &opened.families, &opened.db),
-      absl::StrCat("cannot read the store in ", options_.path)));
-  return CheckCounts(opened.db, opened.families.front());
-}
-
-absl::Status EmbeddedDb::CheckCounts(rocksdb::DB* db, rocksdb::ColumnFamilyHandle* meta) const {
-  for (uint32_t shard = 0; shard < AcknowledgedCounts::kShards; ++shard) {
-    uint64_t count = 0;
-    std::string value;
-    if (db != nullptr) {
-      const rocksdb::Status status =
-          db->Get(rocksdb::ReadOptions(), meta, EmbeddedKeyCodec::CountKey(shard), &value);
-      if (!status.IsNotFound()) {
-        RETURN_IF_ERROR(FromRocksdb(status, "cannot read the store's counts"));
-        EmbeddedKeyCodec::DecodeNumber(value, &count);
-      }
-    }
-    if (count < acknowledged_->AtOpen(shard)) {
-      return MakeError(
-          Reason::kCorrupt,
-          absl::StrCat("the store in ", options_.path,
-                       " has lost writes that it had acknowledged (", count, " of ",
-                       acknowledged_->AtOpen(shard), " in shard ", shard,
-                       "): its log or its list of files is damaged. Nothing was changed. Bring the "
-                       "folder back from a backup, or, to go on with what is left, remove ",
-                       options_.path, "/ACKNOWLEDGED"));
-    }
-  }
-  return absl::OkStatus();
-}
-
 absl::Status EmbeddedDb::OpenForWriting(const rocksdb::Options& options) {
   rocksdb::DB* db = nullptr;
   RETURN_IF_ERROR(
       FromRocksdb(rocksdb::DB::Open(options, options_.path, Families(), &families_, &db),
                   absl::StrCat("cannot open the store in ", options_.path)));
   db_.reset(db);
+  built_options_ = rocksdb::Options(options, FamilyOptions());
   return absl::OkStatus();
+}
+
+// What an earlier process did not get to hand over, or to remove.
+absl::Status EmbeddedDb::ClearBuiltFiles() {
+  const std::string folder = options_.path + kBuiltFolder;
+  rocksdb::Env* const env = db_->GetEnv();
+  RETURN_IF_ERROR(
+      FromRocksdb(env->CreateDirIfMissing(folder), "cannot make a folder of the store"));
+  std::vector<std::string> names;
+  RETURN_IF_ERROR(
+      FromRocksdb(env->GetChildren(folder, &names), "cannot read a folder of the store"));
+  for (const std::string& name : names) {
+    env->DeleteFile(absl::StrCat(folder, "/", name)).PermitUncheckedError();
+  }
+  return absl::OkStatus();
+}
+
+std::string EmbeddedDb::NewBuiltFilePath() {
+  return absl::StrCat(options_.path, kBuiltFolder, "/", ++built_files_, ".sst");
+}
+
+void EmbeddedDb::RemoveBuiltFile(const BuiltFile& file) {
+  db_->GetEnv()->DeleteFile(file.path).PermitUncheckedError();
+}
+
+absl::Status EmbeddedDb::Ingest(const std::vector<BuiltFile>& files) {
+  RETURN_IF_ERROR(Settle());
+  rocksdb::IngestExternalFileArg arg;
+  arg.column_family = records();
+  for (const BuiltFile& file : files) {
+    arg.external_files.push_back(file.path);
+    arg.files_checksums.push_back(file.checksum);
+    arg.files_checksum_func_names.push_back(file.checksum_name);
+  }
+  arg.options.move_files = true;
+  arg.options.failed_move_fall_back_to_copy = true;
+  arg.options.snapshot_consistency = true;
+  arg.options.write_global_seqno = false;
+  arg.options.verify_file_checksum = false;  // it was computed when they were written
+  return AfterWrite(db_->IngestExternalFiles({arg}));
 }
 
 absl::Status EmbeddedDb::LoadMeta() {

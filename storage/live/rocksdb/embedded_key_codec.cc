@@ -17,6 +17,12 @@ std::string EmbeddedKeyCodec::TablePart(std::string_view table) {
   return part;
 }
 
+std::string EmbeddedKeyCodec::FirstRecord(const TenantId& tenant, uint64_t generation) {
+  std::string key = GenerationPrefix(tenant, generation);
+  key.push_back('\0');
+  return key;
+}
+
 std::string EmbeddedKeyCodec::Place(std::string_view table, std::string_view key) {
   return TablePart(table).append(key);
 }
@@ -39,13 +45,18 @@ std::string EmbeddedKeyCodec::EncodeHead(const TenantHead& head) {
   std::string value;
   AppendKeyPart64(head.generation, &value);
   AppendKeyPart64(head.next_generation, &value);
+  if (head.has_cornerstone) {
+    value.push_back(kHasCornerstone);
+  }
   return value;
 }
 
 bool EmbeddedKeyCodec::DecodeHead(std::string_view value, TenantHead* head) {
-  return ConsumeKeyPart64(&value, &head->generation) &&
-         ConsumeKeyPart64(&value, &head->next_generation) && value.empty() &&
-         head->generation < head->next_generation;
+  const bool has_numbers = ConsumeKeyPart64(&value, &head->generation) &&
+                           ConsumeKeyPart64(&value, &head->next_generation);
+  head->has_cornerstone = !value.empty();
+  return has_numbers && head->generation < head->next_generation &&
+         (value.empty() || value == std::string_view(&kHasCornerstone, 1));
 }
 
 std::string EmbeddedKeyCodec::CountKey(uint32_t shard) {

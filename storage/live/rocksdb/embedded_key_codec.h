@@ -12,6 +12,7 @@ namespace reinstate {
 struct TenantHead {
   uint64_t generation = 1;
   uint64_t next_generation = 2;  // the first number that was never given to a generation
+  bool has_cornerstone = false;  // whether the generation was built of files
 
   friend bool operator==(const TenantHead&, const TenantHead&) = default;
 };
@@ -20,7 +21,9 @@ struct TenantHead {
 //
 //   family     key                                            value
 //   records    part(tenant) u64(generation) part(table) key   payload
+//              part(tenant) u64(generation)                   (empty): the cornerstone
 //   heads      tenant                                         u64(generation) u64(next generation)
+//                                                             and, with a cornerstone, a byte 'c'
 //   tables     table                                          (empty)
 //   default    'f'                                            "1", the format's version
 //              'i'                                            the store's id
@@ -28,6 +31,11 @@ struct TenantHead {
 //              'c' part(tenant) token                         u64: when committed, microseconds
 //              'r' part(tenant) u64(generation)               (empty): to be removed
 //              'b'                                            (empty): written to rotate the log
+//
+// The cornerstone of a generation is in the files that the generation was built of, and only there.
+// It is not a record of the application. Files become part of the database by an entry in its list
+// of files, while the head that names the generation goes through the log: if a damaged list lost
+// the entry, the missing cornerstone shows it.
 //
 // part() and the numbers are those of storage/model/key_parts.h, so that records ascend by tenant,
 // generation, table and key. The key at the end is unescaped: nothing follows it. There is no
@@ -42,12 +50,16 @@ class EmbeddedKeyCodec {
   static constexpr std::string_view kBarrierKey = "b";
   static constexpr std::string_view kRetiredPrefix = "r";
   static constexpr std::string_view kFormat = "1";
+  static constexpr char kHasCornerstone = 'c';
 
   // What all records of a generation begin with. Those of generation + 1 come after all of these.
   static std::string GenerationPrefix(const TenantId& tenant, uint64_t generation);
 
   // What follows GenerationPrefix in the keys of a table's records, before the record's own key.
   static std::string TablePart(std::string_view table);
+
+  // The first key of a generation's records: after the cornerstone, before every place.
+  static std::string FirstRecord(const TenantId& tenant, uint64_t generation);
 
   // TablePart and key: a record's place within any generation.
   static std::string Place(std::string_view table, std::string_view key);

@@ -11,7 +11,8 @@ RangeReaderOptions RangeOf(const GenerationView& view, const std::string& place_
                            const std::string& from) {
   const std::string prefix = EmbeddedKeyCodec::GenerationPrefix(view.tenant, view.generation);
   return {.snapshot = view.snapshot,
-          .begin = prefix + from,
+          .begin = from.empty() ? EmbeddedKeyCodec::FirstRecord(view.tenant, view.generation)
+                                : prefix + from,
           .end = place_prefix.empty()
                      ? EmbeddedKeyCodec::GenerationPrefix(view.tenant, view.generation + 1)
                      : EmbeddedKeyCodec::After(prefix + place_prefix)};

@@ -214,21 +214,13 @@ absl::Status EmbeddedSession::StartGeneration() {
     batch.Put(parts_.db->heads(), tenant_.value(), EmbeddedKeyCodec::EncodeHead(head));
     RETURN_IF_ERROR(parts_.db->Write(&batch));
   }
-  transaction_->writer =
-      std::make_unique<GenerationWriter>(parts_.db, tenant_, head.next_generation - 1);
-  RETURN_IF_ERROR(parts_.db->Fault("live.new_generation"));
-  return CopyIntoGeneration();
-}
-
-absl::Status EmbeddedSession::CopyIntoGeneration() {
-  OverlaidReader rows(transaction_->view, "", "", &transaction_->overlay);
-  for (; rows.Valid(); rows.Next()) {
-    RETURN_IF_ERROR(phase_.CheckCancelled());
-    RETURN_IF_ERROR(transaction_->writer->Put(rows.place(), rows.payload()));
-  }
-  RETURN_IF_ERROR(rows.status());
-  transaction_->overlay.clear();
-  return absl::OkStatus();
+  // The last change is in the overlay, so whether changes ascend is seen from the next one on.
+  transaction_->writer = std::make_unique<GenerationWriter>(
+      parts_.db, head.next_generation - 1,
+      GenerationWriter::Base{.view = transaction_->view,
+                             .overlay = std::exchange(transaction_->overlay, {})},
+      [this] { return phase_.CheckCancelled(); });
+  return parts_.db->Fault("live.new_generation");
 }
 
 absl::StatusOr<CommitToken> EmbeddedSession::Seal() {
@@ -338,6 +330,7 @@ absl::Status EmbeddedSession::AddSwitch(rocksdb::WriteBatch* batch) {
   }
   TenantHead head = *now;
   head.generation = transaction_->writer->generation();
+  head.has_cornerstone = true;
   batch->Put(parts_.db->heads(), tenant_.value(), EmbeddedKeyCodec::EncodeHead(head));
   batch->Delete(parts_.db->meta(), EmbeddedKeyCodec::RetiredKey(tenant_, head.generation));
   batch->Put(parts_.db->meta(), EmbeddedKeyCodec::RetiredKey(tenant_, now->generation), {});

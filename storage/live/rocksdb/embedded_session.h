@@ -87,7 +87,6 @@ class EmbeddedSession final : public TenantSession {
   absl::Status DoApply(const Change& change);
   absl::Status CheckRow(const Change& change, std::string_view place);
   absl::Status StartGeneration();
-  absl::Status CopyIntoGeneration();
   absl::StatusOr<CommitToken> DoSeal();
   absl::Status DoCommit(absl::Time deadline);
   absl::Status CommitUnderLatch(absl::Time deadline, const TenantLatches::Hold& hold);

@@ -18,7 +18,7 @@ struct EmbeddedStoreOptions {
 
   // A session whose changes are larger builds a new generation of its tenant instead of one batch
   // that is held in memory. Small: tenants are copied for less; large: more memory a session.
-  size_t max_batch_bytes = 4 << 20;
+  size_t max_batch_bytes = 1 << 20;
 
   // How much of keys the application may write to a tenant while a session works on it, before that
   // session must begin again; and how much of payloads.
@@ -34,7 +34,7 @@ struct EmbeddedStoreOptions {
 
   // Places, if not null (it outlives the store): `live.open_cut`, `live.open_tenant`, `live.begin`,
   // `live.read`, `live.apply`, `live.seal`, `live.new_generation` (one was allotted),
-  // `live.generation_batch` (before each batch that goes into it), `live.before_commit` (nothing is
+  // `live.generation_batch` (before each file or batch of it), `live.before_commit` (nothing is
   // committed then), `live.commit_write` (as if the write had failed), `live.after_commit` (all is,
   // but the answer is COMMIT_UNKNOWN), `live.remove_generation` (before each batch of deletions).
   FaultPoints* faults = nullptr;

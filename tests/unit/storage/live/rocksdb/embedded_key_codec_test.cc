@@ -48,6 +48,14 @@ RC_GTEST_PROP(EmbeddedKeyCodec, BoundsAGenerationByTheNextOne,
   }
 }
 
+RC_GTEST_PROP(EmbeddedKeyCodec, PutsEveryRecordAfterTheCornerstone,
+              (uint64_t generation, const std::string& table, const std::string& key)) {
+  const TenantId id = TenantId::FromStored("acme");
+  const std::string first = Codec::FirstRecord(id, generation);
+  RC_ASSERT(Codec::GenerationPrefix(id, generation) < first);
+  RC_ASSERT(first <= Codec::GenerationPrefix(id, generation) + Codec::Place(table, key));
+}
+
 RC_GTEST_PROP(EmbeddedKeyCodec, BoundsATableByAfter,
               (const std::string& table, const std::string& key, const std::string& other)) {
   const std::string part = Codec::TablePart(table);

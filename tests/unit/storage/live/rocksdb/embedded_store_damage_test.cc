@@ -179,6 +179,40 @@ TEST_F(EmbeddedStoreDamageTest, NoticesACutOffListOfFiles) {
   EXPECT_GT(noticed, 50);
 }
 
+TEST_F(EmbeddedStoreDamageTest, NoticesThatTheListOfFilesLostThoseOfAGeneration) {
+  options_.max_batch_bytes = 0;
+  ASSERT_THAT(Open(), IsOk());
+  ASSERT_THAT(Put("1", "one"), IsOk());
+  auto session = Begin();
+  ASSERT_THAT(session->Apply(Insert("2", "two")), IsOk());
+  ASSERT_THAT(SealAndCommit(session.get()), IsOk());
+  session = nullptr;
+  store_ = nullptr;
+  const std::string copy = folder_.path() + "/copy";
+  fs::copy(options_.path, copy, fs::copy_options::recursive);
+  const std::vector<std::string> manifests = Files("MANIFEST", "");
+  const std::string& manifest = *std::max_element(manifests.begin(), manifests.end());
+  const std::string bytes = ReadFile(manifest);
+  int by_cornerstone = 0;
+  // The last entry is that of the files.
+  const size_t last = bytes.size() - std::min<size_t>(bytes.size(), 250);
+  for (size_t at = 0; at < bytes.size(); at += at < last ? 9 : 1) {
+    SCOPED_TRACE(at);
+    RestoreFolder(copy);
+    std::string damaged = bytes;
+    damaged[at] = static_cast<char>(damaged[at] ^ 0x11);
+    WriteFile(manifest, damaged);
+    const absl::Status opened = Open();
+    if (opened.ok()) {
+      EXPECT_EQ(Rows().size(), 2) << "never silently fewer";
+    } else if (opened.message().find("has lost files of tenant") != std::string::npos) {
+      EXPECT_THAT(opened, FailsWith(Reason::kCorrupt));
+      ++by_cornerstone;
+    }
+  }
+  EXPECT_GT(by_cornerstone, 0) << "the counts, which are in the log, do not notice these";
+}
+
 TEST_F(EmbeddedStoreDamageTest, NoticesThatItsDatabaseIsGone) {
   ASSERT_THAT(Open(), IsOk());
   ASSERT_THAT(Put("key", "payload"), IsOk());

@@ -115,7 +115,7 @@ TEST_F(EmbeddedStoreTest, RemovesOldGenerationsInTheBackground) {
   }
   store_->WaitUntilOldGenerationsAreRemoved();
   EXPECT_EQ(Rows().size(), 3003);
-  EXPECT_EQ(RecordsBelow(), 3003);
+  EXPECT_EQ(RecordsBelow(), 3003 + 1) << "and one cornerstone";
 }
 
 TEST_F(EmbeddedStoreTest, GoesOnRemovingWhatAnEarlierProcessLeft) {
@@ -132,13 +132,13 @@ TEST_F(EmbeddedStoreTest, GoesOnRemovingWhatAnEarlierProcessLeft) {
   ASSERT_THAT(session->Apply(Insert("new", "x")), IsOk());
   ASSERT_THAT(SealAndCommit(session.get()), IsOk());
   session = nullptr;
-  EXPECT_EQ(RecordsBelow(), 2500 + 2501) << "both generations are there";
+  EXPECT_EQ(RecordsBelow(), 2500 + 2501 + 1) << "both generations are there, and a cornerstone";
 
   options_.faults = nullptr;
   ASSERT_THAT(Open(), IsOk());
   store_->WaitUntilOldGenerationsAreRemoved();
   EXPECT_EQ(Rows().size(), 2501);
-  EXPECT_EQ(RecordsBelow(), 2501);
+  EXPECT_EQ(RecordsBelow(), 2501 + 1);
 }
 
 TEST_F(EmbeddedStoreTest, KeepsAScanRightWhileItsGenerationIsRemoved) {
@@ -200,6 +200,118 @@ TEST_F(EmbeddedStoreTest, GivesUpASessionWhoseTenantIsWrittenToWithoutEnd) {
     ASSERT_THAT(session->Apply(Insert("new " + std::to_string(by_payload), "x")), IsOk());
     EXPECT_THAT(SealAndCommit(session.get()), IsOk());
   }
+}
+
+TEST_F(EmbeddedStoreTest, CountsWhatItReadsWhereGenerationsWereBuiltOfFiles) {
+  options_.max_batch_bytes = 0;
+  ASSERT_THAT(Open(), IsOk());
+  ASSERT_THAT(Put("1", "one"), IsOk());
+  auto session = Begin();
+  ASSERT_THAT(session->Apply(Insert("2", "two")), IsOk());
+  ASSERT_THAT(SealAndCommit(session.get()), IsOk());
+  const auto cut = store_->OpenCut({});
+  ASSERT_THAT(cut, IsOk());
+  EXPECT_EQ(*(*cut)->CountRows(0), 2);
+  auto shard = (*cut)->OpenShard(0);
+  TenantRow row;
+  ASSERT_TRUE(*(*shard)->Next(&row));
+  EXPECT_EQ(row.record.key.bytes(), "1");
+  ASSERT_TRUE(*(*shard)->Next(&row));
+  EXPECT_EQ(row.record.key.bytes(), "2");
+  EXPECT_FALSE(*(*shard)->Next(&row)) << "the cornerstone is no record";
+  const auto counts = store_->CountTenants();
+  TenantCount count;
+  ASSERT_TRUE(*(*counts)->Next(&count));
+  EXPECT_EQ(count.rows, 2);
+}
+
+TEST_F(EmbeddedStoreTest, HidesAGenerationFromCutsThatWereOpenBefore) {
+  options_.max_batch_bytes = 0;
+  ASSERT_THAT(Open(), IsOk());
+  ASSERT_THAT(Put("1", "one"), IsOk());
+  const auto cut = store_->OpenCut({});
+  auto session = Begin();
+  ASSERT_THAT(session->Apply(Insert("2", "two")), IsOk());
+  ASSERT_THAT(SealAndCommit(session.get()), IsOk());
+  EXPECT_EQ(*(*cut)->CountRows(0), 1);
+}
+
+// Changes in any order, tables with the same keys, and reading in between.
+TEST_F(EmbeddedStoreTest, BuildsTheSameWhateverTheOrderOfTheChanges) {
+  for (const size_t max_batch_bytes : {size_t{0}, size_t{300}, size_t{1} << 20}) {
+    SCOPED_TRACE(max_batch_bytes);
+    options_.max_batch_bytes = max_batch_bytes;
+    options_.path = folder_.path() + "/store of " + std::to_string(max_batch_bytes);
+    ASSERT_THAT(Open(), IsOk());
+    std::map<std::string, std::string> expected;
+    for (int i = 0; i < 60; i += 2) {
+      expected[std::to_string(100 + i)] = "old";
+      ASSERT_THAT(Put(std::to_string(100 + i), "old"), IsOk());
+    }
+    auto session = Begin();
+    for (int i = 0; i < 60; i += 6) {
+      expected.erase(std::to_string(100 + i));
+      Change change = Insert(std::to_string(100 + i), "");
+      change.kind = ChangeKind::kDelete;
+      change.old_payload = "old";
+      ASSERT_THAT(session->Apply(change), IsOk());
+    }
+    for (int i = 2; i < 60; i += 6) {
+      expected[std::to_string(100 + i)] = "new";
+      Change change = Insert(std::to_string(100 + i), "new");
+      change.kind = ChangeKind::kReplace;
+      change.old_payload = "old";
+      ASSERT_THAT(session->Apply(change), IsOk());
+    }
+    const std::vector<RowKey> keys = {RowKey("100"), RowKey("102"), RowKey("104")};
+    const auto states = session->LookUp("issue", keys);
+    ASSERT_THAT(states, IsOk());
+    EXPECT_EQ((*states)[0].payload, std::nullopt);
+    EXPECT_EQ((*states)[1].payload, "new");
+    EXPECT_EQ((*states)[2].payload, "old");
+    for (int i = 59; i > 0; i -= 2) {
+      expected[std::to_string(100 + i)] = "added";
+      ASSERT_THAT(session->Apply(Insert(std::to_string(100 + i), "added")), IsOk());
+    }
+    ASSERT_THAT(SealAndCommit(session.get()), IsOk());
+    session = nullptr;
+    EXPECT_EQ(Rows(), expected);
+    ASSERT_THAT(Open(), IsOk());
+    EXPECT_EQ(Rows(), expected);
+  }
+}
+
+// Files that are taken over lie on the same levels as those that memtables and compactions make.
+TEST_F(EmbeddedStoreTest, KeepsTheNewestWhereFilesMeetWritesAndCompactions) {
+  options_.max_batch_bytes = 1000;
+  options_.write_buffer_bytes = 192 << 10;
+  ASSERT_THAT(Open(), IsOk());
+  std::map<std::string, std::string> expected;
+  const auto put = [&](const std::string& key, const std::string& payload) {
+    expected[key] = payload;
+    return Put(key, payload, /*sync=*/false);
+  };
+  for (int round = 0; round < 60; ++round) {
+    const std::string name = std::to_string(round);
+    for (int i = 0; i < 150; ++i) {
+      ASSERT_THAT(put(std::to_string(i * 7 % 400), name + std::string(200, 'p')), IsOk());
+    }
+    auto session = Begin();
+    for (int i = 0; i < 20; ++i) {
+      const std::string key = "s" + std::to_string(1000 + (round * 20) + i);
+      expected[key] = name + std::string(300, 's');
+      ASSERT_THAT(session->Apply(Insert(key, expected[key])), IsOk());
+    }
+    ASSERT_THAT(put("meanwhile " + name, "journaled"), IsOk());
+    ASSERT_THAT(SealAndCommit(session.get()), IsOk());
+    if (round % 10 == 9) {
+      ASSERT_EQ(Rows(), expected);
+    }
+  }
+  store_->WaitUntilOldGenerationsAreRemoved();
+  EXPECT_EQ(Rows(), expected);
+  ASSERT_THAT(Open(), IsOk());
+  EXPECT_EQ(Rows(), expected);
 }
 
 TEST_F(EmbeddedStoreTest, ShowsATenantWhoseHeadWasLostInTheCount) {
