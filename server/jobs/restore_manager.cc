@@ -163,6 +163,9 @@ absl::Status RestoreManagerImpl::Start() {
   std::set<std::string> ids;
   for (const state::RestoreRecord& record : unfinished) {
     ids.insert(record.id());
+    // A crash of the machine may have lost the pin. What has no snapshot any more fails when it
+    // runs, with a word on why.
+    Pin(record).IgnoreError();
     RETURN_IF_ERROR(Resume(record));
   }
   RETURN_IF_ERROR(ReleaseForgottenPins(ids));

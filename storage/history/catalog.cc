@@ -139,8 +139,8 @@ absl::StatusOr<uint32_t> Catalog::EnsureLineage(const std::string& name) {
   }
   history::Lineage lineage;
   lineage.set_name(name);
-  RETURN_IF_ERROR(
-      db_->PutCatalog(KeyCodec::LineageKey(number), lineage.SerializeAsString(), /*flush=*/true));
+  RETURN_IF_ERROR(db_->PutCatalog(KeyCodec::LineageKey(number), lineage.SerializeAsString(),
+                                  Durability::kFlushed));
   MutexLock lock(&mu_);
   lineages_[number] = name;
   return number;
@@ -234,8 +234,8 @@ absl::Status Catalog::Change(const SnapshotId& id, Durability durability,
   MutexLock changes(&changes_mu_);
   ASSIGN_OR_RETURN(SnapshotInfo info, Get(id));
   RETURN_IF_ERROR(change(&info));
-  RETURN_IF_ERROR(db_->PutCatalog(KeyCodec::SnapshotKey(id), StateOf(info).SerializeAsString(),
-                                  durability == Durability::kFlushed));
+  RETURN_IF_ERROR(
+      db_->PutCatalog(KeyCodec::SnapshotKey(id), StateOf(info).SerializeAsString(), durability));
   MutexLock lock(&mu_);
   entries_.at(id).info = std::move(info);
   return absl::OkStatus();
@@ -287,7 +287,7 @@ absl::Status Catalog::LiftCollapse(const SnapshotId& id) {
 }
 
 absl::Status Catalog::Pin(const SnapshotId& id, const std::string& job) {
-  return Change(id, Durability::kSynced, [&job](SnapshotInfo* info) {
+  return Change(id, Durability::kLogged, [&job](SnapshotInfo* info) {
     if (std::ranges::find(info->pinned_by, job) == info->pinned_by.end()) {
       info->pinned_by.push_back(job);
     }
@@ -296,7 +296,7 @@ absl::Status Catalog::Pin(const SnapshotId& id, const std::string& job) {
 }
 
 absl::Status Catalog::Unpin(const SnapshotId& id, const std::string& job) {
-  return Change(id, Durability::kSynced, [&job](SnapshotInfo* info) {
+  return Change(id, Durability::kLogged, [&job](SnapshotInfo* info) {
     std::erase(info->pinned_by, job);
     return absl::OkStatus();
   });
@@ -323,7 +323,7 @@ absl::Status Catalog::Expire(const SnapshotId& id) {
   RETURN_IF_ERROR(BeginExpiry(id, state.mutable_root_digest()));
   state.set_expired(true);
   absl::Status written =
-      db_->PutCatalog(KeyCodec::SnapshotKey(id), state.SerializeAsString(), /*flush=*/true);
+      db_->PutCatalog(KeyCodec::SnapshotKey(id), state.SerializeAsString(), Durability::kFlushed);
   if (!written.ok()) {
     MutexLock lock(&mu_);
     entries_.at(id).expired = false;

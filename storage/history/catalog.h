@@ -19,9 +19,9 @@ namespace reinstate {
 // What is known of lineages and snapshots, in memory, and what may change about them, written
 // through to the family `catalog`.
 //
-// Thread-safe. A change is durable when the call returns OK, and has not happened otherwise; each
-// may be repeated. Calls that name a snapshot fail with SNAPSHOT_NOT_FOUND if there is none, or it
-// has expired.
+// Thread-safe. A change is durable when the call returns OK (pins: see History::Pin), and has not
+// happened otherwise; each may be repeated. Calls that name a snapshot fail with SNAPSHOT_NOT_FOUND
+// if there is none, or it has expired.
 class Catalog {
  public:
   // Reads lineages, roots and their states. CORRUPT.
@@ -87,8 +87,7 @@ class Catalog {
   };
   using Entries = std::map<SnapshotId, Entry>;
 
-  // Whether a change need not only be synced, but be in a table file too.
-  enum class Durability { kSynced, kFlushed };
+  using Durability = HistoryDb::Durability;
 
   explicit Catalog(HistoryDb* db) : db_(db) {}
 

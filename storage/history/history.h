@@ -108,8 +108,9 @@ class History {
   virtual absl::Status Undelete(const SnapshotId& id) = 0;  // makes a hidden one visible again
   virtual absl::Status LiftCollapse(
       const SnapshotId& id) = 0;  // a person has looked: earlier ones may expire again
-  virtual absl::Status Pin(const SnapshotId& id,
-                           const std::string& job) = 0;  // durable, until Unpin by the same job
+  // Until Unpin by the same job. Outlives the process, but perhaps not a crash of the machine: who
+  // goes on with a job after a start pins again before anything may expire.
+  virtual absl::Status Pin(const SnapshotId& id, const std::string& job) = 0;
   virtual absl::Status Unpin(const SnapshotId& id, const std::string& job) = 0;
 
   // Hides what `policy` no longer keeps, drops the data of what has been hidden for longer than the

@@ -308,14 +308,12 @@ absl::Status HistoryDb::NoteWrite(const rocksdb::Status& status, std::string_vie
   return HistoryStatus(status, what);
 }
 
-absl::Status HistoryDb::PutCatalog(std::string_view key, std::string body, bool flush) {
+absl::Status HistoryDb::PutCatalog(std::string_view key, std::string body, Durability durability) {
   RETURN_IF_ERROR(CheckWritable());
   Seal(key, &body);
-  rocksdb::WriteOptions options;
-  options.sync = true;
-  RETURN_IF_ERROR(
-      NoteWrite(db_->Put(options, Handle(Family::kCatalog), key, body), "write its catalog"));
-  return flush ? FlushCatalog() : absl::OkStatus();
+  RETURN_IF_ERROR(NoteWrite(db_->Put(rocksdb::WriteOptions(), Handle(Family::kCatalog), key, body),
+                            "write its catalog"));
+  return durability == Durability::kFlushed ? FlushCatalog() : absl::OkStatus();
 }
 
 absl::Status HistoryDb::FlushCatalog() {

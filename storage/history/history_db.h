@@ -59,9 +59,12 @@ class HistoryDb {
   std::unique_ptr<rocksdb::Iterator> NewIterator(Family family,
                                                  const rocksdb::ReadOptions& options) const;
 
-  // Writes to the catalog, `body` without its checksum. With `flush` it is in a table file, not
-  // only in the log, when this returns.
-  absl::Status PutCatalog(std::string_view key, std::string body, bool flush);
+  // What a write to the catalog outlives: the end of the process, being in the log, or a crash of
+  // the machine and a damaged log as well, being in a table file.
+  enum class Durability { kLogged, kFlushed };
+
+  // Writes to the catalog, `body` without its checksum.
+  absl::Status PutCatalog(std::string_view key, std::string body, Durability durability);
 
   struct FamilyFiles {
     Family family = Family::kRecords;

@@ -121,8 +121,8 @@ absl::StatusOr<history::Format> EnsureFormat(HistoryDb* db, const std::string& s
     format.set_state_id(state_id);
   }
   if (!found.has_value() || found->state_id() != format.state_id()) {
-    RETURN_IF_ERROR(
-        db->PutCatalog(KeyCodec::FormatKey(), format.SerializeAsString(), /*flush=*/true));
+    RETURN_IF_ERROR(db->PutCatalog(KeyCodec::FormatKey(), format.SerializeAsString(),
+                                   HistoryDb::Durability::kFlushed));
   }
   if (db->LatestSequenceNumber() == 0) {
     return MakeError(Reason::kInternal, "The history's sequence number is 0 after a write.");

@@ -84,7 +84,6 @@ absl::StatusOr<std::unique_ptr<AcknowledgedFile>> AcknowledgedFile::Open(rocksdb
 
 absl::Status AcknowledgedFile::Record(uint64_t number) {
   RETURN_IF_ERROR(FromRocksdb(file_->Write((number % 2) * kSlotBytes, EncodeSlot(number)), kDoing));
-  RETURN_IF_ERROR(FromRocksdb(file_->Sync(), kDoing));
   number_ = number;
   return absl::OkStatus();
 }

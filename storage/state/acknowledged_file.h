@@ -35,7 +35,9 @@ class AcknowledgedFile {
 
   uint64_t number() const { return number_; }
 
-  // Makes `number` durable. May be repeated after an error.
+  // Notes `number`, which was synced before. Not synced itself, which would double the time of each
+  // change: it outlives the process, and after a crash of the machine it may be a little behind,
+  // which makes the check weaker but never wrong. May be repeated after an error.
   absl::Status Record(uint64_t number);
 
  private:
