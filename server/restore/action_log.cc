@@ -43,8 +43,14 @@ bool Decode(std::string_view in, Action* action) {
 
 }  // namespace
 
+void AppendRowHash(std::string_view key, std::string_view payload, std::string* out) {
+  AppendUint128(RecordHasher(0).Hash(0, key, payload), out);
+}
+
 std::string RowHash(std::string_view key, std::string_view payload) {
-  return Uint128ToBytes(RecordHasher(0).Hash(0, key, payload));
+  std::string hash;
+  AppendRowHash(key, payload, &hash);
+  return hash;
 }
 
 ActionLog::ActionLog(const std::string& spill_folder, int64_t memory_bytes)
@@ -64,10 +70,10 @@ void ActionLog::AddToDigest(const Action& action) {
   std::string& pending = pending_[static_cast<size_t>(action.kind)];
   AppendKeyPart32(action.table, &pending);
   if (action.kind != ChangeKind::kInsert) {
-    pending += RowHash(action.key, action.old_payload);
+    AppendRowHash(action.key, action.old_payload, &pending);
   }
   if (action.kind != ChangeKind::kDelete) {
-    pending += RowHash(action.key, action.new_payload);
+    AppendRowHash(action.key, action.new_payload, &pending);
   }
   AppendKeyPart(action.key, &pending);
   if (pending.size() >= kDigestBytes) {
@@ -94,7 +100,7 @@ std::string ActionLog::FinishDigest() {
 
 absl::Status ActionLog::ForEach(const std::function<absl::Status(const Action&)>& visit) const {
   Action action;
-  std::string item;
+  std::string_view item;
   for (size_t kind = 0; kind < spills_.size(); ++kind) {
     action.kind = static_cast<ChangeKind>(kind);
     SpillFile::Reader reader = spills_[kind].Read();

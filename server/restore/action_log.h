@@ -52,6 +52,7 @@ class ActionLog {
 
 // The hash by which an undo, a plan's digest and evidence recognise a row: XXH3-128 over key and
 // payload. Independent of any history, so that it outlives the snapshot. 16 bytes.
+void AppendRowHash(std::string_view key, std::string_view payload, std::string* out);
 std::string RowHash(std::string_view key, std::string_view payload);
 
 }  // namespace reinstate

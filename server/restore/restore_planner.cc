@@ -13,9 +13,13 @@
 #include "storage/base/error.h"
 #include "storage/base/status_macros.h"
 #include "storage/model/digest.h"
+#include "storage/model/read_ahead_stream.h"
 
 namespace reinstate {
 namespace {
+
+// From how many rows on a table of the point is worth a thread that reads it.
+constexpr int64_t kReadAheadRows = 20'000;
 
 // A table that a plan looks at, on both sides.
 struct TablePair {
@@ -174,8 +178,11 @@ class TablesPlanner {
                         .expected = {},
                         .at_point = SumAtPoint(manifest, number)},
                        /*covered=*/true);
-    ASSIGN_OR_RETURN(const std::unique_ptr<RecordStream> at_point,
+    ASSIGN_OR_RETURN(std::unique_ptr<RecordStream> at_point,
                      sources_.point->ReadTable(manifest.tenant, number));
+    if (SumAtPoint(manifest, number).rows >= kReadAheadRows) {
+      at_point = std::make_unique<ReadAheadStream>(std::move(at_point));
+    }
     ASSIGN_OR_RETURN(const std::unique_ptr<RecordStream> live,
                      sources_.session->ReadTable(schema.identity));
     TableMerge merge({.mode = order_.mode(),

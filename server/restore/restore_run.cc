@@ -183,7 +183,7 @@ absl::Status RestoreRun::ApplyActions(const TenantPlan& plan, ProgressMeter* met
     const std::string& table = plan.tables[action.table].identity;
     change.kind = action.kind;
     change.table = table;
-    change.key = RowKey(action.key);
+    change.key.Assign(action.key);
     change.old_payload = action.old_payload;
     change.new_payload = action.new_payload;
     RETURN_IF_ERROR(session_->Apply(change));

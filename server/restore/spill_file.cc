@@ -137,7 +137,7 @@ absl::StatusOr<bool> SpillFile::Reader::NextBlock() {
   return false;
 }
 
-absl::StatusOr<bool> SpillFile::Reader::Next(std::string* item) {
+absl::StatusOr<bool> SpillFile::Reader::Next(std::string_view* item) {
   if (rest_.empty()) {
     ASSIGN_OR_RETURN(const bool more, NextBlock());
     if (!more) {
@@ -151,7 +151,7 @@ absl::StatusOr<bool> SpillFile::Reader::Next(std::string* item) {
   if (!ConsumeKeyPart64(&rest_, &size) || size > rest_.size()) {
     return MakeError(Reason::kCorrupt, "temporary file of a restore: an item's length is wrong");
   }
-  item->assign(rest_.substr(0, size));
+  *item = rest_.substr(0, size);
   rest_.remove_prefix(size);
   ++items_;
   return true;

@@ -32,9 +32,9 @@ class SpillFile {
   // Reads a SpillFile from its start. To be destroyed before it.
   class Reader {
    public:
-    // Puts the next item into `*item`; false at the end. CORRUPT if the file does not hold what was
-    // written.
-    absl::StatusOr<bool> Next(std::string* item);
+    // Points `*item` to the next item, until the next call; false at the end. CORRUPT if the file
+    // does not hold what was written.
+    absl::StatusOr<bool> Next(std::string_view* item);
 
    private:
     friend class SpillFile;

@@ -14,7 +14,7 @@ absl::Status UndoWriter::Add(const Action& action, const std::string& table) {
   row->set_table(table);
   row->set_key(action.key);
   if (action.kind != ChangeKind::kDelete) {
-    row->set_left_hash(RowHash(action.key, action.new_payload));
+    AppendRowHash(action.key, action.new_payload, row->mutable_left_hash());
   }
   if (action.kind != ChangeKind::kInsert) {
     row->set_had_row(true);
@@ -26,8 +26,9 @@ absl::Status UndoWriter::Add(const Action& action, const std::string& table) {
 }
 
 absl::Status UndoWriter::WriteChunk() {
-  RETURN_IF_ERROR(state_->AppendUndo(restore_, chunks_, chunk_));
-  digest_.Add(chunk_);
+  chunk_.SerializeToString(&bytes_);
+  RETURN_IF_ERROR(state_->AppendUndo(restore_, chunks_, bytes_));
+  digest_.Add(bytes_);
   ++chunks_;
   chunk_.Clear();
   chunk_bytes_ = 0;

@@ -34,6 +34,7 @@ class UndoWriter {
   int64_t chunks_ = 0;
   int64_t rows_ = 0;
   UndoDigest digest_;
+  std::string bytes_;  // reused
 };
 
 }  // namespace reinstate

@@ -62,10 +62,10 @@ class TableStream : public RecordStream {
     if (!ConsumeKeyPart(&rest, &key_) || !rest.empty()) {
       return MakeError(Reason::kCorrupt, "A key of a record in the history is malformed.");
     }
-    record->payload = scan_.record().payload;
+    record->payload.assign(scan_.record().payload);
     sum_.Add(hasher_.Hash(origin_.table, key_, record->payload),
              static_cast<int64_t>(key_.size() + record->payload.size()));
-    record->key = RowKey(key_);
+    record->key.Assign(key_);
     return true;
   }
 

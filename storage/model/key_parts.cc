@@ -1,5 +1,7 @@
 #include "storage/model/key_parts.h"
 
+#include <array>
+
 namespace reinstate {
 namespace {
 
@@ -9,9 +11,12 @@ constexpr char kTerminator = '\x01';
 
 template <typename Number>
 void AppendBigEndian(Number number, std::string* key) {
-  for (int shift = (static_cast<int>(sizeof(Number)) - 1) * 8; shift >= 0; shift -= 8) {
-    key->push_back(static_cast<char>(number >> shift));
+  std::array<char, sizeof(Number)> bytes;  // NOLINT(cppcoreguidelines-pro-type-member-init)
+  for (size_t i = sizeof(Number); i > 0; --i) {
+    bytes[i - 1] = static_cast<char>(number);
+    number = static_cast<Number>(number >> 8);
   }
+  key->append(bytes.data(), bytes.size());
 }
 
 template <typename Number>

@@ -16,6 +16,9 @@ class RowKey {
 
   const std::string& bytes() const { return bytes_; }
 
+  // Becomes another key; its memory is reused.
+  void Assign(std::string_view bytes) { bytes_.assign(bytes); }
+
   friend auto operator<=>(const RowKey&, const RowKey&) = default;
 
  private:

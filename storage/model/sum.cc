@@ -7,6 +7,7 @@
 
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
+#include "storage/model/key_parts.h"
 
 namespace reinstate {
 namespace {
@@ -79,12 +80,14 @@ std::string Sum::ToString() const {
   return absl::StrCat(rows, " rows, ", bytes, " bytes, ", Uint128ToHex(hash));
 }
 
+void AppendUint128(Uint128 value, std::string* out) {
+  AppendKeyPart64(static_cast<uint64_t>(value >> 64), out);
+  AppendKeyPart64(static_cast<uint64_t>(value), out);
+}
+
 std::string Uint128ToBytes(Uint128 value) {
-  std::string bytes(16, '\0');
-  for (int i = 15; i >= 0; --i) {
-    bytes[i] = static_cast<char>(value & 0xff);
-    value >>= 8;
-  }
+  std::string bytes;
+  AppendUint128(value, &bytes);
   return bytes;
 }
 

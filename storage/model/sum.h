@@ -49,6 +49,7 @@ inline int64_t RecordBytes(const Record& record) {
 }
 
 // 16 bytes, big-endian; and 32 hexadecimal digits.
+void AppendUint128(Uint128 value, std::string* out);
 std::string Uint128ToBytes(Uint128 value);
 Uint128 Uint128FromBytes(std::string_view sixteen_bytes);
 std::string Uint128ToHex(Uint128 value);

@@ -38,7 +38,7 @@ class RocksDbStateStore final : public StateStore {
       const std::string& id,
       const std::function<absl::Status(state::RestoreRecord*)>& change) override;
   absl::Status AppendUndo(const std::string& restore, int64_t chunk,
-                          const state::UndoChunk& rows) override;
+                          std::string_view rows) override;
   absl::Status DiscardUndo(const std::string& restore) override;
   absl::Status ReadUndo(
       const std::string& restore,

@@ -110,7 +110,7 @@ absl::StatusOr<state::RestoreRecord> RocksDbStateStore::UpdateRestore(
 // --- Undo ---
 
 absl::Status RocksDbStateStore::AppendUndo(const std::string& restore, int64_t chunk,
-                                           const state::UndoChunk& rows) {
+                                           std::string_view rows) {
   if (chunk == 0) {
     ASSIGN_OR_RETURN(const bool has, undo_.HasChunks(restore));
     if (has) {

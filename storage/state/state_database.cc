@@ -102,7 +102,7 @@ class RocksDbStateDatabase final : public StateDatabase {
                     const Visitor& visit) const override;
   absl::Status Commit(const ChangeSet& change) override;
   absl::Status AppendUnsynced(StateFamily family, const std::string& key,
-                              const google::protobuf::MessageLite& value) override;
+                              std::string_view value) override;
   absl::Status RefillReserve() override { return reserve_.Fill(); }
 
  private:
@@ -221,9 +221,9 @@ absl::Status RocksDbStateDatabase::Commit(const ChangeSet& change) {
 }
 
 absl::Status RocksDbStateDatabase::AppendUnsynced(StateFamily family, const std::string& key,
-                                                  const google::protobuf::MessageLite& value) {
+                                                  std::string_view value) {
   return FromRocksdb(handle_.db()->Put(rocksdb::WriteOptions(), handle_.of(family), key,
-                                       value.SerializeAsString()),
+                                       rocksdb::Slice(value.data(), value.size())),
                      "writing the undo of a restore");
 }
 

@@ -58,7 +58,7 @@ class StateDatabase {
   // Adds one record of an uncounted family without syncing it; the next Commit makes it durable.
   // Thread-safe. NO_SPACE: the reserve is not for this.
   virtual absl::Status AppendUnsynced(StateFamily family, const std::string& key,
-                                      const google::protobuf::MessageLite& value) = 0;
+                                      std::string_view value) = 0;
 
   // Sets the reserve aside again after it was given up. NO_SPACE. As Commit, one thread at a time.
   virtual absl::Status RefillReserve() = 0;

@@ -101,10 +101,10 @@ class StateStore {
   virtual absl::StatusOr<state::RestoreRecord> UpdateRestore(
       const std::string& id, const std::function<absl::Status(state::RestoreRecord*)>& change) = 0;
 
-  // Stores part `chunk` of the undo of a restore; they come in order, from 0, which begins anew.
-  // Durable only with the next synced batch (RecordIntent). NO_SPACE.
+  // Stores part `chunk` of the undo of a restore, a serialised UndoChunk; they come in order, from
+  // 0, which begins anew. Durable only with the next synced batch (RecordIntent). NO_SPACE.
   virtual absl::Status AppendUndo(const std::string& restore, int64_t chunk,
-                                  const state::UndoChunk& rows) = 0;
+                                  std::string_view rows) = 0;
 
   // Removes what an attempt that did not come to its intent has appended.
   virtual absl::Status DiscardUndo(const std::string& restore) = 0;

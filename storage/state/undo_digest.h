@@ -1,6 +1,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 
 #include "storage/model/digest.h"
 #include "storage/state/state.pb.h"
@@ -11,7 +12,8 @@ namespace reinstate {
 // length. Who writes an undo and who reads it back compute it alike.
 class UndoDigest {
  public:
-  void Add(const state::UndoChunk& chunk) { digest_.Add(chunk.SerializeAsString()); }
+  void Add(const state::UndoChunk& chunk) { Add(chunk.SerializeAsString()); }
+  void Add(std::string_view serialized_chunk) { digest_.Add(serialized_chunk); }
 
   // 32 bytes. Once.
   std::string Finish() { return digest_.Finish(); }

@@ -16,8 +16,7 @@ absl::Status Short(const std::string& restore, std::string_view what) {
 
 }  // namespace
 
-absl::Status UndoLog::Append(const std::string& restore, int64_t chunk,
-                             const state::UndoChunk& rows) {
+absl::Status UndoLog::Append(const std::string& restore, int64_t chunk, std::string_view rows) {
   int64_t next = 0;
   if (chunk != 0) {
     MutexLock lock(&mu_);

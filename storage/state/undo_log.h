@@ -27,7 +27,7 @@ class UndoLog {
 
   // Chunk 0 begins anew: call DeleteAll and commit it first if an earlier attempt has left chunks.
   // INTERNAL if `chunk` is not the next.
-  absl::Status Append(const std::string& restore, int64_t chunk, const state::UndoChunk& rows);
+  absl::Status Append(const std::string& restore, int64_t chunk, std::string_view rows);
 
   // INTERNAL unless `intent` says as many chunks as this process has appended.
   absl::Status Check(const std::string& restore, const state::Intent& intent) const;

@@ -132,7 +132,7 @@ class ShardStream final : public TenantRowStream {
     }
     row->tenant = walker_->tenant();
     row->table = table_;
-    row->record.key = RowKey(std::string(place.substr(table_part_.size())));
+    row->record.key.Assign(place.substr(table_part_.size()));
     row->record.payload.assign(walker_->payload());
     return absl::OkStatus();
   }

@@ -100,7 +100,7 @@ absl::StatusOr<bool> EmbeddedRecordStream::Next(Record* record) {
     RETURN_IF_ERROR(failed_);
     return false;
   }
-  record->key = RowKey(std::string(reader_->place().substr(table_part_bytes_)));
+  record->key.Assign(reader_->place().substr(table_part_bytes_));
   record->payload.assign(reader_->payload());
   return true;
 }

@@ -168,7 +168,8 @@ absl::Status EmbeddedSession::DoApply(const Change& change) {
     transaction.last_table = change.table;
     transaction.table_part = EmbeddedKeyCodec::TablePart(change.table);
   }
-  std::string place = transaction.table_part + change.key.bytes();
+  std::string& place = transaction.place;
+  place.assign(transaction.table_part).append(change.key.bytes());
   RETURN_IF_ERROR(CheckRow(change, place));
   const bool is_delete = change.kind == ChangeKind::kDelete;
   if (transaction.writer != nullptr) {
@@ -180,7 +181,8 @@ absl::Status EmbeddedSession::DoApply(const Change& change) {
   if (!is_delete) {
     payload = change.new_payload;
   }
-  transaction.overlay.insert_or_assign(std::move(place), std::move(payload));
+  // Mostly they ascend.
+  transaction.overlay.insert_or_assign(transaction.overlay.end(), place, std::move(payload));
   return transaction.overlay_bytes > parts_.db->options().max_batch_bytes ? StartGeneration()
                                                                           : absl::OkStatus();
 }

@@ -78,6 +78,7 @@ class EmbeddedSession final : public TenantSession {
     std::unique_ptr<GenerationWriter> writer;
     std::string last_table;  // whose TablePart is table_part
     std::string table_part;
+    std::string place;  // of the last change; reused
     std::string token;
   };
 

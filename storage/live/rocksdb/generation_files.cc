@@ -12,6 +12,12 @@ namespace {
 // Of keys and payloads in one file; as large as RocksDB makes its own.
 constexpr size_t kFileBytes = 64 << 20;
 
+// How much is handed over at once, how much of it may wait, and how much there must be before a
+// thread is worth it.
+constexpr size_t kChunkBytes = 256 << 10;
+constexpr size_t kChunksWaiting = 4;
+constexpr size_t kChunksWithoutThread = 8;
+
 absl::Status FileStatus(const rocksdb::Status& status) {
   return FromRocksdb(status, "cannot write a file of the store");
 }
@@ -19,6 +25,7 @@ absl::Status FileStatus(const rocksdb::Status& status) {
 }  // namespace
 
 GenerationFiles::~GenerationFiles() {
+  thread_ = nullptr;
   writer_ = nullptr;
   for (const BuiltFile& file : files_) {
     db_->RemoveBuiltFile(file);
@@ -43,6 +50,38 @@ absl::Status GenerationFiles::CloseFile() {
 }
 
 absl::Status GenerationFiles::Put(std::string_view key, std::string_view payload) {
+  chunk_.bytes.append(key).append(payload);
+  chunk_.records.push_back(
+      {.key = static_cast<uint32_t>(key.size()), .payload = static_cast<uint32_t>(payload.size())});
+  return chunk_.bytes.size() < kChunkBytes ? absl::OkStatus() : HandOver();
+}
+
+absl::Status GenerationFiles::HandOver() {
+  if (thread_ == nullptr && ++chunks_ <= kChunksWithoutThread) {
+    RETURN_IF_ERROR(Write(chunk_));
+    chunk_.bytes.clear();
+    chunk_.records.clear();
+    return absl::OkStatus();
+  }
+  if (thread_ == nullptr) {
+    thread_ = std::make_unique<SerialThread>(kChunksWaiting);
+  }
+  auto chunk = std::make_shared<const Chunk>(std::exchange(chunk_, Chunk()));
+  return thread_->Add([this, chunk = std::move(chunk)] { return Write(*chunk); });
+}
+
+absl::Status GenerationFiles::Write(const Chunk& chunk) {
+  std::string_view rest = chunk.bytes;
+  for (const Chunk::Lengths& record : chunk.records) {
+    const std::string_view key = rest.substr(0, record.key);
+    const std::string_view payload = rest.substr(record.key, record.payload);
+    RETURN_IF_ERROR(WriteRecord(key, payload));
+    rest.remove_prefix(key.size() + payload.size());
+  }
+  return absl::OkStatus();
+}
+
+absl::Status GenerationFiles::WriteRecord(std::string_view key, std::string_view payload) {
   if (writer_ != nullptr && file_bytes_ >= kFileBytes) {
     RETURN_IF_ERROR(CloseFile());
   }
@@ -54,6 +93,10 @@ absl::Status GenerationFiles::Put(std::string_view key, std::string_view payload
 }
 
 absl::Status GenerationFiles::Ingest() {
+  RETURN_IF_ERROR(HandOver());
+  if (thread_ != nullptr) {
+    RETURN_IF_ERROR(thread_->Finish());
+  }
   if (writer_ != nullptr) {
     RETURN_IF_ERROR(CloseFile());
   }

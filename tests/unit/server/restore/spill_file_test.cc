@@ -13,14 +13,14 @@ namespace {
 std::vector<std::string> ReadAll(const SpillFile& file) {
   std::vector<std::string> items;
   SpillFile::Reader reader = file.Read();
-  std::string item;
+  std::string_view item;
   while (true) {
     const absl::StatusOr<bool> more = reader.Next(&item);
     EXPECT_TRUE(more.ok()) << more.status();
     if (!more.ok() || !*more) {
       return items;
     }
-    items.push_back(item);
+    items.emplace_back(item);
   }
 }
 

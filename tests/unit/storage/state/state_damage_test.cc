@@ -363,7 +363,8 @@ TEST_F(StateDamageTest, KeepsTheReserveForOutcomesWhenUndoFindsTheDiskFull) {
   Open(options);
   ASSERT_TRUE(Create("rst-1").ok());
   faults_.full = true;
-  EXPECT_TRUE(HasReason(store_->AppendUndo("rst-1", 0, Chunk("a")), Reason::kNoSpace));
+  EXPECT_TRUE(
+      HasReason(store_->AppendUndo("rst-1", 0, Chunk("a").SerializeAsString()), Reason::kNoSpace));
   EXPECT_TRUE(fs::exists(path() + "/reserve"));
   ASSERT_TRUE(End("rst-1", state::FAILED).ok());
   Open(options);

@@ -69,7 +69,7 @@ class StateFixture : public ::testing::Test {
     UndoDigest digest;
     for (int64_t i = 0; i < chunks; ++i) {
       const state::UndoChunk chunk = Chunk("key" + std::to_string(i));
-      EXPECT_TRUE(store_->AppendUndo(id, i, chunk).ok());
+      EXPECT_TRUE(store_->AppendUndo(id, i, chunk.SerializeAsString()).ok());
       digest.Add(chunk);
     }
     state::Intent intent;

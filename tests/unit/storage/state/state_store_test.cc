@@ -197,9 +197,10 @@ TEST_F(StateStoreTest, RefusesAnIntentThatCountsOtherUndoChunks) {
 
 TEST_F(StateStoreTest, RefusesUndoChunksOutOfOrder) {
   ASSERT_TRUE(Create("rst-1").ok());
-  ASSERT_TRUE(store_->AppendUndo("rst-1", 0, Chunk("a")).ok());
-  EXPECT_TRUE(HasReason(store_->AppendUndo("rst-1", 2, Chunk("c")), Reason::kInternal));
-  EXPECT_TRUE(store_->AppendUndo("rst-1", 1, Chunk("b")).ok());
+  ASSERT_TRUE(store_->AppendUndo("rst-1", 0, Chunk("a").SerializeAsString()).ok());
+  EXPECT_TRUE(
+      HasReason(store_->AppendUndo("rst-1", 2, Chunk("c").SerializeAsString()), Reason::kInternal));
+  EXPECT_TRUE(store_->AppendUndo("rst-1", 1, Chunk("b").SerializeAsString()).ok());
 }
 
 TEST_F(StateStoreTest, BeginsTheUndoAnewAfterAnEarlierAttempt) {

@@ -194,14 +194,10 @@ TEST_F(EmbeddedStoreDamageTest, NoticesThatTheListOfFilesLostThoseOfAGeneration)
   const std::string& manifest = *std::max_element(manifests.begin(), manifests.end());
   const std::string bytes = ReadFile(manifest);
   int by_cornerstone = 0;
-  // The last entry is that of the files.
-  const size_t last = bytes.size() - std::min<size_t>(bytes.size(), 250);
-  for (size_t at = 0; at < bytes.size(); at += at < last ? 9 : 1) {
-    SCOPED_TRACE(at);
+  for (size_t left = 0; left < bytes.size(); left += 3) {
+    SCOPED_TRACE(left);
     RestoreFolder(copy);
-    std::string damaged = bytes;
-    damaged[at] = static_cast<char>(damaged[at] ^ 0x11);
-    WriteFile(manifest, damaged);
+    WriteFile(manifest, bytes.substr(0, left));
     const absl::Status opened = Open();
     if (opened.ok()) {
       EXPECT_EQ(Rows().size(), 2) << "never silently fewer";
@@ -210,7 +206,7 @@ TEST_F(EmbeddedStoreDamageTest, NoticesThatTheListOfFilesLostThoseOfAGeneration)
       ++by_cornerstone;
     }
   }
-  EXPECT_GT(by_cornerstone, 0) << "the counts, which are in the log, do not notice these";
+  EXPECT_GT(by_cornerstone, 10) << "the counts, which are in the log, do not notice these";
 }
 
 TEST_F(EmbeddedStoreDamageTest, NoticesThatItsDatabaseIsGone) {
