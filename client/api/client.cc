@@ -179,11 +179,9 @@ absl::StatusOr<std::vector<v1::Store>> ReinstateClient::ListStores(int64_t limit
       });
 }
 
-absl::StatusOr<v1::Catalog> ReinstateClient::DiscoverStore(v1::DiscoverStoreRequest request) {
-  ASSIGN_OR_RETURN(
-      v1::DiscoverStoreResponse response,
-      impl_->Call(&impl_->stores, &v1::StoreService::Stub::DiscoverStore, std::move(request)));
-  return std::move(*response.mutable_catalog());
+absl::StatusOr<v1::DiscoverStoreResponse> ReinstateClient::DiscoverStore(
+    v1::DiscoverStoreRequest request) {
+  return impl_->Call(&impl_->stores, &v1::StoreService::Stub::DiscoverStore, std::move(request));
 }
 
 absl::StatusOr<ReinstateClient::TenantList> ReinstateClient::ListTenants(

@@ -69,7 +69,7 @@ class ReinstateClient {
   // Stores. Lists follow all pages, up to `limit` items (0: all).
   absl::StatusOr<std::vector<v1::Store>> ListStores(int64_t limit = 0);
   absl::StatusOr<v1::Store> GetStore(v1::GetStoreRequest request);
-  absl::StatusOr<v1::Catalog> DiscoverStore(v1::DiscoverStoreRequest request);
+  absl::StatusOr<v1::DiscoverStoreResponse> DiscoverStore(v1::DiscoverStoreRequest request);
   absl::StatusOr<v1::Store> RebindStore(v1::RebindStoreRequest request);
 
   // Snapshots.

@@ -1,7 +1,9 @@
 #include <memory>
+#include <ostream>
 #include <string>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "client/cli/command_tree.h"
 #include "client/cli/confirmation.h"
 #include "client/cli/output.h"
@@ -14,6 +16,7 @@ namespace {
 
 struct StoreOptions {
   std::string store;
+  bool config = false;
   std::string confirm;
   std::string reason;
 };
@@ -73,8 +76,9 @@ Fields<v1::Store> DetailFields(absl::Time now) {
   };
 }
 
-Fields<v1::TableInfo> TableFields() {
-  return {
+// Remarks are sentences, which people read better below the table than in it.
+Fields<v1::TableInfo> TableFields(bool for_people) {
+  Fields<v1::TableInfo> fields = {
       {"TABLE", [](const v1::TableInfo& t) { return TextValue(t.name()); }},
       {"RELATION",
        [](const v1::TableInfo& t) {
@@ -83,7 +87,18 @@ Fields<v1::TableInfo> TableFields() {
                                                      : Style::kPlain);
        }},
       {"HOW", [](const v1::TableInfo& t) { return TextValue(t.how()); }, Align::kLeft, true},
+      {"ESTIMATED ROWS",
+       [](const v1::TableInfo& t) {
+         return t.estimated_rows() >= 0 ? CountValue(t.estimated_rows()) : TextValue("");
+       },
+       Align::kRight},
   };
+  if (!for_people) {
+    fields.push_back({"REMARKS", [](const v1::TableInfo& t) {
+                        return TextValue(absl::StrJoin(t.remarks(), "; "));
+                      }});
+  }
+  return fields;
 }
 
 absl::Status List(Session& session) {
@@ -105,15 +120,36 @@ absl::Status Show(const StoreOptions& options, Session& session) {
   return session.output().One(store, DetailFields(session.now()), ListFields(session.now()));
 }
 
+void HintAtDiscovery(const v1::DiscoverStoreResponse& found, const std::string& store,
+                     Session& session) {
+  for (const v1::TableInfo& table : found.catalog().tables()) {
+    for (const std::string& remark : table.remarks()) {
+      session.Hint(absl::StrCat(table.name(), ": ", remark));
+    }
+  }
+  const std::string& labels = found.catalog().label_source();
+  session.Hint(absl::StrCat("Labels come from: ", labels.empty() ? "nowhere" : labels));
+  if (!found.config().empty()) {
+    session.Hint(absl::StrCat("`reinstate store discover ", store,
+                              " --config` writes the proposals as configuration; read them before "
+                              "you take them over."));
+  }
+}
+
 absl::Status Discover(const StoreOptions& options, Session& session) {
   v1::DiscoverStoreRequest request;
   ASSIGN_OR_RETURN(*request.mutable_store(), session.StoreOrOnlyOne(options.store));
   ASSIGN_OR_RETURN(ReinstateClient * client, session.Client());
-  ASSIGN_OR_RETURN(const v1::Catalog catalog, client->DiscoverStore(request));
-  const std::vector<v1::TableInfo> tables(catalog.tables().begin(), catalog.tables().end());
-  RETURN_IF_ERROR(session.output().Part(catalog, tables, TableFields()));
-  session.Hint(absl::StrCat("Labels come from: ",
-                            catalog.label_source().empty() ? "nowhere" : catalog.label_source()));
+  ASSIGN_OR_RETURN(const v1::DiscoverStoreResponse found, client->DiscoverStore(request));
+  if (options.config) {
+    *session.console().out << "# For the [[store]] \"" << request.store() << "\".\n"
+                           << found.config();
+    return absl::OkStatus();
+  }
+  const std::vector<v1::TableInfo> tables(found.catalog().tables().begin(),
+                                          found.catalog().tables().end());
+  RETURN_IF_ERROR(session.output().Part(found, tables, TableFields(session.for_people())));
+  HintAtDiscovery(found, request.store(), session);
   return absl::OkStatus();
 }
 
@@ -174,9 +210,13 @@ void AddStoreCommands(CommandTree* tree) {
   CLI::App* discover =
       tree->AddCommand(noun,
                        {"discover", "Reads the store's tables and how each relates to tenants",
-                        "reinstate store discover main"},
+                        "reinstate store discover main\n"
+                        "reinstate store discover main --config"},
                        [options](Session& session) { return Discover(*options, session); });
   discover->add_option("STORE", options->store, "The store; may be left out if there is only one");
+
+  discover->add_flag("--config", options->config,
+                     "Write what is proposed as lines of the configuration instead");
 
   CLI::App* rebind = tree->AddCommand(
       noun,

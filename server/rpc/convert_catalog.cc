@@ -39,4 +39,17 @@ void CatalogToWire(const TenantMap& map, v1::Catalog* wire) {
   wire->set_tenant_map_digest(absl::BytesToHexString(map.Digest()));
 }
 
+void DiscoveryToWire(const StoreDiscovery& discovery, v1::Catalog* wire) {
+  CatalogToWire(discovery.map, wire);
+  for (int i = 0; i < wire->tables_size(); ++i) {
+    v1::TableInfo* const table = wire->mutable_tables(i);
+    table->set_estimated_rows(-1);
+    if (static_cast<size_t>(i) < discovery.findings.size()) {
+      const TableFinding& finding = discovery.findings[static_cast<size_t>(i)];
+      table->set_estimated_rows(finding.estimated_rows < 0 ? -1 : finding.estimated_rows);
+      table->mutable_remarks()->Assign(finding.remarks.begin(), finding.remarks.end());
+    }
+  }
+}
+
 }  // namespace reinstate

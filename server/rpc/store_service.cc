@@ -110,8 +110,11 @@ absl::StatusOr<v1::DiscoverStoreResponse> StoreServiceImpl::Discover(
     const Call& /*call*/, const v1::DiscoverStoreRequest& request) {
   ASSIGN_OR_RETURN(const StoreSighting sighting, parts_.monitor->Look(request.store()));
   RETURN_IF_ERROR(sighting.status);
+  ASSIGN_OR_RETURN(const ServedStore* store, parts_.stores->Find(request.store()));
+  ASSIGN_OR_RETURN(const StoreDiscovery discovery, store->live->Discover());
   v1::DiscoverStoreResponse response;
-  CatalogToWire(*sighting.catalog, response.mutable_catalog());
+  DiscoveryToWire(discovery, response.mutable_catalog());
+  response.set_config(discovery.config);
   return response;
 }
 

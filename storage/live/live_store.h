@@ -2,10 +2,13 @@
 
 #include <memory>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "storage/base/status_macros.h"
 #include "storage/live/cut.h"
 #include "storage/live/tenant_session.h"
 #include "storage/model/streams.h"
@@ -33,6 +36,19 @@ struct StoreHealth {
 struct SizeEstimate {
   int64_t rows = 0;
   int64_t bytes = 0;
+};
+
+// What a look at one table showed, for whoever configures the store.
+struct TableFinding {
+  int64_t estimated_rows = -1;       // by the store's own estimate; below zero: not known
+  std::vector<std::string> remarks;  // proposals and warnings, a phrase each
+};
+
+// What a store proposes about its tenant map.
+struct StoreDiscovery {
+  TenantMap map;
+  std::vector<TableFinding> findings;  // one for each table of the map, or none at all
+  std::string config;  // lines of configuration that say what is proposed; empty if there are none
 };
 
 // What an adapter can do beyond the contract; the conformance suite pins it for each.
@@ -73,6 +89,12 @@ class LiveStore {
 
   // Every table as of now and how it relates to tenants, including those that are not resolved.
   virtual absl::StatusOr<TenantMap> Catalog() = 0;
+
+  // As Catalog, with what should be looked at before the store is relied on. Changes nothing.
+  virtual absl::StatusOr<StoreDiscovery> Discover() {
+    ASSIGN_OR_RETURN(TenantMap map, Catalog());
+    return StoreDiscovery{.map = std::move(map), .findings = {}, .config = ""};
+  }
 
   // Opens a consistent view of the whole store, with at most `options.max_shards` shards.
   virtual absl::StatusOr<std::unique_ptr<Cut>> OpenCut(const CutOptions& options) = 0;

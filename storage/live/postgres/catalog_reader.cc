@@ -134,10 +134,10 @@ SELECT h.root, 'rule ' || r.rulename FROM heaps h JOIN pg_catalog.pg_rewrite r O
 WHERE r.ev_enabled IN ('A', 'R') AND r.ev_type <> '1'
 ORDER BY 1, 2)";
 
-// The OIDs of what compares by its text, beside the classes: bool, bytea, "char", date, time,
+// The OIDs of what compares by its text, beside the classes: bool, bytea, "char", oid, date, time,
 // timestamp, timestamptz, bit, varbit, macaddr, macaddr8, inet, cidr, pg_lsn.
-constexpr PgOid kByText[] = {16,   17,   18,  1082, 1083, 1114, 1184,
-                             1560, 1562, 829, 774,  869,  650,  3220};
+constexpr PgOid kByText[] = {16,   17,   18,  26,  1082, 1083, 1114, 1184,
+                             1560, 1562, 829, 774, 869,  650,  3220};
 constexpr PgOid kNumeric = 1700;
 
 PgTypeClass ClassOf(PgOid base, bool is_enum, bool deterministic) {

@@ -17,6 +17,10 @@ namespace {
 // How often the tables may change while a view is being taken.
 constexpr int kMaxAttempts = 5;
 
+// Paths are hash joins with whole tables; with the usual 4 MB they would write most of both sides
+// to temporary files.
+constexpr const char* kRoomForJoins = "; SET LOCAL work_mem = '64MB'";
+
 // The end of a view waits for its watcher.
 constexpr absl::Duration kWatchTimeout = absl::Seconds(10);
 
@@ -191,7 +195,8 @@ absl::StatusOr<std::unique_ptr<CutView::Lease>> CutView::Take() {
   lease->set_busy(true);
   RETURN_IF_ERROR(Explain((*lease)->Begin({.repeatable_read = true, .read_only = true})));
   const absl::Status joined = (*lease)->Execute(
-      "join the view", absl::StrCat("SET TRANSACTION SNAPSHOT ", QuoteLiteral(exported_)));
+      "join the view",
+      absl::StrCat("SET TRANSACTION SNAPSHOT ", QuoteLiteral(exported_), kRoomForJoins));
   if (!joined.ok()) {
     return Explain(MakeError(Reason::kSessionLost,
                              absl::StrCat("The view of the database is gone, since the connection "

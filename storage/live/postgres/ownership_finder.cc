@@ -1,10 +1,7 @@
 #include "storage/live/postgres/ownership_finder.h"
 
 #include <algorithm>
-#include <array>
-#include <limits>
 #include <map>
-#include <optional>
 #include <set>
 #include <tuple>
 #include <utility>
@@ -28,7 +25,6 @@ struct Reference {
 struct Rank {
   int nullable_steps = 0;
   int steps = 0;
-  std::string name;  // so that equal catalogs give equal maps
 
   friend auto operator<=>(const Rank&, const Rank&) = default;
 };
@@ -54,18 +50,15 @@ std::string TypeOfClass(PgTypeClass type_class, const PgColumn& column) {
       return "bpchar";
     case PgTypeClass::kUuid:
       return "uuid";
-    case PgTypeClass::kEnum:
-    case PgTypeClass::kOther:
-      break;
+    default:
+      return column.cast_type;
   }
-  return column.cast_type;
 }
 
 std::string ColumnNames(const PgTable& table, const std::vector<PgAttnum>& numbers) {
   std::vector<std::string> names;
   for (const PgAttnum number : numbers) {
-    const PgColumn* const column = table.Column(number);
-    names.push_back(column == nullptr ? "?" : column->name);
+    names.push_back(table.Column(number)->name);
   }
   return absl::StrJoin(names, ", ");
 }
@@ -184,7 +177,7 @@ class Finder {
     } else if (expression != resolved_.owner_expressions.end()) {
       plan.owner_expression = expression->second;
       SettleAs(Relation::kOwned, absl::StrCat("by the expression ", expression->second), &plan);
-      ranks_[table.oid] = {.nullable_steps = 1, .steps = 0, .name = ""};
+      ranks_[table.oid] = {.nullable_steps = 1, .steps = 0};
     } else if (&table == resolved_.tenant_table) {
       plan.owner_column = resolved_.tenant_key->number;
       SettleAs(Relation::kOwned,
@@ -254,7 +247,7 @@ class Finder {
       absl::StrAppend(&how, "; not taken: column ", absl::StrJoin(others, ", "));
     }
     SettleAs(Relation::kOwned, std::move(how), plan);
-    ranks_[table.oid] = {.nullable_steps = taken.column->not_null ? 0 : 1, .steps = 0, .name = ""};
+    ranks_[table.oid] = {.nullable_steps = taken.column->not_null ? 0 : 1, .steps = 0};
   }
 
   // Dijkstra's algorithm from the tables that have an owner of their own: each round settles the
@@ -268,19 +261,21 @@ class Finder {
         if (settled_.contains(reference.child->oid) || parent == ranks_.end()) {
           continue;
         }
-        Rank rank{.nullable_steps = parent->second.nullable_steps + (reference.enforced ? 0 : 1),
-                  .steps = parent->second.steps + 1,
-                  .name = absl::StrCat(reference.child->DisplayName(), " ", reference.step.name)};
-        if (best == nullptr || rank < best_rank) {
+        const Rank rank{
+            .nullable_steps = parent->second.nullable_steps + (reference.enforced ? 0 : 1),
+            .steps = parent->second.steps + 1};
+        // By name among equals, so that equal catalogs give equal maps.
+        if (best == nullptr || rank < best_rank ||
+            (rank == best_rank && reference.step.name < best->step.name)) {
           best = &reference;
-          best_rank = std::move(rank);
+          best_rank = rank;
         }
       }
       if (best == nullptr) {
         return;
       }
       SettleByReference(*best);
-      ranks_[best->child->oid] = std::move(best_rank);
+      ranks_[best->child->oid] = best_rank;
     }
   }
 
@@ -372,15 +367,13 @@ class Finder {
   }
 
   Ownership InOrder() {
-    Ownership found;
+    Ownership found{.plans = {}, .tenant_type = tenant_type_, .tenant_class = tenant_class_};
     for (const PgTable& table : catalog_.tables) {
       found.plans.push_back(std::move(plans_[table.oid]));
     }
     std::stable_sort(
         found.plans.begin(), found.plans.end(),
         [](const PgTablePlan& a, const PgTablePlan& b) { return a.path.size() > b.path.size(); });
-    found.tenant_type = tenant_type_;
-    found.tenant_class = tenant_class_;
     return found;
   }
 

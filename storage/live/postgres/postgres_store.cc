@@ -9,6 +9,7 @@
 #include "absl/strings/str_join.h"
 #include "storage/base/error.h"
 #include "storage/base/status_macros.h"
+#include "storage/live/postgres/map_proposals.h"
 #include "storage/live/postgres/postgres_cut.h"
 #include "storage/live/postgres/postgres_session.h"
 #include "storage/live/postgres/role_checks.h"
@@ -256,6 +257,11 @@ absl::StatusOr<std::shared_ptr<const PgTenantMap>> PostgresStore::RecentMap() {
 absl::StatusOr<TenantMap> PostgresStore::Catalog() {
   ASSIGN_OR_RETURN(const std::shared_ptr<const PgTenantMap> map, ReadMap());
   return map->ToTenantMap();
+}
+
+absl::StatusOr<StoreDiscovery> PostgresStore::Discover() {
+  ASSIGN_OR_RETURN(const std::shared_ptr<const PgTenantMap> map, ReadMap());
+  return ProposeMap(map->catalog(), options_.map);
 }
 
 absl::StatusOr<std::unique_ptr<Cut>> PostgresStore::OpenCut(const CutOptions& options) {

@@ -33,6 +33,8 @@ class PostgresStore final : public LiveStore {
   // CONFIG_INVALID if the configuration of the map does not fit the tables.
   absl::StatusOr<TenantMap> Catalog() override;
 
+  absl::StatusOr<StoreDiscovery> Discover() override;
+
   // TABLE_UNRESOLVED also while the configuration says nothing of tenants.
   absl::StatusOr<std::unique_ptr<Cut>> OpenCut(const CutOptions& options) override;
   absl::StatusOr<std::unique_ptr<TenantSession>> OpenTenant(const TenantId& tenant,

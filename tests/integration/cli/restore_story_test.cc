@@ -156,7 +156,8 @@ TEST_F(RestoreStory, ShowsStoresAndTheirTables) {
   EXPECT_EQ(stores[0]["name"], "main");
   EXPECT_EQ(stores[0]["state"], "STORE_STATE_READY");
   const ProgramResult tables = Run({"store", "discover", "-o", "csv"});
-  EXPECT_THAT(tables.out, AllOf(HasSubstr("table,relation,how\r\n"), HasSubstr("issue,owned")));
+  EXPECT_THAT(tables.out, AllOf(HasSubstr("table,relation,how,estimated_rows,remarks\r\n"),
+                                HasSubstr("issue,owned")));
   EXPECT_THAT(Run({"store", "show"}).out, HasSubstr("snap-1-1"));
 }
 

@@ -1,0 +1,240 @@
+#include "storage/live/postgres/map_proposals.h"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <cstdio>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "storage/base/status_macros.h"
+#include "storage/live/postgres/ownership.h"
+#include "storage/live/postgres/tenant_guess.h"
+
+namespace reinstate {
+namespace {
+
+// A word of a table's name, and why such a table is better left out.
+struct KnownWord {
+  std::string_view word;
+  std::string_view reason;
+};
+constexpr std::string_view kRunAgain = "restored jobs would run again";
+constexpr std::string_view kSentAgain = "restored messages would be sent again";
+constexpr std::string_view kValidAgain = "restored sessions and tokens would be valid again";
+constexpr std::string_view kMigrations = "says which migrations the database has had";
+constexpr auto kKnownWords = std::to_array<KnownWord>({
+    {"queue", kRunAgain},
+    {"queues", kRunAgain},
+    {"queued", kRunAgain},
+    {"job", kRunAgain},
+    {"jobs", kRunAgain},
+    {"outbox", kSentAgain},
+    {"outboxes", kSentAgain},
+    {"deliveries", kSentAgain},
+    {"session", kValidAgain},
+    {"sessions", kValidAgain},
+    {"token", kValidAgain},
+    {"tokens", kValidAgain},
+    {"migrations", kMigrations},
+    {"alembic", kMigrations},
+    {"flyway", kMigrations},
+    {"databasechangelog", kMigrations},
+    {"databasechangeloglock", kMigrations},
+});
+
+std::string_view ReasonToExclude(const PgTable& table) {
+  for (const std::string& word : WordsOf(table.name)) {
+    for (const KnownWord& known : kKnownWords) {
+      if (word == known.word) {
+        return known.reason;
+      }
+    }
+  }
+  return "";
+}
+
+// What is the same in every value of a basic string of TOML.
+std::string TomlText(std::string_view text) {
+  std::string quoted = "\"";
+  for (const char c : text) {
+    if (c == '"' || c == '\\') {
+      quoted += '\\';
+      quoted += c;
+    } else if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) {
+      std::array<char, 8> escaped = {};
+      std::snprintf(escaped.data(), escaped.size(), "\\u%04X", static_cast<unsigned>(c));
+      quoted += escaped.data();
+    } else {
+      quoted += c;
+    }
+  }
+  return quoted + "\"";
+}
+
+std::string TomlList(const std::vector<std::string>& texts) {
+  std::vector<std::string> quoted(texts.size());
+  std::transform(texts.begin(), texts.end(), quoted.begin(), TomlText);
+  return absl::StrCat("[", absl::StrJoin(quoted, ", "), "]");
+}
+
+std::string TomlTable(const std::map<std::string, std::string>& texts) {
+  std::vector<std::string> pairs;
+  for (const auto& [name, text] : texts) {
+    pairs.push_back(absl::StrCat(TomlText(name), " = ", TomlText(text)));
+  }
+  return absl::StrCat("{ ", absl::StrJoin(pairs, ", "), " }");
+}
+
+class Proposer {
+ public:
+  Proposer(const PgTenantMap& map, MapConfig config) : map_(map), config_(std::move(config)) {}
+
+  StoreDiscovery Run() {
+    StoreDiscovery discovery;
+    discovery.map = map_.ToTenantMap();
+    for (const PgTablePlan& plan : map_.plans()) {
+      discovery.findings.push_back(Look(plan));
+    }
+    discovery.config = ConfigLines(config_);
+    return discovery;
+  }
+
+ private:
+  TableFinding Look(const PgTablePlan& plan) {
+    const PgTable& table = map_.Table(plan);
+    TableFinding finding;
+    finding.estimated_rows =
+        table.estimated_rows < 0 ? -1 : static_cast<int64_t>(std::llround(table.estimated_rows));
+    if (plan.relation == Relation::kOwned || plan.relation == Relation::kUnresolved) {
+      Propose(plan, table, &finding.remarks);
+      Warn(plan, table, &finding.remarks);
+    }
+    return finding;
+  }
+
+  void Propose(const PgTablePlan& plan, const PgTable& table, std::vector<std::string>* remarks) {
+    const std::string name = table.DisplayName();
+    if (const std::string_view reason = ReasonToExclude(table); !reason.empty()) {
+      remarks->push_back(absl::StrCat("proposed: excluded, since ", std::string(reason)));
+      config_.excluded.emplace(name, reason);
+      // Nothing else may be said of it.
+      config_.owner_expressions.erase(name);
+      return;
+    }
+    if (plan.relation != Relation::kUnresolved) {
+      return;
+    }
+    if (const int children = Children(table); children > 0 && !HasOwnedParent(table)) {
+      remarks->push_back(absl::StrCat("proposed: shared, since ", children,
+                                      " tables refer to it and it refers to none that is owned"));
+      config_.shared.push_back(name);
+      return;
+    }
+    remarks->push_back(
+        "say whose its rows are: by an owner expression, by a [[store.reference]], as shared, or "
+        "as excluded; until then restores that would touch it are refused");
+  }
+
+  int Children(const PgTable& table) const {
+    const std::vector<PgForeignKey>& keys = map_.catalog().foreign_keys;
+    return static_cast<int>(std::count_if(keys.begin(), keys.end(), [&](const PgForeignKey& key) {
+      return map_.catalog().FindByHeap(key.parent) == &table && key.child != table.oid;
+    }));
+  }
+
+  bool HasOwnedParent(const PgTable& table) const {
+    const std::vector<PgForeignKey>& keys = map_.catalog().foreign_keys;
+    return std::any_of(keys.begin(), keys.end(), [&](const PgForeignKey& key) {
+      const PgTable* const parent = map_.catalog().FindByHeap(key.parent);
+      return key.child == table.oid && parent != nullptr &&
+             map_.Find(absl::StrCat(parent->oid))->relation == Relation::kOwned;
+    });
+  }
+
+  void Warn(const PgTablePlan& plan, const PgTable& table,
+            std::vector<std::string>* remarks) const {
+    if (table.key.empty()) {
+      remarks->emplace_back("has no key");
+    }
+    for (const PgAttnum number : table.key) {
+      if (const PgColumn& column = *table.Column(number); !column.text_equality) {
+        remarks->push_back(absl::StrCat("key column ", column.name, " (", column.type,
+                                        ") has equal values of different text"));
+      }
+    }
+    if (!table.firing.empty()) {
+      remarks->push_back(absl::StrCat("fires in a restore: ", absl::StrJoin(table.firing, ", "),
+                                      "; needs may_fire"));
+    }
+    if (table.published && table.replica_identity == 'd' && !HasPrimaryKey(table)) {
+      remarks->emplace_back(
+          "is published without a replica identity, so its rows cannot be changed");
+    }
+    if (table.row_security) {
+      remarks->emplace_back("has row-level security; the role needs BYPASSRLS");
+    }
+    if (!table.privileges.select) {
+      remarks->emplace_back("the role lacks SELECT");
+    }
+    if (plan.relation == Relation::kOwned && !table.privileges.insert) {
+      remarks->emplace_back("the role lacks INSERT, so it cannot be restored");
+    }
+  }
+
+  static bool HasPrimaryKey(const PgTable& table) {
+    return std::any_of(table.uniques.begin(), table.uniques.end(),
+                       [](const PgUnique& unique) { return unique.primary; });
+  }
+
+  const PgTenantMap& map_;
+  MapConfig config_;
+};
+
+bool SaysNothing(const MapConfig& config) {
+  return config.tenant_table.empty() && config.tenant_columns.empty() &&
+         config.owner_expressions.empty();
+}
+
+}  // namespace
+
+absl::StatusOr<StoreDiscovery> ProposeMap(const PgCatalog& catalog, const MapConfig& configured) {
+  MapConfig config = configured;
+  if (SaysNothing(configured)) {
+    const MapConfig guess = GuessTenants(catalog);
+    config.tenant_table = guess.tenant_table;
+    config.tenant_columns = guess.tenant_columns;
+    config.label_columns = guess.label_columns;
+  }
+  ASSIGN_OR_RETURN(const PgTenantMap map, PgTenantMap::Make(catalog, config));
+  return Proposer(map, std::move(config)).Run();
+}
+
+std::string ConfigLines(const MapConfig& config) {
+  std::string lines;
+  const auto add = [&lines](std::string_view key, bool given, const std::string& value) {
+    if (given) {
+      absl::StrAppend(&lines, std::string(key), " = ", value, "\n");
+    }
+  };
+  add("tenant_table", !config.tenant_table.empty(), TomlText(config.tenant_table));
+  add("tenant_key", !config.tenant_key.empty(), TomlText(config.tenant_key));
+  add("tenant_columns", !config.tenant_columns.empty(), TomlList(config.tenant_columns));
+  add("labels", !config.label_columns.empty(), TomlList(config.label_columns));
+  add("shared", !config.shared.empty(), TomlList(config.shared));
+  add("excluded", !config.excluded.empty(), TomlTable(config.excluded));
+  add("owner", !config.owner_expressions.empty(), TomlTable(config.owner_expressions));
+  add("ownerless", !config.ownerless.empty(), TomlList(config.ownerless));
+  for (const VirtualReference& reference : config.references) {
+    absl::StrAppend(&lines, "[[store.reference]]\ntable = ", TomlText(reference.table),
+                    "\ncolumns = ", TomlList(reference.columns),
+                    "\nparent = ", TomlText(reference.parent),
+                    "\nparent_columns = ", TomlList(reference.parent_columns), "\n");
+  }
+  return lines;
+}
+
+}  // namespace reinstate

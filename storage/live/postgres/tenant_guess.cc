@@ -1,0 +1,183 @@
+#include "storage/live/postgres/tenant_guess.h"
+
+#include <algorithm>
+#include <array>
+#include <map>
+#include <string_view>
+#include <utility>
+
+#include "absl/strings/ascii.h"
+#include "storage/live/postgres/ownership_finder.h"
+
+namespace reinstate {
+namespace {
+
+// What tenants are usually called, the surest first.
+constexpr std::array<std::string_view, 15> kTenantWords = {
+    "tenant", "site", "organization", "organisation", "account", "workspace", "company", "customer",
+    "org",    "team", "client",       "shop",         "store",   "instance",  "project"};
+
+constexpr std::array<std::string_view, 10> kLabelWords = {
+    "name",   "title",     "label",    "display_name", "slug",
+    "domain", "subdomain", "hostname", "url",          "key"};
+
+// How sure a word is to mean a tenant; kTenantWords.size() if it does not.
+size_t TenantRank(std::string_view word) {
+  for (size_t i = 0; i < kTenantWords.size(); ++i) {
+    const std::string singular(kTenantWords[i]);
+    const std::string stem = singular.substr(0, singular.size() - 1);
+    if (word == singular || word == singular + "s" ||
+        (singular.ends_with('y') && word == stem + "ies")) {
+      return i;
+    }
+  }
+  return kTenantWords.size();
+}
+
+// That of the only word of a table's name.
+size_t TableRank(const PgTable& table) {
+  const std::vector<std::string> words = WordsOf(table.name);
+  return words.size() == 1 ? TenantRank(words.front()) : kTenantWords.size();
+}
+
+// Of a column such as site_id or tenantId.
+size_t ColumnRank(const PgColumn& column) {
+  const std::vector<std::string> words = WordsOf(column.name);
+  const bool is_id = words.size() == 2 && (words[1] == "id" || words[1] == "uuid");
+  return is_id && column.type_class != PgTypeClass::kOther ? TenantRank(words[0])
+                                                           : kTenantWords.size();
+}
+
+bool CanBeTenants(const PgTable& table) {
+  return table.kind != 'f' && table.extension.empty() && table.key.size() == 1 &&
+         table.IsUnique(table.key) &&
+         table.Column(table.key.front())->type_class != PgTypeClass::kOther;
+}
+
+int TablesOwnedBy(const PgCatalog& catalog, const MapConfig& config) {
+  const absl::StatusOr<Ownership> ownership = FindOwnership(catalog, config);
+  if (!ownership.ok()) {
+    return 0;
+  }
+  return static_cast<int>(
+      std::count_if(ownership->plans.begin(), ownership->plans.end(),
+                    [](const PgTablePlan& plan) { return plan.relation == Relation::kOwned; }));
+}
+
+// Names of columns that foreign keys lead from to the key of `table`, and of those that are named
+// after it.
+std::vector<std::string> ColumnsFor(const PgCatalog& catalog, const PgTable* table, size_t rank) {
+  std::map<std::string, int> names;
+  for (const PgForeignKey& key : catalog.foreign_keys) {
+    const PgTable* const child = catalog.Find(key.child);
+    if (table != nullptr && key.parent == table->oid && key.child != table->oid &&
+        key.parent_columns == table->key && child != nullptr) {
+      ++names[child->Column(key.child_columns.front())->name];
+    }
+  }
+  for (const PgTable& other : catalog.tables) {
+    for (const PgColumn& column : other.columns) {
+      if (ColumnRank(column) == rank && rank < kTenantWords.size()) {
+        ++names[column.name];
+      }
+    }
+  }
+  std::vector<std::string> columns;
+  for (const auto& [name, count] : names) {
+    columns.push_back(name);
+  }
+  std::stable_sort(columns.begin(), columns.end(),
+                   [&names](const auto& a, const auto& b) { return names[a] > names[b]; });
+  return columns;
+}
+
+// A foreign key under another name than the tenants' need not be named, since it is found anyway.
+MapConfig ConfigFor(const PgCatalog& catalog, const PgTable& table) {
+  MapConfig config;
+  config.tenant_table = table.DisplayName();
+  config.tenant_columns = ColumnsFor(catalog, &table, TableRank(table));
+  if (config.tenant_columns.size() > 1) {
+    config.tenant_columns.resize(1);
+  }
+  for (const std::string_view word : kLabelWords) {
+    const PgColumn* const column = table.ColumnByName(std::string(word));
+    if (column != nullptr && column->type_class == PgTypeClass::kText) {
+      config.label_columns.push_back(column->name);
+    }
+  }
+  return config;
+}
+
+// Without a table of tenants: the column that is named after them in most tables.
+MapConfig GuessByColumns(const PgCatalog& catalog) {
+  size_t best = kTenantWords.size();
+  for (const PgTable& table : catalog.tables) {
+    for (const PgColumn& column : table.columns) {
+      best = std::min(best, ColumnRank(column));
+    }
+  }
+  MapConfig config;
+  config.tenant_columns = ColumnsFor(catalog, nullptr, best);
+  return config;
+}
+
+// Those with the best names; if none has a good one, those that others refer to and that refer to
+// nothing.
+std::vector<const PgTable*> Candidates(const PgCatalog& catalog) {
+  std::vector<const PgTable*> tables;
+  size_t best = kTenantWords.size();
+  for (const PgTable& table : catalog.tables) {
+    if (CanBeTenants(table) && TableRank(table) <= best) {
+      best = TableRank(table);
+      tables.push_back(&table);
+    }
+  }
+  std::erase_if(tables, [&](const PgTable* table) {
+    const auto refers = [table](const PgForeignKey& key) { return key.child == table->oid; };
+    const auto is_referred_to = [table](const PgForeignKey& key) {
+      return key.parent == table->oid && key.child != table->oid;
+    };
+    const std::vector<PgForeignKey>& keys = catalog.foreign_keys;
+    return TableRank(*table) != best || (best == kTenantWords.size() &&
+                                         (std::any_of(keys.begin(), keys.end(), refers) ||
+                                          std::none_of(keys.begin(), keys.end(), is_referred_to)));
+  });
+  return tables;
+}
+
+}  // namespace
+
+std::vector<std::string> WordsOf(const std::string& name) {
+  std::vector<std::string> words(1);
+  bool was_lower = false;
+  for (const char c : name) {
+    const bool is_word = absl::ascii_isalnum(static_cast<unsigned char>(c)) || (c & 0x80) != 0;
+    const bool is_upper = absl::ascii_isupper(static_cast<unsigned char>(c));
+    if ((!is_word || (is_upper && was_lower)) && !words.back().empty()) {
+      words.emplace_back();
+    }
+    if (is_word) {
+      words.back() += absl::ascii_tolower(static_cast<unsigned char>(c));
+    }
+    was_lower = is_word && !is_upper;
+  }
+  if (words.back().empty()) {
+    words.pop_back();
+  }
+  return words;
+}
+
+MapConfig GuessTenants(const PgCatalog& catalog) {
+  MapConfig best;
+  int most = 1;  // A name alone, of a table that owns no other, is not enough.
+  for (const PgTable* const table : Candidates(catalog)) {
+    MapConfig config = ConfigFor(catalog, *table);
+    if (const int owned = TablesOwnedBy(catalog, config); owned > most) {
+      best = std::move(config);
+      most = owned;
+    }
+  }
+  return best.tenant_table.empty() ? GuessByColumns(catalog) : best;
+}
+
+}  // namespace reinstate

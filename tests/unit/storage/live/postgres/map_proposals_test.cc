@@ -1,0 +1,188 @@
+#include "storage/live/postgres/map_proposals.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <string>
+
+#include "storage/live/postgres/tenant_guess.h"
+#include "tests/support/status_matchers.h"
+#include "tests/unit/storage/live/postgres/catalog_builder.h"
+
+namespace reinstate {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::Not;
+
+class MapProposalsTest : public ::testing::Test {
+ protected:
+  MapProposalsTest() {
+    builder_.AddTable("sites", {{.name = "id"}, {.name = "name", .type = "text"}}, {"id"});
+    builder_.AddTable("countries", {{.name = "code", .type = "text"}}, {"code"});
+    builder_.AddTable("users",
+                      {{.name = "id"}, {.name = "site_id"}, {.name = "country", .type = "text"}},
+                      {"id"});
+    builder_.AddForeignKey("users", {"site_id"}, "sites", {"id"});
+    builder_.AddForeignKey("users", {"country"}, "countries", {"code"});
+    builder_.AddTable("issues", {{.name = "id"}, {.name = "author"}}, {"id"});
+    builder_.AddForeignKey("issues", {"author"}, "users", {"id"});
+    for (const std::string table : {"sites", "countries", "users", "issues"}) {
+      Grant(table);
+    }
+  }
+
+  void Grant(const std::string& table) {
+    builder_.Table(table).privileges = {.schema_usage = true,
+                                        .select = true,
+                                        .insert = true,
+                                        .update = true,
+                                        .update_some_column = true,
+                                        .del = true};
+  }
+
+  void AddGranted(const std::string& name) {
+    builder_.AddTable(name, {{.name = "id"}, {.name = "site_id"}}, {"id"});
+    Grant(name);
+  }
+
+  StoreDiscovery Propose() {
+    absl::StatusOr<StoreDiscovery> discovery = ProposeMap(builder_.catalog(), config_);
+    EXPECT_THAT(discovery, IsOk());
+    return *std::move(discovery);
+  }
+
+  static std::vector<std::string> Remarks(const StoreDiscovery& discovery,
+                                          const std::string& table) {
+    for (size_t i = 0; i < discovery.map.tables.size(); ++i) {
+      if (discovery.map.tables[i].schema.name == table) {
+        return discovery.findings[i].remarks;
+      }
+    }
+    return {"no such table"};
+  }
+
+  CatalogBuilder builder_;
+  MapConfig config_;
+};
+
+TEST(WordsOf, PartsNamesAsPeopleWriteThem) {
+  EXPECT_THAT(WordsOf("user_sessions"), ElementsAre("user", "sessions"));
+  EXPECT_THAT(WordsOf("userSessions"), ElementsAre("user", "sessions"));
+  EXPECT_THAT(WordsOf("API-Token"), ElementsAre("api", "token"));
+  EXPECT_THAT(WordsOf("__x__"), ElementsAre("x"));
+  EXPECT_THAT(WordsOf(""), IsEmpty());
+}
+
+TEST_F(MapProposalsTest, GuessesTheTenantTableItsColumnsAndItsLabels) {
+  const MapConfig guess = GuessTenants(builder_.catalog());
+  EXPECT_EQ(guess.tenant_table, "sites");
+  EXPECT_THAT(guess.tenant_columns, ElementsAre("site_id"));
+  EXPECT_THAT(guess.label_columns, ElementsAre("name"));
+}
+
+TEST_F(MapProposalsTest, GuessesByTheNamesOfColumnsWhereThereAreNoForeignKeys) {
+  CatalogBuilder builder;
+  builder.AddTable("things", {{.name = "id"}, {.name = "tenantId", .type = "uuid"}}, {"id"});
+  builder.AddTable("others", {{.name = "id"}, {.name = "tenantId", .type = "uuid"}}, {"id"});
+  const MapConfig guess = GuessTenants(builder.catalog());
+  EXPECT_EQ(guess.tenant_table, "");
+  EXPECT_THAT(guess.tenant_columns, ElementsAre("tenantId"));
+}
+
+TEST_F(MapProposalsTest, GuessesNothingWhereThereIsNothingToGoBy) {
+  CatalogBuilder builder;
+  builder.AddTable("a", {{.name = "id"}}, {"id"});
+  const MapConfig guess = GuessTenants(builder.catalog());
+  EXPECT_EQ(guess.tenant_table, "");
+  EXPECT_THAT(guess.tenant_columns, IsEmpty());
+}
+
+TEST_F(MapProposalsTest, AMapThatIsNotConfiguredIsShownAsGuessed) {
+  const StoreDiscovery discovery = Propose();
+  EXPECT_EQ(discovery.map.FindByName("users")->relation, Relation::kOwned);
+  EXPECT_THAT(discovery.config, HasSubstr("tenant_table = \"sites\"\n"
+                                          "tenant_columns = [\"site_id\"]\n"
+                                          "labels = [\"name\"]\n"));
+}
+
+TEST_F(MapProposalsTest, WhatIsConfiguredIsNotGuessedOver) {
+  config_.tenant_table = "users";
+  const StoreDiscovery discovery = Propose();
+  EXPECT_EQ(discovery.map.FindByName("sites")->relation, Relation::kUnresolved);
+  EXPECT_THAT(discovery.config, HasSubstr("tenant_table = \"users\""));
+}
+
+TEST_F(MapProposalsTest, QueuesAndSessionsAreProposedAsExcludedAndNotExcluded) {
+  AddGranted("job_queue");
+  AddGranted("UserSessions");
+  AddGranted("email_outbox");
+  AddGranted("api_tokens");
+  AddGranted("jobsite_reports");
+  const StoreDiscovery discovery = Propose();
+  for (const char* const table : {"job_queue", "UserSessions", "email_outbox", "api_tokens"}) {
+    EXPECT_EQ(discovery.map.FindByName(table)->relation, Relation::kOwned) << table;
+    EXPECT_THAT(Remarks(discovery, table), ElementsAre(HasSubstr("proposed: excluded"))) << table;
+  }
+  EXPECT_THAT(Remarks(discovery, "jobsite_reports"), IsEmpty());
+  EXPECT_THAT(discovery.config, HasSubstr("\"job_queue\" = \"restored jobs would run again\""));
+}
+
+TEST_F(MapProposalsTest, WhatIsExcludedAlreadyIsLeftInPeace) {
+  AddGranted("job_queue");
+  config_.tenant_table = "sites";
+  config_.excluded = {{"job_queue", "we know"}};
+  const StoreDiscovery discovery = Propose();
+  EXPECT_THAT(Remarks(discovery, "job_queue"), IsEmpty());
+  EXPECT_THAT(discovery.config, HasSubstr("\"job_queue\" = \"we know\""));
+}
+
+TEST_F(MapProposalsTest, ATableThatOthersReferToIsProposedAsShared) {
+  const StoreDiscovery discovery = Propose();
+  EXPECT_EQ(discovery.map.FindByName("countries")->relation, Relation::kUnresolved);
+  EXPECT_THAT(Remarks(discovery, "countries"), ElementsAre(HasSubstr("proposed: shared")));
+  EXPECT_THAT(discovery.config, HasSubstr("shared = [\"countries\"]"));
+}
+
+TEST_F(MapProposalsTest, WhatNobodyKnowsIsAskedFor) {
+  builder_.AddTable("blobs", {{.name = "id"}}, {"id"});
+  Grant("blobs");
+  EXPECT_THAT(Remarks(Propose(), "blobs"), ElementsAre(HasSubstr("say whose its rows are")));
+}
+
+TEST_F(MapProposalsTest, WarnsOfWhatWouldStandInTheWayOfARestore) {
+  PgTable& users = builder_.Table("users");
+  users.key.clear();
+  users.uniques.clear();
+  users.firing = {"trigger mailer"};
+  users.published = true;
+  users.row_security = true;
+  users.privileges.insert = false;
+  EXPECT_THAT(Remarks(Propose(), "users"),
+              ElementsAre("has no key", HasSubstr("trigger mailer"), HasSubstr("replica identity"),
+                          HasSubstr("BYPASSRLS"), HasSubstr("lacks INSERT")));
+}
+
+TEST_F(MapProposalsTest, RowsAreThePlannersEstimates) {
+  builder_.Table("users").estimated_rows = 1234;
+  const StoreDiscovery discovery = Propose();
+  for (size_t i = 0; i < discovery.findings.size(); ++i) {
+    EXPECT_EQ(discovery.findings[i].estimated_rows,
+              discovery.map.tables[i].schema.name == "users" ? 1234 : -1);
+  }
+}
+
+TEST_F(MapProposalsTest, LinesOfConfigurationQuoteHostileNames) {
+  MapConfig config;
+  config.tenant_table = "a\"\\\n[[store]]\x7f";
+  config.references = {{.table = "x", .columns = {"y"}, .parent = "z", .parent_columns = {"w"}}};
+  const std::string lines = ConfigLines(config);
+  EXPECT_THAT(lines, HasSubstr(R"(tenant_table = "a\"\\\u000A[[store]]\u007F")"));
+  EXPECT_THAT(lines, Not(HasSubstr("\n[[store]]")));
+  EXPECT_THAT(lines, HasSubstr("[[store.reference]]\ntable = \"x\"\ncolumns = [\"y\"]\n"));
+}
+
+}  // namespace
+}  // namespace reinstate
