@@ -45,6 +45,12 @@ std::vector<const PgColumn*> PgTable::PayloadColumns() const {
   return payload;
 }
 
+bool PgTable::HasIndexOn(const std::vector<PgAttnum>& columns) const {
+  return std::any_of(columns.begin(), columns.end(), [this](PgAttnum column) {
+    return std::find(index_leads.begin(), index_leads.end(), column) != index_leads.end();
+  });
+}
+
 bool PgTable::IsUnique(const std::vector<PgAttnum>& columns) const {
   const std::vector<PgAttnum> wanted = Sorted(columns);
   return std::any_of(uniques.begin(), uniques.end(), [&wanted](const PgUnique& unique) {

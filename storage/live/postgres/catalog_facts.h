@@ -98,6 +98,7 @@ struct PgTable {
   // and whole and whose columns are all NOT NULL; else empty.
   std::vector<PgAttnum> key;
   std::vector<PgUnique> uniques;
+  std::vector<PgAttnum> index_leads;  // columns that a whole index begins with
   std::vector<PgHeap> heaps;
   std::vector<PgSequence> sequences;
   std::vector<std::string> firing;  // triggers and rules that are ENABLE ALWAYS or REPLICA, there
@@ -120,12 +121,15 @@ struct PgTable {
   std::vector<const PgColumn*> PayloadColumns() const;
   // Whether a unique constraint or index, immediate and whole, covers exactly these columns.
   bool IsUnique(const std::vector<PgAttnum>& columns) const;
+  // Whether an index begins with one of these columns.
+  bool HasIndexOn(const std::vector<PgAttnum>& columns) const;
 };
 
 // What the catalog of one database says, as of one view. A value.
 struct PgCatalog {
   std::vector<PgTable> tables;             // ascending by schema and name; not those of the system
   std::vector<PgForeignKey> foreign_keys;  // ascending by child and name
+  std::string fingerprint;                 // of ReadCatalogFingerprint, in the same view
 
   // nullptr if there is none. Borrowed.
   const PgTable* Find(PgOid table) const;

@@ -7,6 +7,7 @@
 
 #include "storage/base/status_macros.h"
 #include "storage/live/postgres/catalog_facts.h"
+#include "storage/live/postgres/catalog_fingerprint.h"
 #include "storage/live/postgres/pg_connection.h"
 
 namespace reinstate {
@@ -98,6 +99,10 @@ FROM pg_catalog.pg_constraint o JOIN heaps h ON h.oid = o.conrelid
 JOIN heaps p ON p.oid = o.confrelid JOIN tables t ON t.oid = h.root
 WHERE o.contype = 'f' AND o.conparentid = 0
 ORDER BY t.nspname COLLATE "C", t.relname COLLATE "C", o.conname COLLATE "C", o.oid)";
+
+constexpr std::string_view kIndexFacts = R"(
+SELECT DISTINCT i.indrelid, i.indkey[0] FROM tables t JOIN pg_catalog.pg_index i ON i.indrelid = t.oid
+WHERE i.indisvalid AND i.indpred IS NULL AND i.indkey[0] > 0)";
 
 constexpr std::string_view kHeapFacts = R"(
 SELECT h.root, h.oid, n.nspname, c.relname, c.relkind <> 'f', c.reltuples,
@@ -196,12 +201,14 @@ class Reader {
     RETURN_IF_ERROR(Each(kColumnFacts, &Reader::TakeColumn));
     RETURN_IF_ERROR(Each(kUniqueFacts, &Reader::TakeUnique));
     RETURN_IF_ERROR(Each(kForeignKeyFacts, &Reader::TakeForeignKey));
+    RETURN_IF_ERROR(Each(kIndexFacts, &Reader::TakeIndex));
     RETURN_IF_ERROR(Each(kHeapFacts, &Reader::TakeHeap));
     RETURN_IF_ERROR(Each(kSequenceFacts, &Reader::TakeSequence));
     RETURN_IF_ERROR(Each(kFiringFacts, &Reader::TakeFiring));
     for (PgTable& table : catalog_.tables) {
       ChooseKey(&table);
     }
+    ASSIGN_OR_RETURN(catalog_.fingerprint, ReadCatalogFingerprint(connection_));
     return std::move(catalog_);
   }
 
@@ -291,6 +298,10 @@ class Reader {
     key.on_delete = result.Get(row, 10).front();
     key.on_update = result.Get(row, 11).front();
     catalog_.foreign_keys.push_back(std::move(key));
+  }
+
+  void TakeIndex(const PgResult& result, int row) {
+    TableOf(result, row).index_leads.push_back(static_cast<PgAttnum>(result.GetInt(row, 1)));
   }
 
   void TakeHeap(const PgResult& result, int row) {

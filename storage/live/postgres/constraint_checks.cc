@@ -97,6 +97,11 @@ absl::StatusOr<PgResult> QueryIn(PgConnection* connection, PlanMode mode, std::s
   return connection->Query(doing, sql);
 }
 
+// How rows of `table` are found by these columns.
+PlanMode ModeFor(const PgTable& table, const std::vector<PgAttnum>& columns) {
+  return table.HasIndexOn(columns) ? PlanMode::kProbe : PlanMode::kWhole;
+}
+
 // The OIDs of a table and its partitions.
 std::string Heaps(const PgTable& table) {
   std::string list = absl::StrCat(table.oid);
@@ -113,9 +118,8 @@ std::string FindParents(const PgForeignKey& facts, const PgTable& parent, const 
 
 }  // namespace
 
-ConstraintChecks::ConstraintChecks(const PgTenantMap* map, const IndexedColumns* indexed,
-                                   TenantId tenant)
-    : map_(map), indexed_(indexed), tenant_(std::move(tenant)) {
+ConstraintChecks::ConstraintChecks(const PgTenantMap* map, TenantId tenant)
+    : map_(map), tenant_(std::move(tenant)) {
   for (const PgForeignKey& facts : map_->catalog().foreign_keys) {
     AddForeignKey(facts);
   }
@@ -233,14 +237,6 @@ void ConstraintChecks::NoteReplaced(PgOid table, const Fields& before, const Fie
 
 void ConstraintChecks::NoteDeleted(PgOid table, const Fields& before) {
   NoteRow(table, &before, nullptr);
-}
-
-PlanMode ConstraintChecks::ModeFor(const PgTable& table,
-                                   const std::vector<PgAttnum>& columns) const {
-  const bool indexed = std::any_of(columns.begin(), columns.end(), [this, &table](PgAttnum column) {
-    return indexed_->contains({table.oid, column});
-  });
-  return indexed ? PlanMode::kProbe : PlanMode::kWhole;
 }
 
 absl::Status ConstraintChecks::Check(const Connections& connections) {

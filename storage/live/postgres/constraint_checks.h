@@ -33,11 +33,8 @@ namespace reinstate {
 // Not thread-safe. Holds the keys of parents in memory, each once.
 class ConstraintChecks {
  public:
-  // Columns that a whole index begins with, by table.
-  using IndexedColumns = std::set<std::pair<PgOid, PgAttnum>>;
-
-  // `map` and `indexed` outlive it.
-  ConstraintChecks(const PgTenantMap* map, const IndexedColumns* indexed, TenantId tenant);
+  // `map` outlives it.
+  ConstraintChecks(const PgTenantMap* map, TenantId tenant);
   ~ConstraintChecks();
   ConstraintChecks(const ConstraintChecks&) = delete;
   ConstraintChecks& operator=(const ConstraintChecks&) = delete;
@@ -109,10 +106,8 @@ class ConstraintChecks {
                                const Connections& connections);
   absl::Status CheckUnique(const Unique& unique, const Connections& connections);
   absl::Status LookForDuplicates(const Unique& unique, const Connections& connections);
-  PlanMode ModeFor(const PgTable& table, const std::vector<PgAttnum>& columns) const;
 
   const PgTenantMap* const map_;
-  const IndexedColumns* const indexed_;
   const TenantId tenant_;
   std::vector<ForeignKey> foreign_keys_;
   std::vector<Sequence> sequences_;

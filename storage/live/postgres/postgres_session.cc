@@ -9,6 +9,7 @@
 #include "storage/base/error.h"
 #include "storage/base/status_macros.h"
 #include "storage/base/strings.h"
+#include "storage/live/postgres/catalog_fingerprint.h"
 #include "storage/live/postgres/constraint_checks.h"
 #include "storage/live/postgres/key_lookup.h"
 #include "storage/live/postgres/postgres_record_stream.h"
@@ -79,12 +80,15 @@ PostgresSession::PostgresSession(Setup setup) : setup_(std::move(setup)), map_(s
 
 PostgresSession::~PostgresSession() {
   EndTransaction();
-  for (PgConnection* const connection : {main_.get(), second_.get()}) {
+  for (std::unique_ptr<PgConnection>* const place : {&main_, &second_}) {
+    PgConnection* const connection = place->get();
     // In a statement, so that the lock is free when we return. If it fails, the server notices that
     // we are gone.
-    if (connection != nullptr && connection->Rollback().ok() && !connection->broken()) {
-      connection->Execute("release the lock", "SELECT pg_catalog.pg_advisory_unlock_all()")
-          .IgnoreError();
+    if (connection != nullptr && connection->Rollback().ok() && !connection->broken() &&
+        connection->Execute("release the lock", "SELECT pg_catalog.pg_advisory_unlock_all()")
+            .ok() &&
+        setup_.pool != nullptr) {
+      setup_.pool->Give(std::move(*place));
     }
   }
 }
@@ -94,12 +98,7 @@ absl::Status PostgresSession::Secure(std::unique_ptr<PgConnection>* place,
   if (*place != nullptr && !(*place)->broken()) {
     return absl::OkStatus();
   }
-  PgOptions options = setup_.connection;
-  options.application_name = setup_.options.purpose.empty()
-                                 ? "reinstate"
-                                 : absl::StrCat("reinstate ", setup_.options.purpose);
-  ASSIGN_OR_RETURN(std::unique_ptr<PgConnection> connection, PgConnection::Connect(options));
-  RETURN_IF_ERROR(TakeLock(connection.get(), lock_name));
+  ASSIGN_OR_RETURN(std::unique_ptr<PgConnection> connection, ConnectWithLock(lock_name));
   MutexLock lock(&mu_);
   if (cancelled_) {
     connection->Cancel();
@@ -108,12 +107,34 @@ absl::Status PostgresSession::Secure(std::unique_ptr<PgConnection>* place,
   return absl::OkStatus();
 }
 
+absl::StatusOr<std::unique_ptr<PgConnection>> PostgresSession::ConnectWithLock(
+    std::string_view lock_name) {
+  std::unique_ptr<PgConnection> connection = setup_.pool == nullptr ? nullptr : setup_.pool->Take();
+  if (connection != nullptr) {
+    const absl::Status locked = TakeLock(connection.get(), lock_name);
+    if (locked.ok()) {
+      return connection;
+    }
+    if (!HasReason(locked, Reason::kSessionLost)) {
+      return locked;
+    }
+  }
+  ASSIGN_OR_RETURN(connection, PgConnection::Connect(setup_.connection));
+  RETURN_IF_ERROR(TakeLock(connection.get(), lock_name));
+  return connection;
+}
+
 absl::Status PostgresSession::TakeLock(PgConnection* connection, std::string_view lock_name) {
   const absl::Time until = absl::Now() + setup_.options.lock_timeout;
-  const std::string sql = absl::StrCat("SELECT pg_catalog.pg_try_advisory_lock(",
-                                       LockNumber(setup_.tenant, lock_name), ")");
+  const std::string sql =
+      absl::StrCat("SELECT pg_catalog.pg_try_advisory_lock(", LockNumber(setup_.tenant, lock_name),
+                   "), pg_catalog.set_config('application_name', $1, false)");
+  const std::vector<PgParam> purpose = {setup_.options.purpose.empty()
+                                            ? "reinstate"
+                                            : absl::StrCat("reinstate ", setup_.options.purpose)};
   for (absl::Duration poll = kFirstPoll;; poll = std::min(poll * 2, kLongestPoll)) {
-    ASSIGN_OR_RETURN(const PgResult result, connection->Query("take the tenant's lock", sql));
+    ASSIGN_OR_RETURN(const PgResult result,
+                     connection->Query("take the tenant's lock", sql, purpose));
     if (result.GetBool(0, 0)) {
       return absl::OkStatus();
     }
@@ -150,7 +171,7 @@ absl::Status PostgresSession::DoBegin() {
       return begun.status();
     }
     if (*begun) {
-      checks_ = std::make_unique<ConstraintChecks>(map_.get(), &indexed_, setup_.tenant);
+      checks_ = std::make_unique<ConstraintChecks>(map_.get(), setup_.tenant);
       changes_ = std::make_unique<RowChanges>(RowChanges::Parts{.map = map_.get(),
                                                                 .connection = main_.get(),
                                                                 .checks = checks_.get(),
@@ -172,24 +193,20 @@ absl::StatusOr<bool> PostgresSession::TryBegin() {
   ASSIGN_OR_RETURN(const PgResult view,
                    main_->Query("take a view", "SELECT pg_catalog.pg_export_snapshot()"));
   exported_ = std::string(view.Get(0, 0));
+  if (map_ != nullptr) {
+    ASSIGN_OR_RETURN(const std::string fingerprint, ReadCatalogFingerprint(main_.get()));
+    if (fingerprint == map_->catalog().fingerprint) {
+      return true;
+    }
+  }
   ASSIGN_OR_RETURN(PgCatalog catalog, ReadCatalog(main_.get()));
   ASSIGN_OR_RETURN(PgTenantMap map, PgTenantMap::Make(std::move(catalog), setup_.config));
   map_ = std::make_shared<const PgTenantMap>(std::move(map));
+  if (setup_.learned != nullptr) {
+    setup_.learned(map_);
+  }
   const std::set<PgOid> owned = OwnedTables(map_.get());
-  if (!std::includes(locked.begin(), locked.end(), owned.begin(), owned.end())) {
-    return false;
-  }
-  ASSIGN_OR_RETURN(
-      const PgResult indexes,
-      main_->Query("look at the indexes",
-                   "SELECT i.indrelid, i.indkey[0] FROM pg_catalog.pg_index i WHERE i.indisvalid "
-                   "AND i.indpred IS NULL AND i.indrelid >= 16384"));
-  indexed_.clear();
-  for (int row = 0; row < indexes.rows(); ++row) {
-    indexed_.emplace(static_cast<PgOid>(indexes.GetInt(row, 0)),
-                     static_cast<PgAttnum>(indexes.GetInt(row, 1)));
-  }
-  return true;
+  return std::includes(locked.begin(), locked.end(), owned.begin(), owned.end());
 }
 
 absl::StatusOr<const PgTablePlan*> PostgresSession::OwnedPlan(const std::string& table) const {
@@ -205,11 +222,7 @@ absl::StatusOr<const PgTablePlan*> PostgresSession::OwnedPlan(const std::string&
 PlanMode PostgresSession::ReadMode(const PgTablePlan& plan) const {
   const PgTable* child = &map_->Table(plan);
   for (const PathStep& step : plan.path) {
-    const bool indexed = std::any_of(step.child_columns.begin(), step.child_columns.end(),
-                                     [this, child](PgAttnum column) {
-                                       return indexed_.contains({child->oid, column});
-                                     });
-    if (!indexed) {
+    if (!child->HasIndexOn(step.child_columns)) {
       return PlanMode::kWhole;
     }
     child = map_->catalog().Find(step.parent);

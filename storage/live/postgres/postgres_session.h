@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <set>
@@ -13,6 +14,7 @@
 #include "storage/live/postgres/key_batch.h"
 #include "storage/live/postgres/ownership.h"
 #include "storage/live/postgres/pg_connection.h"
+#include "storage/live/postgres/pg_connection_pool.h"
 #include "storage/live/session_phase.h"
 #include "storage/live/tenant_session.h"
 
@@ -46,6 +48,9 @@ class PostgresSession final : public TenantSession {
     std::set<std::string> may_fire;
     // What the store knows of its tables; spares reading it twice.
     std::shared_ptr<const PgTenantMap> map;
+    // Told when the tables turn out to be others; optional.
+    std::function<void(std::shared_ptr<const PgTenantMap>)> learned;
+    PgConnectionPool* pool = nullptr;      // where connections come from and go to; optional
     const Clock* clock = Clock::System();  // of deadlines
     FaultPoints* faults = nullptr;  // live.begin, .apply, .seal, .before_commit, …; optional
   };
@@ -72,6 +77,7 @@ class PostgresSession final : public TenantSession {
 
   // Makes sure that `*place` is a connection with the lock of that name.
   absl::Status Secure(std::unique_ptr<PgConnection>* place, std::string_view lock_name);
+  absl::StatusOr<std::unique_ptr<PgConnection>> ConnectWithLock(std::string_view lock_name);
   absl::Status TakeLock(PgConnection* connection, std::string_view lock_name);
   absl::Status DoBegin();
   // Begins a transaction with all owned tables of map_ locked, and reads the map anew in its view.
@@ -101,10 +107,9 @@ class PostgresSession final : public TenantSession {
 
   // Of the transaction:
   std::shared_ptr<const PgTenantMap> map_;
-  std::set<std::pair<PgOid, PgAttnum>> indexed_;  // columns that an index begins with
-  std::string exported_;                          // the name of its view
-  bool second_reads_ = false;                     // the second connection has that view
-  PostgresRecordStream* stream_ = nullptr;        // that main_ is busy with
+  std::string exported_;                    // the name of its view
+  bool second_reads_ = false;               // the second connection has that view
+  PostgresRecordStream* stream_ = nullptr;  // that main_ is busy with
   std::unique_ptr<ConstraintChecks> checks_;
   std::unique_ptr<RowChanges> changes_;
   // Keys that rows of nobody have, by table.

@@ -231,10 +231,14 @@ absl::Status PostgresStore::ReadMapWith(PgConnection* connection,
   ASSIGN_OR_RETURN(PgCatalog catalog, ReadCatalog(connection));
   ASSIGN_OR_RETURN(PgTenantMap made, PgTenantMap::Make(std::move(catalog), options_.map));
   *map = std::make_shared<const PgTenantMap>(std::move(made));
-  MutexLock lock(&mu_);
-  map_ = *map;
-  map_time_ = options_.clock->Now();
+  Remember(*map);
   return absl::OkStatus();
+}
+
+void PostgresStore::Remember(std::shared_ptr<const PgTenantMap> map) {
+  MutexLock lock(&mu_);
+  map_ = std::move(map);
+  map_time_ = options_.clock->Now();
 }
 
 absl::StatusOr<std::shared_ptr<const PgTenantMap>> PostgresStore::ReadMap() {
@@ -287,6 +291,8 @@ absl::StatusOr<std::unique_ptr<TenantSession>> PostgresStore::OpenTenant(
   setup.options = options;
   setup.may_fire = options_.may_fire;
   setup.map = map;
+  setup.learned = [this](std::shared_ptr<const PgTenantMap> now) { Remember(std::move(now)); };
+  setup.pool = &of_sessions_;
   setup.clock = options_.clock;
   setup.faults = options_.faults;
   return PostgresSession::Open(std::move(setup));

@@ -8,6 +8,7 @@
 #include "storage/live/live_store.h"
 #include "storage/live/postgres/ownership.h"
 #include "storage/live/postgres/pg_connection.h"
+#include "storage/live/postgres/pg_connection_pool.h"
 #include "storage/live/postgres/postgres_store_options.h"
 
 namespace reinstate {
@@ -57,11 +58,13 @@ class PostgresStore final : public LiveStore {
   absl::Status Ask(const Question& question);
   absl::StatusOr<std::unique_ptr<PgConnection>> Connect() const;
   absl::Status ReadMapWith(PgConnection* connection, std::shared_ptr<const PgTenantMap>* map);
+  void Remember(std::shared_ptr<const PgTenantMap> map);
   // The map of the last look, if it is not old, else a new one.
   absl::StatusOr<std::shared_ptr<const PgTenantMap>> RecentMap();
 
   const PostgresStoreOptions options_;
   PgOptions connecting_;
+  PgConnectionPool of_sessions_{4};
 
   Mutex mu_;
   std::vector<std::unique_ptr<PgConnection>> idle_ ABSL_GUARDED_BY(mu_);

@@ -8,6 +8,7 @@ namespace reinstate {
 
 SessionWorld::SessionWorld() {
   options_.conninfo = server_->OnSocket(database_);
+  options_.application_name = "application";
   options_.lock_timeout = absl::Seconds(2);
   config_.tenant_columns = {"tenant_id"};
   app_ = Connect();
