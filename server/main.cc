@@ -1,5 +1,6 @@
 // reinstated: the daemon. The only place that names concrete adapters.
 
+#include <malloc.h>
 #include <spdlog/spdlog.h>
 #include <sys/stat.h>
 
@@ -227,6 +228,11 @@ int Main(int argc, char** argv) {
 }  // namespace reinstate
 
 int main(int argc, char** argv) {
+  // Blocks of a database are about 1 MiB and live short. By default each would be mapped and
+  // unmapped anew, or the memory given back in between, and touching it again costs more than
+  // reading it.
+  mallopt(M_MMAP_THRESHOLD, 8 << 20);
+  mallopt(M_TRIM_THRESHOLD, 32 << 20);
   // We throw nothing; a library may, e.g. for want of memory.
   try {
     return reinstate::Main(argc, argv);

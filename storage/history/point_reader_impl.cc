@@ -17,6 +17,10 @@
 namespace reinstate {
 namespace {
 
+// Tables that are larger than this are read past the cache: nobody reads their blocks again soon,
+// and to make room for them costs more than what they push out is worth.
+constexpr int64_t kMostCachedBytes = 4 << 20;
+
 // The records of one tenant's table, checked against the sum that its manifest has for it.
 class TableStream : public RecordStream {
  public:
@@ -35,7 +39,8 @@ class TableStream : public RecordStream {
         scan_(db, {.family = Family::kRecords,
                    .begin = prefix_,
                    .end = KeyCodec::PrefixEnd(prefix_),
-                   .version = origin_.snapshot.version}) {}
+                   .version = origin_.snapshot.version,
+                   .fill_cache = origin_.expected.bytes < kMostCachedBytes}) {}
 
   absl::StatusOr<bool> Next(Record* record) override {
     if (!ended_.has_value()) {

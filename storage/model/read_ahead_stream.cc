@@ -5,7 +5,7 @@
 namespace reinstate {
 namespace {
 
-constexpr int kBatches = 3;
+constexpr int kBatches = 7;
 constexpr size_t kBatchRecords = 1000;
 constexpr size_t kBatchBytes = 256 << 10;
 

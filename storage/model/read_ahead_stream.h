@@ -16,7 +16,7 @@ namespace reinstate {
 // about as much as some hundred records. Not thread-safe, as every stream.
 class ReadAheadStream final : public RecordStream {
  public:
-  // Holds at most about 1 MiB of records, or three if they are larger.
+  // Holds at most about 2 MiB of records, or eight if they are larger.
   explicit ReadAheadStream(std::unique_ptr<RecordStream> stream);
 
   // Waits for the record that is being read.

@@ -18,7 +18,7 @@ struct EmbeddedStoreOptions {
 
   // A session whose changes are larger builds a new generation of its tenant instead of one batch
   // that is held in memory. Small: tenants are copied for less; large: more memory a session.
-  size_t max_batch_bytes = 1 << 20;
+  size_t max_batch_bytes = 256 << 10;
 
   // How much of keys the application may write to a tenant while a session works on it, before that
   // session must begin again; and how much of payloads.

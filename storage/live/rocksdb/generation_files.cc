@@ -15,7 +15,7 @@ constexpr size_t kFileBytes = 64 << 20;
 // How much is handed over at once, how much of it may wait, and how much there must be before a
 // thread is worth it.
 constexpr size_t kChunkBytes = 256 << 10;
-constexpr size_t kChunksWaiting = 4;
+constexpr size_t kChunksWaiting = 8;
 constexpr size_t kChunksWithoutThread = 8;
 
 absl::Status FileStatus(const rocksdb::Status& status) {
