@@ -7,7 +7,6 @@ find_package(absl CONFIG REQUIRED)
 find_package(spdlog CONFIG REQUIRED)
 find_package(RocksDB CONFIG REQUIRED)  # Link RocksDB::rocksdb-shared: RocksDB::rocksdb is the static one.
 find_package(OpenSSL REQUIRED)
-find_package(PostgreSQL REQUIRED)  # libpq; no server.
 find_package(zstd CONFIG REQUIRED)
 find_package(ICU REQUIRED COMPONENTS uc i18n)
 find_package(PostgreSQL REQUIRED)  # libpq
