@@ -16,7 +16,7 @@ constexpr size_t kFileBytes = 64 << 20;
 // thread is worth it.
 constexpr size_t kChunkBytes = 256 << 10;
 constexpr size_t kChunksWaiting = 8;
-constexpr size_t kChunksWithoutThread = 8;
+constexpr size_t kChunksWithoutThread = 32;
 
 absl::Status FileStatus(const rocksdb::Status& status) {
   return FromRocksdb(status, "cannot write a file of the store");
