@@ -229,10 +229,10 @@ absl::Status RestoreRun::Attempt() {
   parts_.control->ReportPlan(plan.summary);
   RETURN_IF_ERROR(CheckConsents(plan));
 
-  ASSIGN_OR_RETURN(const StoreIdentity identity, parts_.store->Identity());
+  ASSIGN_OR_RETURN(identity_, parts_.store->Identity());
   state::Intent intent;
   *intent.mutable_plan() = plan.summary;
-  intent.set_live_identity(identity.id);
+  intent.set_live_identity(identity_.id);
   intent.set_attempt(record_.attempts());
   if (point_ != nullptr) {
     intent.set_snapshot_root_digest_hex(absl::BytesToHexString(point_->snapshot().root_digest));
@@ -285,8 +285,8 @@ absl::Status RestoreRun::CommitWithIntent(state::Intent intent) {
 }
 
 absl::StatusOr<CommitOutcome> RestoreRun::FindOutcome() {
-  ASSIGN_OR_RETURN(const StoreIdentity identity, parts_.store->Identity());
-  if (identity.id != record_.intent().live_identity()) {
+  ASSIGN_OR_RETURN(identity_, parts_.store->Identity());
+  if (identity_.id != record_.intent().live_identity()) {
     return MakeError(Reason::kStoreIdentityChanged,
                      "the store is not the one that the restore was committed to; it cannot say "
                      "what became of it");
@@ -342,7 +342,9 @@ absl::Status RestoreRun::RunAttempts() {
       // The session only knows that it was cut short; the control knows what for.
       RETURN_IF_ERROR(parts_.control->Check());
     }
-    if (status.ok() || !IsTransient(status)) {
+    // While an intent is open the rows may be committed: another attempt would throw their undo
+    // away. The next run settles it.
+    if (status.ok() || !IsTransient(status) || record_.has_intent()) {
       return status;
     }
     // The lock is kept over attempts unless the session is of no use any more.
@@ -398,9 +400,9 @@ absl::Status RestoreRun::RecordEnd(state::JobState end, const absl::Status& caus
 }
 
 absl::Status RestoreRun::RecordSuccess(bool by_evidence) {
-  ASSIGN_OR_RETURN(const StoreIdentity identity, parts_.store->Identity());
+  // The store is not asked again: it may be gone by now, and what is committed has to be recorded.
   *record_.mutable_plan() = record_.intent().plan();
-  state::Certificate certificate = MakeCertificate(record_, identity, Now(), by_evidence);
+  state::Certificate certificate = MakeCertificate(record_, identity_, Now(), by_evidence);
   record_.set_state(state::SUCCEEDED);
   record_.clear_phase();
   record_.clear_failure();

@@ -78,6 +78,7 @@ class RestoreRun {
   const Parts parts_;
   state::RestoreRecord record_;
   std::unique_ptr<PointReader> point_;  // null for an undo
+  StoreIdentity identity_;              // of the store, as of the attempt or settlement
   std::unique_ptr<TenantSession> session_;
   std::optional<state::Certificate> certificate_;  // once recorded
 };

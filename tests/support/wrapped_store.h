@@ -17,6 +17,8 @@ struct StoreHooks {
   // Called instead of Apply with the wrapped session: drops, alters or doubles a change by what it
   // passes on.
   std::function<absl::Status(TenantSession*, const Change&)> apply;
+  // Called before Identity is passed on; an error is returned instead.
+  std::function<absl::Status()> identity;
   // Called before Commit is passed on; an error is returned instead.
   std::function<absl::Status()> before_commit;
   // Called after Commit has succeeded; an error is returned instead: the answer is lost.
@@ -33,7 +35,12 @@ class WrappedStore final : public LiveStore {
   WrappedStore(LiveStore* store, StoreHooks* hooks) : store_(store), hooks_(hooks) {}
 
   StoreCapabilities Capabilities() const override { return store_->Capabilities(); }
-  absl::StatusOr<StoreIdentity> Identity() override { return store_->Identity(); }
+  absl::StatusOr<StoreIdentity> Identity() override {
+    if (hooks_->identity) {
+      RETURN_IF_ERROR(hooks_->identity());
+    }
+    return store_->Identity();
+  }
   absl::StatusOr<TenantMap> Catalog() override { return store_->Catalog(); }
   absl::StatusOr<std::unique_ptr<Cut>> OpenCut(const CutOptions& options) override {
     return store_->OpenCut(options);

@@ -8,6 +8,7 @@
 #include <optional>
 #include <random>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
@@ -251,6 +252,27 @@ TEST_F(RestoreEngineTest, ALostAnswerIsSettledByRowsWhereTheStoreDoesNotKnowToke
   const state::RestoreRecord restore = world_.Restore(Order(state::MIRROR));
   ASSERT_EQ(restore.state(), state::SUCCEEDED) << restore.failure().message();
   EXPECT_EQ(restore.attempts(), 1);
+}
+
+TEST_F(RestoreEngineTest, AStoreThatIsGoneAfterTheCommitTakesNoUndoAway) {
+  const auto before = Live();
+  bool gone = false;
+  hooks_.after_commit = [&] {
+    gone = true;
+    return absl::OkStatus();
+  };
+  hooks_.identity = [&] {
+    const bool now = std::exchange(gone, false);
+    return now ? MakeError(Reason::kUnavailable, "the store is gone") : absl::OkStatus();
+  };
+  const state::RestoreRecord restore = world_.Restore(Order(state::MIRROR));
+  ASSERT_EQ(restore.state(), state::SUCCEEDED) << restore.failure().message();
+  EXPECT_EQ(restore.attempts(), 1);
+  gone = false;
+  hooks_.after_commit = nullptr;
+  const state::RestoreRecord undone = world_.Undo(restore);
+  ASSERT_EQ(undone.state(), state::SUCCEEDED) << undone.failure().message();
+  EXPECT_EQ(Live(), before);
 }
 
 TEST_F(RestoreEngineTest, ACommitThatDidNotHappenIsFoundOutAndTriedAgain) {
