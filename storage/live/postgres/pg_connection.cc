@@ -212,6 +212,14 @@ absl::Status PgConnection::CheckDirect() {
 
 absl::Status PgConnection::Begin(const PgTransaction& transaction) {
   RETURN_IF_ERROR(Start("begin a transaction"));
+  const char* const standby = PQparameterStatus(connection_, "in_hot_standby");
+  if (!transaction.read_only && standby != nullptr && std::string_view(standby) == "on") {
+    return Broken(
+        MakeError(Reason::kUnsupported,
+                  absl::StrCat(address_,
+                               " is a standby, which takes no writes; give the address of the "
+                               "primary.")));
+  }
   std::string sql = absl::StrCat(
       "BEGIN ISOLATION LEVEL ", transaction.repeatable_read ? "REPEATABLE READ" : "READ COMMITTED",
       transaction.read_only ? " READ ONLY; " : " READ WRITE; ", Absl(kPinned),

@@ -86,7 +86,7 @@ class PgConnection {
 
   // Begins a transaction in which all settings that the text of values depends on are pinned, and
   // the time-outs of the role are off. Takes no view: the next statement does (SET TRANSACTION
-  // SNAPSHOT may come before it).
+  // SNAPSHOT may come before it). UNSUPPORTED on a standby, unless it only reads.
   absl::Status Begin(const PgTransaction& transaction);
 
   // Runs one statement.
