@@ -30,12 +30,13 @@ TenantId Id(const std::string& tenant) { return *TenantId::Parse(tenant); }
 
 }  // namespace
 
-DaemonWorld::DaemonWorld() = default;
+DaemonWorld::DaemonWorld(std::vector<std::string> arguments) : arguments_(std::move(arguments)) {}
 
 void DaemonWorld::Start(const std::string& fault_points) {
   daemon_.reset();
-  auto daemon =
-      DaemonProcess::Start({.data_path = folder_.path() + "/data", .fault_points = fault_points});
+  auto daemon = DaemonProcess::Start({.data_path = folder_.path() + "/data",
+                                      .arguments = arguments_,
+                                      .fault_points = fault_points});
   Require(daemon.ok(), daemon.ok() ? "" : daemon.status().ToString());
   daemon_ = *std::move(daemon);
   Connect();

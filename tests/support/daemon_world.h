@@ -17,11 +17,13 @@ namespace reinstate {
 // tenant -> table -> key -> payload
 using StoreRows = std::map<std::string, std::map<std::string, std::map<std::string, std::string>>>;
 
-// The real daemon over its embedded store, which a test kills and starts again, and calls as a
-// client would. Failures of what a test takes for granted end the test.
+// The real daemon, which a test kills and starts again, and calls as a client would; over its
+// embedded store, if the test does not say otherwise. Failures of what a test takes for granted end
+// the test.
 class DaemonWorld {
  public:
-  DaemonWorld();
+  // `arguments`: further ones of the daemon.
+  explicit DaemonWorld(std::vector<std::string> arguments = {});
 
   // Starts the daemon, with these fault points.
   void Start(const std::string& fault_points = "");
@@ -60,6 +62,7 @@ class DaemonWorld {
  private:
   void Connect();
 
+  const std::vector<std::string> arguments_;
   TempDir folder_;
   std::unique_ptr<DaemonProcess> daemon_;
   std::shared_ptr<grpc::Channel> channel_;

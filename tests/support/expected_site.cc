@@ -175,4 +175,19 @@ absl::StatusOr<std::map<int64_t, SiteRows>> ReadSites(PlainDatabase* database,
   return sites;
 }
 
+absl::StatusOr<SiteRows> ReadSite(PlainDatabase* database, int64_t site) {
+  RETURN_IF_ERROR(database->Run("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"));
+  SiteRows rows;
+  for (const SiteTableInfo& info : kSiteTableInfos) {
+    RETURN_IF_ERROR(database->CopyOut(
+        absl::StrCat("COPY (SELECT ", Absl(info.columns), " FROM (", Absl(info.owned),
+                     ") AS t WHERE owner = ", site, ") TO STDOUT"),
+        [&](std::string_view line) {
+          rows[static_cast<size_t>(info.table)].emplace(KeyOfLine(info.table, line), line);
+        }));
+  }
+  RETURN_IF_ERROR(database->Run("COMMIT"));
+  return rows;
+}
+
 }  // namespace reinstate

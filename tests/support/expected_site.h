@@ -65,4 +65,7 @@ class ExpectedSite {
 absl::StatusOr<std::map<int64_t, SiteRows>> ReadSites(PlainDatabase* database,
                                                       std::vector<std::string>* oddities);
 
+// The rows of one site, in one view.
+absl::StatusOr<SiteRows> ReadSite(PlainDatabase* database, int64_t site);
+
 }  // namespace reinstate

@@ -267,6 +267,11 @@ void PostgresServer::Crash() { Signal(SIGQUIT); }
 
 absl::Status PostgresServer::Resume() { return Run(); }
 
+absl::Status PostgresServer::ResumeAsStandby() {
+  std::ofstream(folder_ + "/data/standby.signal").close();
+  return Run();
+}
+
 std::string PostgresServer::OnSocket(std::string_view database) const {
   return absl::StrCat("host=", folder_, " port=", port_, " user=", kUser,
                       " dbname=", Absl(database));

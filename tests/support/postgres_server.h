@@ -50,6 +50,8 @@ class PostgresServer {
   // data and port.
   void Crash();
   absl::Status Resume();
+  // As Resume, but as a standby that waits for more to replay, and can only be read.
+  absl::Status ResumeAsStandby();
 
   // The end of its log, for messages.
   std::string LogTail() const;

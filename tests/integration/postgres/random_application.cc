@@ -1,0 +1,317 @@
+#include "tests/integration/postgres/random_application.h"
+
+#include <array>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
+#include "absl/strings/str_replace.h"
+#include "storage/base/status_macros.h"
+#include "storage/base/strings.h"
+
+namespace reinstate {
+namespace {
+
+constexpr int kTenants = 5;
+constexpr uint64_t kMostTables = 8;
+
+const std::array<std::string, 12> kTypes = {
+    "text", "integer", "bigint", "numeric(10,2)", "boolean", "timestamptz",
+    "date", "jsonb",   "bytea",  "text[]",        "uuid",    "character varying(40)"};
+
+std::string Quoted(const std::string& text) {
+  return absl::StrCat("'", absl::StrReplaceAll(text, {{"'", "''"}}), "'");
+}
+
+std::string Uuid(uint64_t number) {
+  return absl::StrFormat("%08x-0000-4000-8000-%012x", number * 2654435761U % 0xFFFFFFFFU, number);
+}
+
+}  // namespace
+
+RandomApplication::RandomApplication(uint64_t seed) : random_(seed), text_(&random_) {
+  static const std::array<std::string, 3> kTenantTypes = {"text", "bigint", "uuid"};
+  tenant_type_ = random_.Of(kTenantTypes);
+  for (int i = 0; i < kTenants; ++i) {
+    const auto number = static_cast<uint64_t>(10 + i);
+    tenants_.push_back(tenant_type_ == "uuid"     ? Uuid(number)
+                       : tenant_type_ == "bigint" ? absl::StrCat(number)
+                                                  : absl::StrCat("it's ", text_.Word(&random_), i));
+  }
+  const auto tables = static_cast<int>(1 + random_.Below(kMostTables));
+  for (int i = 0; i < tables; ++i) {
+    tables_.push_back(RandomTable(i));
+  }
+}
+
+RandomApplication::Table RandomApplication::RandomTable(int number) {
+  Table table;
+  table.name = absl::StrCat("t", number);
+  table.key = static_cast<Key>(random_.Below(number == 0 ? 4 : 5));
+  const auto other = static_cast<int>(random_.Below(static_cast<uint64_t>(number) + 1));
+  if (other < number && CanBeParent(other) && random_.Below(2) == 0) {
+    table.parent = other;
+    table.key = table.key == Key::kOfTenant ? Key::kText : table.key;
+  }
+  const auto third = static_cast<int>(random_.Below(static_cast<uint64_t>(number) + 1));
+  const Key referred = third == number ? table.key : tables_[third].key;
+  if (referred != Key::kNone && referred != Key::kOfTenant && random_.Below(2) == 0) {
+    table.reference = third;
+    table.cascades = random_.Below(3) == 0;
+  }
+  for (uint64_t i = 0, columns = 1 + random_.Below(5); i < columns; ++i) {
+    table.data.push_back({.name = absl::StrCat("d", i), .type = random_.Of(kTypes)});
+  }
+  return table;
+}
+
+std::string RandomApplication::KeyType(Key key) const {
+  switch (key) {
+    case Key::kBigint:
+      return "bigint";
+    case Key::kUuid:
+      return "uuid";
+    default:
+      return "text";
+  }
+}
+
+std::vector<RandomApplication::Column> RandomApplication::KeyColumns(int table) const {
+  switch (tables_[table].key) {
+    case Key::kNone:
+      return {};
+    case Key::kOfTenant:
+      return {{.name = "tenant_id", .type = tenant_type_}, {.name = "n", .type = "integer"}};
+    default:
+      return {{.name = "id", .type = KeyType(tables_[table].key)}};
+  }
+}
+
+std::vector<RandomApplication::Column> RandomApplication::ParentColumns(int table) const {
+  std::vector<Column> columns;
+  if (tables_[table].parent >= 0) {
+    for (const Column& key : KeyColumns(tables_[table].parent)) {
+      columns.push_back({.name = "up_" + key.name, .type = key.type});
+    }
+  }
+  return columns;
+}
+
+// Key, tenant or parent, reference, data.
+std::vector<std::string> RandomApplication::ColumnNames(int table) const {
+  std::vector<std::string> names;
+  for (const Column& column : KeyColumns(table)) {
+    names.push_back(column.name);
+  }
+  if (tables_[table].parent < 0 && tables_[table].key != Key::kOfTenant) {
+    names.emplace_back("tenant_id");
+  }
+  for (const Column& column : ParentColumns(table)) {
+    names.push_back(column.name);
+  }
+  if (tables_[table].reference >= 0) {
+    names.emplace_back("see");
+  }
+  for (const Column& column : tables_[table].data) {
+    names.push_back(column.name);
+  }
+  return names;
+}
+
+std::string RandomApplication::SchemaSql() const {
+  std::string sql;
+  for (int i = 0; i < static_cast<int>(tables_.size()); ++i) {
+    const Table& table = tables_[i];
+    std::vector<std::string> parts;
+    std::vector<std::string> key;
+    for (const Column& column : KeyColumns(i)) {
+      parts.push_back(absl::StrCat(column.name, " ", column.type, " NOT NULL"));
+      key.push_back(column.name);
+    }
+    if (table.parent < 0 && table.key != Key::kOfTenant) {
+      parts.push_back(absl::StrCat("tenant_id ", tenant_type_, " NOT NULL"));
+    }
+    std::vector<std::string> up;
+    for (const Column& column : ParentColumns(i)) {
+      parts.push_back(absl::StrCat(column.name, " ", column.type, " NOT NULL"));
+      up.push_back(column.name);
+    }
+    if (table.reference >= 0) {
+      parts.push_back(absl::StrCat("see ", KeyType(tables_[table.reference].key)));
+    }
+    for (const Column& column : table.data) {
+      parts.push_back(absl::StrCat(column.name, " ", column.type));
+    }
+    if (!key.empty()) {
+      parts.push_back(absl::StrCat("PRIMARY KEY (", absl::StrJoin(key, ", "), ")"));
+    }
+    if (!up.empty()) {
+      parts.push_back(absl::StrCat("FOREIGN KEY (", absl::StrJoin(up, ", "), ") REFERENCES ",
+                                   tables_[table.parent].name, " ON DELETE CASCADE"));
+    }
+    if (table.reference >= 0) {
+      parts.push_back(absl::StrCat("FOREIGN KEY (see) REFERENCES ", tables_[table.reference].name,
+                                   " ON DELETE ", table.cascades ? "CASCADE" : "SET NULL"));
+    }
+    absl::StrAppend(&sql, "CREATE TABLE ", table.name, " (", absl::StrJoin(parts, ", "), ");\n");
+  }
+  return sql;
+}
+
+std::string RandomApplication::OwnedSql(int table) const {
+  const Table& facts = tables_[table];
+  if (facts.parent < 0) {
+    return absl::StrCat("SELECT t.tenant_id::text AS owner, t.ctid AS at, t.* FROM ", facts.name,
+                        " AS t");
+  }
+  std::string on;
+  for (const Column& key : KeyColumns(facts.parent)) {
+    absl::StrAppend(&on, on.empty() ? "" : " AND ", "q.", key.name, " = t.up_", key.name);
+  }
+  return absl::StrCat("SELECT q.owner, t.ctid AS at, t.* FROM ", facts.name, " AS t JOIN (",
+                      OwnedSql(facts.parent), ") AS q ON ", on);
+}
+
+std::string RandomApplication::AnyRow(int table, const std::string& tenant) {
+  return absl::StrCat("(SELECT at FROM (", OwnedSql(table), ") AS o WHERE owner = ", Quoted(tenant),
+                      " ORDER BY md5(concat(at, ", random_.Below(1000), ")) LIMIT 1)");
+}
+
+std::string RandomApplication::NewKey(Key key, const std::string& tenant) {
+  const int64_t number = next_key_++;
+  switch (key) {
+    case Key::kNone:
+      return "";
+    case Key::kBigint:
+      return absl::StrCat(number);
+    case Key::kUuid:
+      return Quoted(Uuid(static_cast<uint64_t>(number))) + "::uuid";
+    case Key::kText:
+      return Quoted(absl::StrCat(text_.Word(&random_), "' ", number));
+    case Key::kOfTenant:
+      return absl::StrCat(Quoted(tenant), "::", tenant_type_, ", ", number % 1'000'000);
+  }
+  return "";
+}
+
+std::string RandomApplication::RandomValue(const std::string& type) {
+  const uint64_t number = random_.Below(100'000);
+  std::string value;
+  if (random_.Below(7) == 0) {
+    return "NULL";
+  }
+  if (type == "integer" || type == "bigint") {
+    value = absl::StrCat("-", number);
+  } else if (type == "numeric(10,2)") {
+    value = absl::StrCat(number, ".5");
+  } else if (type == "boolean") {
+    value = number % 2 == 0 ? "true" : "false";
+  } else if (type == "timestamptz") {
+    value = absl::StrCat("2022-04-05 07:38:", number % 60, ".", number, "+02");
+  } else if (type == "date") {
+    value = absl::StrCat("2022-0", 1 + number % 9, "-11");
+  } else if (type == "jsonb") {
+    value = absl::StrCat(R"({"b": [)", number, R"(, null], "a": "\t\"q\""})");
+  } else if (type == "bytea") {
+    value = absl::StrFormat("\\x00ff%08x", number);
+  } else if (type == "text[]") {
+    value = absl::StrCat(R"({a,NULL,"c d\"",n)", number, "}");
+  } else if (type == "uuid") {
+    value = Uuid(number);
+  } else if (number % 5 == 0) {
+    value = "\\N\ttab\nline \\ " + text_.Word(&random_);
+  } else {
+    value = text_.Word(&random_) + "'s";
+  }
+  return absl::StrCat(Quoted(value), "::", type);
+}
+
+std::string RandomApplication::InsertSql(int table, const std::string& tenant) {
+  const Table& facts = tables_[table];
+  std::vector<std::string> values;
+  if (facts.key != Key::kNone) {
+    values.push_back(NewKey(facts.key, tenant));
+  }
+  if (facts.parent < 0 && facts.key != Key::kOfTenant) {
+    values.push_back(absl::StrCat(Quoted(tenant), "::", tenant_type_));
+  }
+  std::string from;
+  if (facts.parent >= 0) {
+    for (const Column& key : KeyColumns(facts.parent)) {
+      values.push_back("up." + key.name);
+    }
+    from = absl::StrCat(" FROM ", tables_[facts.parent].name,
+                        " AS up WHERE up.ctid = ", AnyRow(facts.parent, tenant));
+  }
+  if (facts.reference >= 0) {
+    values.push_back(random_.Below(3) == 0
+                         ? "NULL"
+                         : absl::StrCat("(SELECT id FROM ", tables_[facts.reference].name,
+                                        " WHERE ctid = ", AnyRow(facts.reference, tenant), ")"));
+  }
+  for (const Column& column : facts.data) {
+    values.push_back(RandomValue(column.type));
+  }
+  return absl::StrCat("INSERT INTO ", facts.name, " (", absl::StrJoin(ColumnNames(table), ", "),
+                      ") SELECT ", absl::StrJoin(values, ", "), from);
+}
+
+std::string RandomApplication::UpdateSql(int table, const std::string& tenant) {
+  const Column& column = tables_[table].data[random_.Below(tables_[table].data.size())];
+  return absl::StrCat("UPDATE ", tables_[table].name, " SET ", column.name, " = ",
+                      RandomValue(column.type), " WHERE ctid = ", AnyRow(table, tenant));
+}
+
+std::string RandomApplication::RandomStatement(const std::string& tenant, bool only_insert) {
+  const auto table = static_cast<int>(random_.Below(tables_.size()));
+  const uint64_t kind = only_insert ? 0 : random_.Below(4);
+  if (kind < 2) {
+    return InsertSql(table, tenant);
+  }
+  if (kind == 2) {
+    return UpdateSql(table, tenant);
+  }
+  return absl::StrCat("DELETE FROM ", tables_[table].name, " WHERE ctid = ", AnyRow(table, tenant));
+}
+
+std::vector<std::string> RandomApplication::DeleteStatements(const std::string& tenant, bool all) {
+  std::vector<std::string> statements;
+  for (int i = static_cast<int>(tables_.size()) - 1; i >= 0; --i) {
+    std::string where = absl::StrCat("owner = ", Quoted(tenant));
+    if (!all) {
+      absl::StrAppend(&where, " AND mod(abs(hashtext(concat(at, 'x'))), 3) = ", random_.Below(3));
+    }
+    statements.push_back(absl::StrCat("DELETE FROM ", tables_[i].name, " WHERE ctid IN (SELECT at ",
+                                      "FROM (", OwnedSql(i), ") AS o WHERE ", where, ")"));
+  }
+  return statements;
+}
+
+absl::StatusOr<StoreModel> RandomApplication::Read(PlainDatabase* database) const {
+  StoreModel model;
+  for (int i = 0; i < static_cast<int>(tables_.size()); ++i) {
+    const std::string& name = tables_[i].name;
+    const size_t key_columns = KeyColumns(i).size();
+    RETURN_IF_ERROR(
+        database->CopyOut(absl::StrCat("COPY (SELECT owner, ", absl::StrJoin(ColumnNames(i), ", "),
+                                       " FROM (", OwnedSql(i), ") AS o) TO STDOUT"),
+                          [&](std::string_view line) {
+                            const size_t tab = line.find('\t');
+                            const std::string row(line.substr(tab + 1));
+                            TableModel& rows = model[std::string(line.substr(0, tab))][name];
+                            size_t end = std::string::npos;
+                            for (size_t k = 0; k < key_columns; ++k) {
+                              end = row.find('\t', end + 1);
+                            }
+                            std::string key = row.substr(0, end);
+                            for (int same = 0; key_columns == 0 && rows.contains(key); ++same) {
+                              key = absl::StrCat(row, "\n", same);
+                            }
+                            rows[key] = row;
+                          }));
+  }
+  return model;
+}
+
+}  // namespace reinstate
