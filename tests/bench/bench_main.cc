@@ -17,6 +17,7 @@
 #include "storage/base/status_macros.h"
 #include "tests/bench/baselines.h"
 #include "tests/bench/figure_report.h"
+#include "tests/bench/postgres_bench.h"
 #include "tests/bench/ticket_site.h"
 #include "tests/support/ticket_tracker.h"
 
@@ -35,6 +36,9 @@ struct Settings {
 
   bool Wants(const std::string& group) const {
     return only.empty() || std::find(only.begin(), only.end(), group) != only.end();
+  }
+  bool WantsTicketTracker() const {
+    return Wants("snapshots") || Wants("restore") || Wants("command_line") || Wants("many_tenants");
   }
 
   int64_t Scaled(int64_t amount) const {
@@ -322,12 +326,20 @@ absl::StatusOr<int64_t> MeasureTicketTracker(const Settings& settings, FigureRep
 
 absl::Status Measure(const Settings& settings, FigureReport* report) {
   int64_t peak = 0;
-  if (settings.only != std::vector<std::string>{"giant"}) {
+  if (settings.WantsTicketTracker()) {
     ASSIGN_OR_RETURN(peak, MeasureTicketTracker(settings, report));
   }
   if (settings.Wants("giant")) {
     ASSIGN_OR_RETURN(const int64_t giant_peak, MeasureGiant(settings, report));
     peak = std::max(peak, giant_peak);
+  }
+  if (settings.Wants("postgres")) {
+    ASSIGN_OR_RETURN(const int64_t postgres_peak, MeasurePostgres({.cli = settings.cli,
+                                                                   .work = settings.work,
+                                                                   .scale = settings.scale,
+                                                                   .repeats = settings.repeats},
+                                                                  report));
+    peak = std::max(peak, postgres_peak);
   }
   report->Add({.name = "peak_memory",
                .text = "peak memory of the daemon in all of it",
@@ -363,7 +375,8 @@ int Main(int argc, char** argv) {
   app.add_option("--work", settings.work, "folder for data; it is emptied")->required();
   app.add_option("--json", settings.json, "file for the figures as JSON")->take_last();
   app.add_option("--only", settings.only, "only these groups of figures")
-      ->check(CLI::IsMember({"snapshots", "restore", "command_line", "many_tenants", "giant"}));
+      ->check(CLI::IsMember(
+          {"snapshots", "restore", "command_line", "many_tenants", "giant", "postgres"}));
   app.add_option("--scale", settings.scale, "fraction of the full amount of data")
       ->check(CLI::Range(0.005, 1.0));
   app.add_option("--repeats", settings.repeats, "how often to measure; the median counts")
