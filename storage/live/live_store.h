@@ -32,7 +32,7 @@ struct StoreHealth {
   std::string detail;  // a sentence for a person if it is not, or is under pressure
 };
 
-// How many rows and bytes a tenant has live, roughly, without reading them.
+// How many rows and bytes a tenant has live, roughly.
 struct SizeEstimate {
   int64_t rows = 0;
   int64_t bytes = 0;
@@ -106,7 +106,7 @@ class LiveStore {
   virtual absl::StatusOr<std::unique_ptr<TenantSession>> OpenTenant(
       const TenantId& tenant, const SessionOptions& options) = 0;
 
-  // About how large `tenant` is live. Cheap: never reads the rows.
+  // About how large `tenant` is live; not zero if it has rows. Cheap: reads few of them at most.
   virtual absl::StatusOr<SizeEstimate> EstimateTenant(const TenantId& tenant) = 0;
 
   // Counts the live rows of every tenant, in owned tables, in one consistent view. Reads keys or

@@ -1,5 +1,6 @@
 #include "storage/live/rocksdb/embedded_store.h"
 
+#include <algorithm>
 #include <set>
 #include <utility>
 #include <vector>
@@ -12,11 +13,59 @@
 #include "storage/live/rocksdb/embedded_record_stream.h"
 #include "storage/live/rocksdb/embedded_session.h"
 #include "storage/live/rocksdb/generation_remover.h"
+#include "storage/live/rocksdb/range_reader.h"
 #include "storage/live/rocksdb/tenant_latches.h"
 #include "storage/rocks/rocksdb_status.h"
 
 namespace reinstate {
 namespace {
+
+// RocksDB estimates what is in memory by how its list happens to be linked: of few records, none
+// may be left. So few are counted.
+constexpr int64_t kCountedRows = 1000;
+
+// Counts the records of a range up to kCountedRows. Whether these are all.
+absl::StatusOr<bool> CountFirst(const EmbeddedDb& db, const std::string& begin,
+                                const std::string& end, SizeEstimate* counted) {
+  RangeReader records(&db, db.records(), {.begin = begin, .end = end, .fill_cache = true});
+  for (; records.Valid() && counted->rows < kCountedRows; records.Next()) {
+    ++counted->rows;
+    counted->bytes += static_cast<int64_t>(records.key().size() + records.value().size());
+  }
+  RETURN_IF_ERROR(records.status());
+  return !records.Valid();
+}
+
+absl::StatusOr<SizeEstimate> EstimateRange(const EmbeddedDb& db, const rocksdb::Range& range) {
+  uint64_t buffered_rows = 0;
+  uint64_t buffered_bytes = 0;
+  db.raw()->GetApproximateMemTableStats(db.records(), range, &buffered_rows, &buffered_bytes);
+  uint64_t file_bytes = 0;
+  RETURN_IF_ERROR(FromRocksdb(db.raw()->GetApproximateSizes(rocksdb::SizeApproximationOptions(),
+                                                            db.records(), &range, 1, &file_bytes),
+                              "cannot measure a tenant"));
+  SizeEstimate size{.rows = static_cast<int64_t>(buffered_rows),
+                    .bytes = static_cast<int64_t>(buffered_bytes)};
+  // In the files its records are taken to be like the others there.
+  rocksdb::TablePropertiesCollection files;
+  RETURN_IF_ERROR(
+      FromRocksdb(db.raw()->GetPropertiesOfTablesInRange(db.records(), &range, 1, &files),
+                  "cannot measure a tenant"));
+  double rows = 0;
+  double raw_bytes = 0;
+  double stored_bytes = 0;
+  for (const auto& [name, file] : files) {
+    rows += static_cast<double>(file->num_entries);
+    raw_bytes += static_cast<double>(file->raw_key_size + file->raw_value_size);
+    stored_bytes += static_cast<double>(file->data_size);
+  }
+  if (stored_bytes > 0) {
+    const double part = static_cast<double>(file_bytes) / stored_bytes;
+    size.rows += static_cast<int64_t>(rows * part);
+    size.bytes += static_cast<int64_t>(raw_bytes * part);
+  }
+  return size;
+}
 
 // Turns an application's writes into one batch, with the latches of all its tenants held.
 class ApplicationBatch {
@@ -146,36 +195,14 @@ absl::StatusOr<SizeEstimate> EmbeddedStore::EstimateTenant(const TenantId& tenan
   }
   const std::string begin = EmbeddedKeyCodec::GenerationPrefix(tenant, head->generation);
   const std::string end = EmbeddedKeyCodec::GenerationPrefix(tenant, head->generation + 1);
-  const rocksdb::Range range(begin, end);
-  uint64_t buffered_rows = 0;
-  uint64_t buffered_bytes = 0;
-  db_->raw()->GetApproximateMemTableStats(db_->records(), range, &buffered_rows, &buffered_bytes);
-  uint64_t file_bytes = 0;
-  RETURN_IF_ERROR(
-      FromRocksdb(db_->raw()->GetApproximateSizes(rocksdb::SizeApproximationOptions(),
-                                                  db_->records(), &range, 1, &file_bytes),
-                  "cannot measure a tenant"));
-  SizeEstimate size{.rows = static_cast<int64_t>(buffered_rows),
-                    .bytes = static_cast<int64_t>(buffered_bytes)};
-  // In the files its records are taken to be like the others there.
-  rocksdb::TablePropertiesCollection files;
-  RETURN_IF_ERROR(
-      FromRocksdb(db_->raw()->GetPropertiesOfTablesInRange(db_->records(), &range, 1, &files),
-                  "cannot measure a tenant"));
-  double rows = 0;
-  double raw_bytes = 0;
-  double stored_bytes = 0;
-  for (const auto& [name, file] : files) {
-    rows += static_cast<double>(file->num_entries);
-    raw_bytes += static_cast<double>(file->raw_key_size + file->raw_value_size);
-    stored_bytes += static_cast<double>(file->data_size);
+  SizeEstimate counted;
+  ASSIGN_OR_RETURN(const bool all, CountFirst(*db_, begin, end, &counted));
+  if (all) {
+    return counted;
   }
-  if (stored_bytes > 0) {
-    const double part = static_cast<double>(file_bytes) / stored_bytes;
-    size.rows += static_cast<int64_t>(rows * part);
-    size.bytes += static_cast<int64_t>(raw_bytes * part);
-  }
-  return size;
+  ASSIGN_OR_RETURN(const SizeEstimate size, EstimateRange(*db_, rocksdb::Range(begin, end)));
+  return SizeEstimate{.rows = std::max(size.rows, counted.rows),
+                      .bytes = std::max(size.bytes, counted.bytes)};
 }
 
 absl::StatusOr<std::unique_ptr<TenantCountStream>> EmbeddedStore::CountTenants() {

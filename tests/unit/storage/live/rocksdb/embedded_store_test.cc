@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "storage/live/rocksdb/embedded_key_codec.h"
 #include "tests/unit/storage/live/rocksdb/embedded_store_fixture.h"
 
@@ -181,6 +182,37 @@ TEST_F(EmbeddedStoreTest, BuildsAGenerationOnlyForLargeChanges) {
   ASSERT_THAT(SealAndCommit(session.get()), IsOk());
   EXPECT_EQ(generations, 1);
   EXPECT_EQ(Rows().size(), 8);
+}
+
+TEST_F(EmbeddedStoreTest, CountsWhatFewRowsATenantHasWhileTheyAreInMemory) {
+  ASSERT_THAT(Open(), IsOk());
+  for (int tenant = 0; tenant < 300; ++tenant) {
+    const TenantId id = *TenantId::Parse(absl::StrCat("t", tenant));
+    for (int row = 0; row < 1 + tenant % 7; ++row) {
+      const RecordWrite write{
+          .tenant = id, .table = "issue", .key = RowKey(absl::StrCat(row)), .payload = "payload"};
+      ASSERT_THAT(store_->Write({&write, 1}, /*sync=*/false), IsOk());
+    }
+  }
+  for (int tenant = 0; tenant < 300; ++tenant) {
+    const auto size = store_->EstimateTenant(*TenantId::Parse(absl::StrCat("t", tenant)));
+    ASSERT_THAT(size, IsOk());
+    EXPECT_EQ(size->rows, 1 + tenant % 7) << "t" << tenant;
+    EXPECT_GT(size->bytes, size->rows * 7);
+  }
+}
+
+TEST_F(EmbeddedStoreTest, EstimatesWhatManyRowsATenantHasInMemoryAndInFiles) {
+  options_.write_buffer_bytes = 12 << 20;
+  ASSERT_THAT(Open(), IsOk());
+  constexpr int kRows = 15'000;
+  for (int row = 0; row < kRows; ++row) {
+    ASSERT_THAT(Put(absl::StrCat(row), std::string(1000, 'x'), /*sync=*/false), IsOk());
+  }
+  const auto size = store_->EstimateTenant(tenant_);
+  ASSERT_THAT(size, IsOk());
+  EXPECT_GT(size->rows, kRows / 3);
+  EXPECT_LT(size->rows, kRows * 3);
 }
 
 TEST_F(EmbeddedStoreTest, GivesUpASessionWhoseTenantIsWrittenToWithoutEnd) {
