@@ -11,6 +11,8 @@
 #include "server/jobs/job_runner.h"
 #include "server/jobs/job_watchers.h"
 #include "server/jobs/order_checker.h"
+#include "server/jobs/plan_jobs.h"
+#include "server/jobs/restore_pins.h"
 #include "server/restore/restore_run.h"
 #include "storage/base/error.h"
 #include "storage/base/id_generator.h"
@@ -18,10 +20,6 @@
 
 namespace reinstate {
 namespace {
-
-// Plans have threads of their own, so that nobody who wants to look waits for a giant to be
-// restored.
-constexpr int kPlanThreads = 2;
 
 bool HasEnded(const state::RestoreRecord& record) {
   switch (record.state()) {
@@ -47,19 +45,16 @@ class RestoreManagerImpl final : public RestoreManager {
                      StateStore* state, RestoreEngine* engine)
       : options_(options),
         stores_(stores),
-        history_(history),
         state_(state),
         engine_(engine),
+        pins_(stores, history),
         checker_(stores, history, state, options.clock),
         ids_(options.clock),
         restores_(
             {.threads = options.workers, .aging = options.aging, .clock = options.clock},
             [this](const std::string& id, RunControl* control) { return RunRestore(id, control); },
             [this](const std::string& id, const JobRunner::View& view) { OnReport(id, view); }),
-        plans_(
-            {.threads = kPlanThreads, .aging = options.aging, .clock = options.clock},
-            [this](const std::string& id, RunControl* control) { return RunPlan(id, control); },
-            [this](const std::string& id, const JobRunner::View&) { watchers_.Notify(id); }) {}
+        plans_(options.clock, stores, state, engine, &watchers_) {}
 
   ~RestoreManagerImpl() override { Shutdown(); }
   RestoreManagerImpl(const RestoreManagerImpl&) = delete;
@@ -68,7 +63,7 @@ class RestoreManagerImpl final : public RestoreManager {
   absl::Status Start() override;
   void Shutdown() override {
     restores_.Stop();
-    plans_.Stop();
+    plans_.Shutdown();
   }
 
   absl::StatusOr<state::RestoreRecord> CreateRestore(const RequestKey& request,
@@ -79,7 +74,9 @@ class RestoreManagerImpl final : public RestoreManager {
                                                   bool validate_only) override;
   absl::StatusOr<state::PlanRecord> CreatePlan(const RequestKey& request,
                                                state::RestoreOrder order) override;
-  absl::StatusOr<state::PlanRecord> GetPlan(const std::string& id) const override;
+  absl::StatusOr<state::PlanRecord> GetPlan(const std::string& id) const override {
+    return plans_.Get(id);
+  }
   absl::StatusOr<state::RestoreRecord> GetRestore(const std::string& id) const override;
   absl::StatusOr<std::vector<state::RestoreRecord>> ListRestores(const RestoreFilter& filter,
                                                                  const std::string& after,
@@ -104,15 +101,10 @@ class RestoreManagerImpl final : public RestoreManager {
   absl::StatusOr<state::RestoreRecord> Enqueue(const RequestKey& request,
                                                state::RestoreRecord record);
   absl::Status Resume(const state::RestoreRecord& record);
-  absl::Status ReleaseForgottenPins(const std::set<std::string>& unfinished);
   absl::Status EndCancelled(state::RestoreRecord record, const state::Actor& actor);
   absl::Status CancelRemoved(const std::string& id, const state::Actor& actor);
 
-  absl::Status Pin(const state::RestoreRecord& record);
-  void Unpin(const state::RestoreRecord& record);
-
   JobRunner::Outcome RunRestore(const std::string& id, RunControl* control);
-  JobRunner::Outcome RunPlan(const std::string& id, RunControl* control);
   absl::StatusOr<state::RestoreRecord> RunChecked(const std::string& id, RunControl* control);
   absl::StatusOr<state::RestoreRecord> Refuse(state::RestoreRecord record,
                                               const absl::Status& cause);
@@ -120,20 +112,19 @@ class RestoreManagerImpl final : public RestoreManager {
   void AddPresent(state::RestoreRecord* record) const;
 
   static Scheduler::Job ToJob(const state::RestoreRecord& record);
-  static Scheduler::Job ToJob(const state::PlanRecord& record);
 
   const RestoreManagerOptions options_;
   StoreRegistry* const stores_;
-  History* const history_;
   StateStore* const state_;
   RestoreEngine* const engine_;
+  RestorePins pins_;
   const OrderChecker checker_;
   IdGenerator ids_;
   JobWatchers watchers_;
   mutable Mutex mu_;
   EtaEstimator eta_ ABSL_GUARDED_BY(mu_);
   JobRunner restores_;  // after all that its threads use
-  JobRunner plans_;
+  PlanJobs plans_;
 };
 
 // --- Start ---
@@ -147,14 +138,6 @@ Scheduler::Job RestoreManagerImpl::ToJob(const state::RestoreRecord& record) {
           .queued = absl::FromUnixMicros(record.created_us())};
 }
 
-Scheduler::Job RestoreManagerImpl::ToJob(const state::PlanRecord& record) {
-  return {.id = record.id(),
-          .store = record.order().store(),
-          .tenant = record.order().tenant(),
-          .size_bytes = record.progress().total_bytes(),
-          .queued = absl::FromUnixMicros(record.created_us())};
-}
-
 absl::Status RestoreManagerImpl::Start() {
   for (const ServedStore* store : stores_->List()) {
     restores_.SetLimit(store->name, store->max_running_restores);
@@ -165,17 +148,12 @@ absl::Status RestoreManagerImpl::Start() {
     ids.insert(record.id());
     // A crash of the machine may have lost the pin. What has no snapshot any more fails when it
     // runs, with a word on why.
-    Pin(record).IgnoreError();
+    pins_.Pin(record).IgnoreError();
     RETURN_IF_ERROR(Resume(record));
   }
-  RETURN_IF_ERROR(ReleaseForgottenPins(ids));
-  ASSIGN_OR_RETURN(const auto plans, state_->UnfinishedPlans());
-  for (const state::PlanRecord& plan : plans) {
-    plans_.Add(ToJob(plan));
-  }
+  RETURN_IF_ERROR(pins_.ReleaseForgotten(ids));
   restores_.Start();
-  plans_.Start();
-  return absl::OkStatus();
+  return plans_.Start();
 }
 
 absl::Status RestoreManagerImpl::Resume(const state::RestoreRecord& record) {
@@ -198,49 +176,17 @@ absl::Status RestoreManagerImpl::Resume(const state::RestoreRecord& record) {
   }
 }
 
-// A pin is set before its restore is stored, and lifted after it has ended: a crash in between
-// leaves it behind.
-absl::Status RestoreManagerImpl::ReleaseForgottenPins(const std::set<std::string>& unfinished) {
-  for (const ServedStore* store : stores_->List()) {
-    ASSIGN_OR_RETURN(const auto snapshots, history_->ListSnapshots(store->lineage));
-    for (const SnapshotInfo& snapshot : snapshots) {
-      for (const std::string& job : snapshot.pinned_by) {
-        if (job.starts_with("rst-") && !unfinished.contains(job)) {
-          RETURN_IF_ERROR(history_->Unpin(snapshot.id, job));
-        }
-      }
-    }
-  }
-  return absl::OkStatus();
-}
-
 // --- Orders ---
-
-absl::Status RestoreManagerImpl::Pin(const state::RestoreRecord& record) {
-  if (!record.order().undo_of().empty()) {
-    return absl::OkStatus();
-  }
-  ASSIGN_OR_RETURN(const SnapshotId snapshot, SnapshotId::Parse(record.order().point().snapshot()));
-  return history_->Pin(snapshot, record.id());
-}
-
-void RestoreManagerImpl::Unpin(const state::RestoreRecord& record) {
-  const auto snapshot = SnapshotId::Parse(record.order().point().snapshot());
-  if (record.order().undo_of().empty() && snapshot.ok()) {
-    // If it fails, the next start does it.
-    history_->Unpin(*snapshot, record.id()).IgnoreError();
-  }
-}
 
 absl::StatusOr<state::RestoreRecord> RestoreManagerImpl::Enqueue(const RequestKey& request,
                                                                  state::RestoreRecord record) {
   record.set_id(ids_.Next("rst"));
-  RETURN_IF_ERROR(Pin(record));
+  RETURN_IF_ERROR(pins_.Pin(record));
   const bool undo = !record.order().undo_of().empty();
   const absl::StatusOr<Created> created = state_->CreateRestore(
       request, record, RestoreAudit(record, undo ? "undo.created" : "restore.created"));
   if (!created.ok() || created->existed) {
-    Unpin(record);
+    pins_.Unpin(record);
   }
   RETURN_IF_ERROR(created.status());
   ASSIGN_OR_RETURN(state::RestoreRecord stored, state_->GetRestore(created->id));
@@ -290,17 +236,7 @@ absl::StatusOr<state::PlanRecord> RestoreManagerImpl::CreatePlan(const RequestKe
                    order.undo_of().empty()
                        ? checker_.CheckRestore(std::move(order), OrderChecker::Consents::kShown)
                        : checker_.CheckUndo(std::move(order)));
-  state::PlanRecord record;
-  record.set_id(ids_.Next("plan"));
-  *record.mutable_order() = checked.order();
-  record.set_label(checked.label());
-  *record.mutable_progress() = checked.progress();
-  ASSIGN_OR_RETURN(const Created created, state_->CreatePlan(request, record));
-  ASSIGN_OR_RETURN(state::PlanRecord stored, state_->GetPlan(created.id));
-  if (!created.existed) {
-    plans_.Add(ToJob(stored));
-  }
-  return stored;
+  return plans_.Create(request, checked);
 }
 
 // --- Reading ---
@@ -336,16 +272,6 @@ absl::StatusOr<std::vector<state::RestoreRecord>> RestoreManagerImpl::ListRestor
     AddPresent(&record);
   }
   return records;
-}
-
-absl::StatusOr<state::PlanRecord> RestoreManagerImpl::GetPlan(const std::string& id) const {
-  ASSIGN_OR_RETURN(state::PlanRecord plan, state_->GetPlan(id));
-  const auto view = plans_.Find(id);
-  if (view.has_value() && plan.state() == state::PLAN_QUEUED) {
-    plan.set_state(state::PLAN_RUNNING);
-    *plan.mutable_progress() = view->progress;
-  }
-  return plan;
 }
 
 RestoreManager::Eta RestoreManagerImpl::EstimateEnd(const state::RestoreRecord& record) const {
@@ -420,7 +346,7 @@ JobRunner::Outcome RestoreManagerImpl::RunRestore(const std::string& id, RunCont
   if (record.ok() && record->state() == state::IN_DOUBT) {
     restores_.Block(record->order().store(), record->order().tenant());
   } else if (record.ok()) {
-    Unpin(*record);
+    pins_.Unpin(*record);
   }
   if (record.ok()) {
     LogEnded(*record);
@@ -429,31 +355,6 @@ JobRunner::Outcome RestoreManagerImpl::RunRestore(const std::string& id, RunCont
   }
   watchers_.Notify(id);
   return record.ok() ? JobRunner::Outcome::kDone : JobRunner::Outcome::kAgain;
-}
-
-JobRunner::Outcome RestoreManagerImpl::RunPlan(const std::string& id, RunControl* control) {
-  absl::StatusOr<state::PlanRecord> plan = state_->GetPlan(id);
-  if (!plan.ok()) {
-    return HasReason(plan.status(), Reason::kPlanNotFound) ? JobRunner::Outcome::kDone
-                                                           : JobRunner::Outcome::kAgain;
-  }
-  const absl::StatusOr<const ServedStore*> store = stores_->Find(plan->order().store());
-  const absl::StatusOr<state::PlanSummary> summary =
-      store.ok() ? engine_->Plan(plan->order(), (*store)->live, control) : store.status();
-  if (HasReason(summary.status(), Reason::kShuttingDown)) {
-    return JobRunner::Outcome::kDone;  // the next start plans again
-  }
-  plan->set_finished_us(absl::ToUnixMicros(options_.clock->Now()));
-  if (summary.ok()) {
-    plan->set_state(state::PLAN_READY);
-    *plan->mutable_summary() = *summary;
-  } else {
-    plan->set_state(state::PLAN_FAILED);
-    *plan->mutable_failure() = FailureOf(summary.status());
-  }
-  const absl::Status stored = state_->PutPlan(*plan);
-  watchers_.Notify(id);
-  return stored.ok() ? JobRunner::Outcome::kDone : JobRunner::Outcome::kAgain;
 }
 
 // --- Cancel and resolve ---
@@ -469,7 +370,7 @@ absl::Status RestoreManagerImpl::EndCancelled(state::RestoreRecord record,
   AuditDraft audit = RestoreAudit(record, "restore.cancelled");
   *audit.mutable_actor() = actor;
   RETURN_IF_ERROR(state_->RecordOutcome(record, std::nullopt, audit));
-  Unpin(record);
+  pins_.Unpin(record);
   watchers_.Notify(record.id());
   return absl::OkStatus();
 }
@@ -525,7 +426,7 @@ absl::StatusOr<state::RestoreRecord> RestoreManagerImpl::ResolveRestore(const st
                                                                         const std::string& reason) {
   ASSIGN_OR_RETURN(const state::RestoreRecord record,
                    engine_->Resolve(id, committed, actor, reason));
-  Unpin(record);
+  pins_.Unpin(record);
   restores_.Unblock(record.order().store(), record.order().tenant());
   watchers_.Notify(id);
   return record;

@@ -1,0 +1,49 @@
+#pragma once
+
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "server/jobs/job_runner.h"
+#include "server/jobs/job_watchers.h"
+#include "server/jobs/store_registry.h"
+#include "server/restore/restore_engine.h"
+#include "storage/base/id_generator.h"
+#include "storage/state/state_store.h"
+
+namespace reinstate {
+
+// Plans as durable jobs, on threads of their own, so that nobody who wants to look waits for a
+// giant to be restored. Thread-safe; borrows what it is given.
+class PlanJobs {
+ public:
+  // `watchers` are told of changes.
+  PlanJobs(const Clock* clock, StoreRegistry* stores, StateStore* state, RestoreEngine* engine,
+           JobWatchers* watchers);
+
+  // Goes on with what an earlier process left. Once.
+  absl::Status Start();
+
+  // What runs is left for the next start. Blocks until the threads have ended.
+  void Shutdown() { runner_.Stop(); }
+
+  // Stores and queues the plan of the restore or undo `checked`, which OrderChecker has made.
+  absl::StatusOr<state::PlanRecord> Create(const RequestKey& request,
+                                           const state::RestoreRecord& checked);
+
+  // With the present progress of a running one. PLAN_NOT_FOUND.
+  absl::StatusOr<state::PlanRecord> Get(const std::string& id) const;
+
+ private:
+  JobRunner::Outcome Run(const std::string& id, RunControl* control);
+
+  const Clock* const clock_;
+  StoreRegistry* const stores_;
+  StateStore* const state_;
+  RestoreEngine* const engine_;
+  JobWatchers* const watchers_;
+  IdGenerator ids_;
+  JobRunner runner_;  // after all that its threads use
+};
+
+}  // namespace reinstate
