@@ -83,6 +83,7 @@ std::string TomlList(const std::vector<std::string>& texts) {
 
 std::string TomlTable(const std::map<std::string, std::string>& texts) {
   std::vector<std::string> pairs;
+  pairs.reserve(texts.size());
   for (const auto& [name, text] : texts) {
     pairs.push_back(absl::StrCat(TomlText(name), " = ", TomlText(text)));
   }

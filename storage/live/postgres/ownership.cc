@@ -185,7 +185,7 @@ std::string PgTenantMap::ColumnListSql(const PgTablePlan& plan) const {
 std::string PgTenantMap::KeyOrderSql(const PgTablePlan& plan, int key) const {
   const PgTable& table = Table(plan);
   const PgColumn& column = *table.Column(table.key[static_cast<size_t>(key)]);
-  const std::string sql = ColumnSql(0, column);
+  std::string sql = ColumnSql(0, column);
   switch (column.type_class) {
     case PgTypeClass::kUuid:
       return sql;

@@ -21,7 +21,7 @@ struct Reference {
   bool enforced = false;  // every row of the child has a parent: validated, and no column nullable
 };
 
-// How good a way to the owner is; less is better.
+// How good a way is; less is better.
 struct Rank {
   int nullable_steps = 0;
   int steps = 0;
@@ -57,6 +57,7 @@ std::string TypeOfClass(PgTypeClass type_class, const PgColumn& column) {
 
 std::string ColumnNames(const PgTable& table, const std::vector<PgAttnum>& numbers) {
   std::vector<std::string> names;
+  names.reserve(numbers.size());
   for (const PgAttnum number : numbers) {
     names.push_back(table.Column(number)->name);
   }
@@ -109,10 +110,9 @@ class Finder {
     }
   }
 
-  void AddReference(PgOid child, PathStep step, bool validated) {
-    Reference reference{.child = catalog_.Find(child),
-                        .parent = catalog_.FindByHeap(step.parent),
-                        .step = std::move(step)};
+  void AddReference(PgOid child, const PathStep& step, bool validated) {
+    Reference reference{
+        .child = catalog_.Find(child), .parent = catalog_.FindByHeap(step.parent), .step = step};
     // A key that refers to one partition is a step only if its columns are unique in all of them.
     if (reference.child == nullptr || reference.parent == nullptr ||
         !reference.parent->IsUnique(reference.step.parent_columns)) {
@@ -255,28 +255,30 @@ class Finder {
   void FollowPaths() {
     while (true) {
       const Reference* best = nullptr;
-      Rank best_rank;
       for (const Reference& reference : references_) {
-        const auto parent = ranks_.find(reference.parent->oid);
-        if (settled_.contains(reference.child->oid) || parent == ranks_.end()) {
-          continue;
-        }
-        const Rank rank{
-            .nullable_steps = parent->second.nullable_steps + (reference.enforced ? 0 : 1),
-            .steps = parent->second.steps + 1};
-        // By name among equals, so that equal catalogs give equal maps.
-        if (best == nullptr || rank < best_rank ||
-            (rank == best_rank && reference.step.name < best->step.name)) {
+        if (!settled_.contains(reference.child->oid) && ranks_.contains(reference.parent->oid) &&
+            (best == nullptr || IsBetter(reference, *best))) {
           best = &reference;
-          best_rank = rank;
         }
       }
       if (best == nullptr) {
         return;
       }
+      const Rank rank = RankOf(*best);
       SettleByReference(*best);
-      ranks_[best->child->oid] = best_rank;
+      ranks_[best->child->oid] = rank;
     }
+  }
+
+  Rank RankOf(const Reference& reference) const {
+    const Rank& parent = ranks_.at(reference.parent->oid);
+    return {.nullable_steps = parent.nullable_steps + (reference.enforced ? 0 : 1),
+            .steps = parent.steps + 1};
+  }
+
+  // By name among equals, so that equal catalogs give equal maps.
+  bool IsBetter(const Reference& a, const Reference& b) const {
+    return std::pair(RankOf(a), a.step.name) < std::pair(RankOf(b), b.step.name);
   }
 
   void SettleByReference(const Reference& reference) {

@@ -103,7 +103,7 @@ class PostgresCut::ShardStream final : public TenantRowStream {
 
   absl::StatusOr<bool> Next(TenantRow* row) override {
     RETURN_IF_ERROR(status_);
-    const absl::StatusOr<bool> found = Read(row);
+    absl::StatusOr<bool> found = Read(row);
     if (!found.ok()) {
       status_ = cut_->view_->Explain(found.status());
       return status_;

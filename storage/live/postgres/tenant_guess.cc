@@ -83,6 +83,7 @@ std::vector<std::string> ColumnsFor(const PgCatalog& catalog, const PgTable* tab
     }
   }
   std::vector<std::string> columns;
+  columns.reserve(names.size());
   for (const auto& [name, count] : names) {
     columns.push_back(name);
   }
