@@ -91,7 +91,7 @@ absl::Status PostgresTracker::ForgetStatements() {
 absl::StatusOr<absl::Duration> PostgresTracker::TimeOfChecks() {
   ASSIGN_OR_RETURN(const std::string text,
                    database_->Value("SELECT sum(total_exec_time) FROM watch.pg_stat_statements "
-                                    "WHERE query LIKE '%reinstate check%' AND userid = "
+                                    "WHERE query LIKE '%constraint check%' AND userid = "
                                     "'reinstate'::regrole"));
   double milliseconds = 0;
   if (!absl::SimpleAtod(text, &milliseconds)) {
