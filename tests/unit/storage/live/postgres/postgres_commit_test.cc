@@ -308,7 +308,7 @@ TEST_F(NetworkTest, LeavesBeforeOrAfterWhereverItStalls) {
 }
 
 TEST_F(NetworkTest, IsOnlySlowIfTheNetworkIs) {
-  TryAll(TcpProxy::Action::kDelay, absl::Milliseconds(1), 20);
+  TryAll(TcpProxy::Action::kDelay, absl::Milliseconds(1), 10);
   EXPECT_EQ(failed_, 0);
   EXPECT_EQ(unknown_, 0);
   EXPECT_GT(done_, 5);
