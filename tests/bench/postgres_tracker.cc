@@ -11,12 +11,11 @@ namespace {
 
 // Fixed, and nothing goes on behind one's back: no autovacuum and no checkpoint while something is
 // measured.
-const std::vector<std::string>& FixedSettings() {
-  static const std::vector<std::string> settings = {
+std::vector<std::string> FixedSettings() {
+  return {
       "shared_buffers=1GB", "work_mem=16MB",         "maintenance_work_mem=512MB",
       "max_wal_size=16GB",  "min_wal_size=4GB",      "checkpoint_timeout=1h",
       "autovacuum=off",     "synchronous_commit=on", "shared_preload_libraries=pg_stat_statements"};
-  return settings;
 }
 
 }  // namespace

@@ -55,7 +55,7 @@ absl::Status SiteWriter::Run() {
                    PlainDatabase::Connect(conninfo_));
   while (!stop_) {
     const int64_t site = sites_[random_.Below(sites_.size())];
-    const absl::Status status = WriteOnce(database.get(), site);
+    absl::Status status = WriteOnce(database.get(), site);
     const std::string& state = database->last_sqlstate();
     if (!status.ok()) {
       if (state != "40001" && state != "40P01") {

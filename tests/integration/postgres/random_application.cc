@@ -25,7 +25,8 @@ std::string Quoted(const std::string& text) {
 }
 
 std::string Uuid(uint64_t number) {
-  return absl::StrFormat("%08x-0000-4000-8000-%012x", number * 2654435761U % 0xFFFFFFFFU, number);
+  return absl::StrFormat("%08x-0000-4000-8000-%012x",
+                         number * uint64_t{2654435761} % uint64_t{0xFFFFFFFF}, number);
 }
 
 }  // namespace
@@ -34,7 +35,7 @@ RandomApplication::RandomApplication(uint64_t seed) : random_(seed), text_(&rand
   static const std::array<std::string, 3> kTenantTypes = {"text", "bigint", "uuid"};
   tenant_type_ = random_.Of(kTenantTypes);
   for (int i = 0; i < kTenants; ++i) {
-    const auto number = static_cast<uint64_t>(10 + i);
+    const auto number = uint64_t{10} + static_cast<uint64_t>(i);
     tenants_.push_back(tenant_type_ == "uuid"     ? Uuid(number)
                        : tenant_type_ == "bigint" ? absl::StrCat(number)
                                                   : absl::StrCat("it's ", text_.Word(&random_), i));
@@ -119,35 +120,42 @@ std::vector<std::string> RandomApplication::ColumnNames(int table) const {
   return names;
 }
 
+std::vector<std::string> RandomApplication::ColumnDefinitions(int table) const {
+  const Table& facts = tables_[table];
+  std::vector<Column> columns = KeyColumns(table);
+  if (facts.parent < 0 && facts.key != Key::kOfTenant) {
+    columns.push_back({.name = "tenant_id", .type = tenant_type_});
+  }
+  const std::vector<Column> up = ParentColumns(table);
+  columns.insert(columns.end(), up.begin(), up.end());
+  std::vector<std::string> definitions;
+  for (const Column& column : columns) {
+    definitions.push_back(absl::StrCat(column.name, " ", column.type, " NOT NULL"));
+  }
+  if (facts.reference >= 0) {
+    definitions.push_back(absl::StrCat("see ", KeyType(tables_[facts.reference].key)));
+  }
+  for (const Column& column : facts.data) {
+    definitions.push_back(absl::StrCat(column.name, " ", column.type));
+  }
+  return definitions;
+}
+
 std::string RandomApplication::SchemaSql() const {
+  const auto names = [](const std::vector<Column>& columns) {
+    return absl::StrJoin(columns, ", ", [](std::string* text, const Column& column) {
+      absl::StrAppend(text, column.name);
+    });
+  };
   std::string sql;
   for (int i = 0; i < static_cast<int>(tables_.size()); ++i) {
     const Table& table = tables_[i];
-    std::vector<std::string> parts;
-    std::vector<std::string> key;
-    for (const Column& column : KeyColumns(i)) {
-      parts.push_back(absl::StrCat(column.name, " ", column.type, " NOT NULL"));
-      key.push_back(column.name);
+    std::vector<std::string> parts = ColumnDefinitions(i);
+    if (table.key != Key::kNone) {
+      parts.push_back(absl::StrCat("PRIMARY KEY (", names(KeyColumns(i)), ")"));
     }
-    if (table.parent < 0 && table.key != Key::kOfTenant) {
-      parts.push_back(absl::StrCat("tenant_id ", tenant_type_, " NOT NULL"));
-    }
-    std::vector<std::string> up;
-    for (const Column& column : ParentColumns(i)) {
-      parts.push_back(absl::StrCat(column.name, " ", column.type, " NOT NULL"));
-      up.push_back(column.name);
-    }
-    if (table.reference >= 0) {
-      parts.push_back(absl::StrCat("see ", KeyType(tables_[table.reference].key)));
-    }
-    for (const Column& column : table.data) {
-      parts.push_back(absl::StrCat(column.name, " ", column.type));
-    }
-    if (!key.empty()) {
-      parts.push_back(absl::StrCat("PRIMARY KEY (", absl::StrJoin(key, ", "), ")"));
-    }
-    if (!up.empty()) {
-      parts.push_back(absl::StrCat("FOREIGN KEY (", absl::StrJoin(up, ", "), ") REFERENCES ",
+    if (table.parent >= 0) {
+      parts.push_back(absl::StrCat("FOREIGN KEY (", names(ParentColumns(i)), ") REFERENCES ",
                                    tables_[table.parent].name, " ON DELETE CASCADE"));
     }
     if (table.reference >= 0) {

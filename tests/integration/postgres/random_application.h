@@ -58,6 +58,7 @@ class RandomApplication {
   // How rows of the table refer to its parent.
   std::vector<Column> ParentColumns(int table) const;
   std::vector<std::string> ColumnNames(int table) const;
+  std::vector<std::string> ColumnDefinitions(int table) const;
   // Its rows with their owner, and their place as `at`.
   std::string OwnedSql(int table) const;
   // The place of one row of the tenant.

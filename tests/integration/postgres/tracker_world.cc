@@ -65,7 +65,7 @@ void TrackerWorld::ExpectAtFirst(const std::vector<size_t>& sites) {
   }
 }
 
-std::unique_ptr<SiteWriter> TrackerWorld::Write(std::vector<size_t> sites, uint64_t seed) {
+std::unique_ptr<SiteWriter> TrackerWorld::Write(const std::vector<size_t>& sites, uint64_t seed) {
   std::vector<int64_t> ids;
   ids.reserve(sites.size());
   for (const size_t site : sites) {

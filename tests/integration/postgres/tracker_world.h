@@ -51,7 +51,7 @@ class TrackerWorld {
   void ExpectAtFirst(const std::vector<size_t>& sites);
 
   // A writer of sites of its own.
-  std::unique_ptr<SiteWriter> Write(std::vector<size_t> sites, uint64_t seed);
+  std::unique_ptr<SiteWriter> Write(const std::vector<size_t>& sites, uint64_t seed);
 
   // Fails with each row that is not as it must be, and if the daemon's role caused a notification.
   void ExpectAllAsItMustBe();
