@@ -114,8 +114,8 @@ void StreamReactor::OnWriteDone(bool ok) {
 
 void StreamReactor::Pause(absl::Duration pause) {
   alarm_ = std::make_unique<grpc::Alarm>();
-  // Not a shared pointer: an alarm keeps its function, and this keeps the alarm. The call is not done
-  // before whoever is busy, here the alarm, has ended it.
+  // Not a shared pointer: an alarm keeps its function, and this keeps the alarm. The call is not
+  // done before whoever is busy, here the alarm, has ended it.
   alarm_->Set(absl::ToChronoTime(absl::Now() + pause), [this](bool) { ContinueWithStep(); });
 }
 
