@@ -41,7 +41,7 @@ struct Change {
 };
 
 enum class KeyOwner {
-  kNobody,  // no row has the key, or an ownerless one has
+  kNobody,  // no row has the key
   kThisTenant,
   kOtherTenant,
 };
@@ -78,6 +78,7 @@ class TenantSession {
   virtual absl::StatusOr<std::unique_ptr<RecordStream>> ReadTable(const std::string& table) = 0;
 
   // For each of `keys` (at most 1,000) whose it is, regardless of tenant, in the order of `keys`.
+  // UNSUPPORTED if an ownerless row has one: it is neither free nor anybody's.
   virtual absl::StatusOr<std::vector<KeyState>> LookUp(const std::string& table,
                                                        std::span<const RowKey> keys) = 0;
 

@@ -50,13 +50,20 @@ absl::Status OfAnotherForm(const PgTable& table) {
                    "1.0 and 1.00); such rows are not matched"));
 }
 
+absl::Status OfNobody(const PgTable& table) {
+  return MakeError(
+      Reason::kUnsupported,
+      absl::StrCat("a key that the restore needs in table ", table.DisplayName(),
+                   " is that of a row which belongs to nobody; give it an owner or delete it, "
+                   "then run the restore again"));
+}
+
 }  // namespace
 
 absl::StatusOr<std::vector<KeyState>> LookUpKeys(const PgTenantMap& map, const PgTablePlan& plan,
                                                  const TenantId& tenant,
                                                  std::span<const RowKey> keys,
-                                                 PgConnection* connection,
-                                                 std::set<RowKey>* ownerless) {
+                                                 PgConnection* connection) {
   std::vector<KeyState> states(keys.size());
   if (keys.empty()) {
     return states;
@@ -87,7 +94,7 @@ absl::StatusOr<std::vector<KeyState>> LookUpKeys(const PgTenantMap& map, const P
     if (whose == 'o') {
       states[number].owner = KeyOwner::kOtherTenant;
     } else if (whose == 'n') {
-      ownerless->insert(keys[number]);
+      return OfNobody(table);
     } else {
       if (codec.has_key()) {
         ASSIGN_OR_RETURN(const RowKey found, codec.KeyOf(line));

@@ -1,6 +1,5 @@
 #pragma once
 
-#include <set>
 #include <span>
 #include <string>
 #include <utility>
@@ -13,14 +12,13 @@
 
 namespace reinstate {
 
-// Says whose `keys` of a table are, as TenantSession::LookUp does. Keys that rows of nobody have
-// are added to `*ownerless`: they are kNobody's, but not free. Values of other tenants do not leave
-// the server. UNSUPPORTED if a row has a key that is equal for the server but not in text
-// (numeric 1.0 and 1.00, citext).
+// Says whose `keys` of a table are, as TenantSession::LookUp does. Values of other tenants do not
+// leave the server. UNSUPPORTED if a row of nobody has one of them, since such a key is not free,
+// or if a row has a key that is equal for the server but not in text (numeric 1.0 and 1.00,
+// citext).
 absl::StatusOr<std::vector<KeyState>> LookUpKeys(const PgTenantMap& map, const PgTablePlan& plan,
                                                  const TenantId& tenant,
                                                  std::span<const RowKey> keys,
-                                                 PgConnection* connection,
-                                                 std::set<RowKey>* ownerless);
+                                                 PgConnection* connection);
 
 }  // namespace reinstate

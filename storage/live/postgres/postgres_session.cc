@@ -271,7 +271,7 @@ absl::StatusOr<std::vector<KeyState>> PostgresSession::LookUp(const std::string&
   return phase_.Run(Call::kRead, [&]() -> absl::StatusOr<std::vector<KeyState>> {
     ASSIGN_OR_RETURN(const PgTablePlan* const plan, OwnedPlan(table));
     ASSIGN_OR_RETURN(PgConnection* const connection, LookUpConnection());
-    return LookUpKeys(*map_, *plan, setup_.tenant, keys, connection, &ownerless_[plan->table]);
+    return LookUpKeys(*map_, *plan, setup_.tenant, keys, connection);
   });
 }
 
@@ -284,13 +284,6 @@ absl::Status PostgresSession::DoApply(const Change& change) {
   ASSIGN_OR_RETURN(const PgTablePlan* const plan, OwnedPlan(change.table));
   if (stream_ != nullptr) {
     RETURN_IF_ERROR(stream_->ReadAhead());
-  }
-  if (change.kind == ChangeKind::kInsert && ownerless_[plan->table].contains(change.key)) {
-    return MakeError(
-        Reason::kUnsupported,
-        absl::StrCat("a key that the restore needs in table ", map_->Table(*plan).DisplayName(),
-                     " is that of a row which belongs to nobody; give it an owner or delete it, "
-                     "then run the restore again"));
   }
   return changes_->Add(*plan, change);
 }
@@ -333,7 +326,6 @@ absl::Status PostgresSession::DoCommit(absl::Time deadline) {
 void PostgresSession::EndTransaction() {
   changes_ = nullptr;
   checks_ = nullptr;
-  ownerless_.clear();
   stream_ = nullptr;
   if (second_ != nullptr) {
     // If it fails, the connection is broken, which the next call on it says.

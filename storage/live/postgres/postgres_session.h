@@ -1,7 +1,6 @@
 #pragma once
 
 #include <functional>
-#include <map>
 #include <memory>
 #include <set>
 #include <string>
@@ -112,8 +111,6 @@ class PostgresSession final : public TenantSession {
   PostgresRecordStream* stream_ = nullptr;  // that main_ is busy with
   std::unique_ptr<ConstraintChecks> checks_;
   std::unique_ptr<RowChanges> changes_;
-  // Keys that rows of nobody have, by table.
-  std::map<PgOid, std::set<RowKey>> ownerless_;
 };
 
 }  // namespace reinstate
