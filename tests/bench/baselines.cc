@@ -15,6 +15,7 @@
 #include "absl/strings/str_cat.h"
 #include "storage/base/error.h"
 #include "storage/base/status_macros.h"
+#include "tests/bench/machine.h"
 
 namespace reinstate::bench {
 namespace {
@@ -82,16 +83,6 @@ absl::Status Timed(BaselineRun* run, const std::function<absl::Status()>& finish
   watch.Stop();
   run->time += watch.total();
   return status;
-}
-
-int64_t FolderBytes(const std::string& folder) {
-  int64_t bytes = 0;
-  for (const auto& entry : std::filesystem::recursive_directory_iterator(folder)) {
-    std::error_code gone;  // RocksDB removes files in the background
-    const uintmax_t size = entry.is_regular_file(gone) ? entry.file_size(gone) : 0;
-    bytes += gone ? 0 : static_cast<int64_t>(size);
-  }
-  return bytes;
 }
 
 void MakeEmptyFolder(const std::string& folder) {

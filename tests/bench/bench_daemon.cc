@@ -10,7 +10,7 @@
 #include "google/protobuf/util/time_util.h"
 #include "storage/base/error.h"
 #include "storage/base/status_macros.h"
-#include "tests/bench/postgres_baselines.h"
+#include "tests/bench/machine.h"
 
 namespace reinstate::bench {
 namespace {
@@ -37,13 +37,23 @@ absl::Status BenchDaemon::Open() {
   return absl::OkStatus();
 }
 
-absl::Status BenchDaemon::RestartWithoutHistory() {
+absl::Status BenchDaemon::Stop() {
   ASSIGN_OR_RETURN(peak_bytes_, PeakBytes());
   client_.reset();
   if (const int code = daemon_->Terminate(); code != 0) {
     return MakeError(Reason::kInternal,
                      absl::StrCat("The daemon exited with ", code, ": ", daemon_->Output()));
   }
+  return absl::OkStatus();
+}
+
+absl::Status BenchDaemon::Restart() {
+  RETURN_IF_ERROR(Stop());
+  return Open();
+}
+
+absl::Status BenchDaemon::RestartWithoutHistory() {
+  RETURN_IF_ERROR(Stop());
   std::filesystem::remove_all(absl::StrCat(options_.data_path, "/history"));
   std::filesystem::remove_all(absl::StrCat(options_.data_path, "/state"));
   return Open();
@@ -64,20 +74,34 @@ absl::StatusOr<BenchDaemon::SnapshotRun> BenchDaemon::TakeSnapshot() {
                      .disk_bytes = FolderBytes(absl::StrCat(options_.data_path, "/history"))};
 }
 
-absl::StatusOr<std::string> BenchDaemon::BeginRestore(int64_t tenant) {
+void BenchDaemon::AwaitQuiet() const {
+  constexpr absl::Duration kStep = absl::Milliseconds(100);
+  constexpr int kQuietSteps = 5;
+  const absl::Time give_up = absl::Now() + absl::Minutes(1);
+  int64_t last = ProcessorTicks(daemon_->pid());
+  int quiet = 0;
+  while (quiet < kQuietSteps && absl::Now() < give_up) {
+    absl::SleepFor(kStep);
+    const int64_t now = ProcessorTicks(daemon_->pid());
+    quiet = now - last <= 1 ? quiet + 1 : 0;
+    last = now;
+  }
+}
+
+absl::StatusOr<std::string> BenchDaemon::BeginRestore(const std::string& tenant) {
   v1::CreateRestoreRequest request;
   request.mutable_spec()->set_store(options_.store);
-  request.mutable_spec()->set_tenant(absl::StrCat(tenant));
+  request.mutable_spec()->set_tenant(tenant);
   request.mutable_spec()->set_at("latest");
   request.mutable_spec()->set_mode(v1::RESTORE_MODE_CREATE_MISSING);
   ASSIGN_OR_RETURN(const v1::Restore restore, client_->CreateRestore(request));
   return restore.id();
 }
 
-absl::StatusOr<BenchDaemon::RestoreRun> BenchDaemon::Restore(std::span<const int64_t> tenants) {
+absl::StatusOr<BenchDaemon::RestoreRun> BenchDaemon::Restore(std::span<const std::string> tenants) {
   std::vector<std::string> ids;
   ids.reserve(tenants.size());
-  for (const int64_t tenant : tenants) {
+  for (const std::string& tenant : tenants) {
     ASSIGN_OR_RETURN(std::string id, BeginRestore(tenant));
     ids.push_back(std::move(id));
   }
@@ -96,24 +120,29 @@ absl::StatusOr<BenchDaemon::RestoreRun> BenchDaemon::Restore(std::span<const int
   return run;
 }
 
-absl::StatusOr<absl::Duration> BenchDaemon::RestoreByCommandLine(int64_t tenant,
+absl::StatusOr<absl::Duration> BenchDaemon::RestoreByCommandLine(const std::string& tenant,
                                                                  const std::string& cli) {
   const absl::Time start = absl::Now();
-  RETURN_IF_ERROR(RunQuietly({cli, "--address", daemon_->address(), "restore", "create",
-                              absl::StrCat(tenant), "--at", "latest", "--wait"}));
+  RETURN_IF_ERROR(RunQuietly({cli, "--address", daemon_->address(), "restore", "create", tenant,
+                              "--at", "latest", "--wait"}));
   return absl::Now() - start;
 }
 
-absl::StatusOr<int64_t> BenchDaemon::PeakBytes() const {
+absl::StatusOr<int64_t> BenchDaemon::PeakBytesSinceStart() const {
   std::ifstream status(absl::StrCat("/proc/", daemon_->pid(), "/status"));
   std::string word;
   int64_t kib = 0;
   while (status >> word) {
     if (word == "VmHWM:" && status >> kib) {
-      return std::max(peak_bytes_, kib * 1024);
+      return kib * 1024;
     }
   }
   return MakeError(Reason::kInternal, absl::StrCat("The daemon is gone: ", daemon_->Output()));
+}
+
+absl::StatusOr<int64_t> BenchDaemon::PeakBytes() const {
+  ASSIGN_OR_RETURN(const int64_t present, PeakBytesSinceStart());
+  return std::max(peak_bytes_, present);
 }
 
 }  // namespace reinstate::bench

@@ -24,7 +24,10 @@ class BenchDaemon {
   };
   static absl::StatusOr<std::unique_ptr<BenchDaemon>> Start(Options options);
 
-  // Stops it and starts it again with nothing in its history.
+  // Stops it and starts it again, so that its peak memory counts anew.
+  absl::Status Restart();
+
+  // As Restart, and removes the history and all that the daemon knows of it in between.
   absl::Status RestartWithoutHistory();
 
   struct SnapshotRun {
@@ -41,19 +44,31 @@ class BenchDaemon {
     int64_t inserted = 0;
   };
   // Restores all of these tenants from the newest snapshot at once.
-  absl::StatusOr<RestoreRun> Restore(std::span<const int64_t> tenants);
+  absl::StatusOr<RestoreRun> Restore(std::span<const std::string> tenants);
 
   // Restores a tenant by the command line program `cli`: the time from its start to its exit.
-  absl::StatusOr<absl::Duration> RestoreByCommandLine(int64_t tenant, const std::string& cli);
+  absl::StatusOr<absl::Duration> RestoreByCommandLine(const std::string& tenant,
+                                                      const std::string& cli);
 
-  // The most memory that it has had resident (VmHWM), over all of its runs.
+  // Waits until the daemon has nothing to do in the background any more, such as compactions of
+  // what came before: they would be measured as if they belonged to what comes next. Gives up after
+  // a minute.
+  void AwaitQuiet() const;
+
+  // The most memory that the daemon has had resident since it was started (VmHWM).
+  absl::StatusOr<int64_t> PeakBytesSinceStart() const;
+
+  // The same over all of its runs.
   absl::StatusOr<int64_t> PeakBytes() const;
+
+  ReinstateClient* client() { return client_.get(); }
 
  private:
   explicit BenchDaemon(Options options) : options_(std::move(options)) {}
 
   absl::Status Open();
-  absl::StatusOr<std::string> BeginRestore(int64_t tenant);
+  absl::Status Stop();
+  absl::StatusOr<std::string> BeginRestore(const std::string& tenant);
 
   const Options options_;
   std::unique_ptr<DaemonProcess> daemon_;

@@ -75,15 +75,15 @@ absl::StatusOr<Figure> RestoreRate(const Settings& settings, std::span<const siz
   std::vector<double> put;
   int64_t rows = 0;
   for (int i = 0; i < settings.repeats; ++i) {
-    site->AwaitQuiet();
+    site->daemon()->AwaitQuiet();
     ASSIGN_OR_RETURN(const BaselineRun puts,
                      PutWithWriteBatch(settings.Folder("baseline"),
                                        RecordsOf(site->tracker(), tenants), puts_settings));
-    ASSIGN_OR_RETURN(const TicketSite::RestoreRun restore, site->DeleteAndRestore(tenants));
-    restored.push_back(RowsPerSecond(restore.rows, restore.time));
+    ASSIGN_OR_RETURN(const BenchDaemon::RestoreRun restore, site->DeleteAndRestore(tenants));
+    restored.push_back(RowsPerSecond(restore.inserted, restore.time));
     put.push_back(RowsPerSecond(puts.rows, puts.time));
     ratios.push_back(restored.back() / put.back());
-    rows = restore.rows;
+    rows = restore.inserted;
   }
   return Figure{.value = Median(ratios),
                 .unit = "x",
@@ -125,11 +125,11 @@ absl::StatusOr<FirstSnapshot> MeasureFirstSnapshot(const Settings& settings, Tic
   std::vector<double> ratios;
   std::vector<double> seconds;
   std::vector<double> baseline_seconds;
-  TicketSite::SnapshotRun snapshot;
+  BenchDaemon::SnapshotRun snapshot;
   for (int i = 0; i < settings.repeats; ++i) {
-    site->AwaitQuiet();
+    site->daemon()->AwaitQuiet();
     ASSIGN_OR_RETURN(const BaselineRun files, WriteSstFiles(settings.Folder("baseline"), records));
-    RETURN_IF_ERROR(site->RestartWithoutHistory());
+    RETURN_IF_ERROR(site->daemon()->RestartWithoutHistory());
     ASSIGN_OR_RETURN(snapshot, site->TakeSnapshot());
     seconds.push_back(absl::ToDoubleSeconds(snapshot.time));
     baseline_seconds.push_back(absl::ToDoubleSeconds(files.time));
@@ -171,7 +171,7 @@ absl::Status MeasureSecondSnapshot(const Settings& settings, const FirstSnapshot
   std::vector<double> bytes;
   for (int i = 0; i < settings.repeats; ++i) {
     RETURN_IF_ERROR(site->ChangeRecords(kOneIn, static_cast<uint64_t>(i + 1)));
-    ASSIGN_OR_RETURN(const TicketSite::SnapshotRun snapshot, site->TakeSnapshot());
+    ASSIGN_OR_RETURN(const BenchDaemon::SnapshotRun snapshot, site->TakeSnapshot());
     seconds.push_back(absl::ToDoubleSeconds(snapshot.time));
     bytes.push_back(static_cast<double>(snapshot.added_bytes));
   }
@@ -236,8 +236,8 @@ absl::Status MeasureManyTenants(const Settings& settings, size_t probe, TicketSi
   std::vector<double> in_large;
   std::vector<double> in_small;
   for (int i = 0; i < kTimesMore * settings.repeats; ++i) {
-    ASSIGN_OR_RETURN(const TicketSite::RestoreRun a, large->DeleteAndRestore({&probe, 1}));
-    ASSIGN_OR_RETURN(const TicketSite::RestoreRun b, small->DeleteAndRestore({&small_probe, 1}));
+    ASSIGN_OR_RETURN(const BenchDaemon::RestoreRun a, large->DeleteAndRestore({&probe, 1}));
+    ASSIGN_OR_RETURN(const BenchDaemon::RestoreRun b, small->DeleteAndRestore({&small_probe, 1}));
     in_large.push_back(absl::ToDoubleMilliseconds(a.time));
     in_small.push_back(absl::ToDoubleMilliseconds(b.time));
   }
@@ -255,11 +255,11 @@ absl::Status MeasureManyTenants(const Settings& settings, size_t probe, TicketSi
 // Peak memory of a daemon, in MiB, that does nothing but restore these tenants, one after the
 // other.
 absl::StatusOr<double> PeakOfRestores(std::span<const size_t> tenants, TicketSite* site) {
-  RETURN_IF_ERROR(site->Restart());
+  RETURN_IF_ERROR(site->daemon()->Restart());
   for (const size_t& tenant : tenants) {
     RETURN_IF_ERROR(site->DeleteAndRestore({&tenant, 1}).status());
   }
-  ASSIGN_OR_RETURN(const int64_t peak, site->PeakBytesSinceStart());
+  ASSIGN_OR_RETURN(const int64_t peak, site->daemon()->PeakBytesSinceStart());
   return static_cast<double>(peak) / kMiB;
 }
 
@@ -288,7 +288,7 @@ absl::StatusOr<int64_t> MeasureGiant(const Settings& settings, FigureReport* rep
                .detail = absl::StrFormat("%.0f MiB for %d rows; %.0f MiB for %d tenants of %d rows "
                                          "in turn",
                                          giant, sizes.back(), ordinary, kOrdinary, rows)});
-  return site->PeakBytes();
+  return site->daemon()->PeakBytes();
 }
 
 // All figures of the ticket tracker; returns the daemon's peak memory.
@@ -321,7 +321,7 @@ absl::StatusOr<int64_t> MeasureTicketTracker(const Settings& settings, FigureRep
   if (settings.Wants("command_line")) {
     RETURN_IF_ERROR(MeasureCommandLine(settings, site.get(), report));
   }
-  return site->PeakBytes();
+  return site->daemon()->PeakBytes();
 }
 
 absl::Status Measure(const Settings& settings, FigureReport* report) {

@@ -1,14 +1,8 @@
 #include "tests/bench/postgres_baselines.h"
 
-#include <fcntl.h>
-#include <spawn.h>
-#include <sys/wait.h>
-#include <unistd.h>
-
 #include <atomic>
 #include <filesystem>
 #include <fstream>
-#include <system_error>
 #include <thread>
 #include <utility>
 
@@ -18,6 +12,7 @@
 #include "storage/base/error.h"
 #include "storage/base/status_macros.h"
 #include "storage/base/strings.h"
+#include "tests/bench/machine.h"
 
 namespace reinstate::bench {
 namespace {
@@ -131,39 +126,6 @@ absl::StatusOr<ScratchRun> RestoreByScratch(const std::string& folder, const std
   run.restore = restored - start;
   run.copy = absl::Now() - restored;
   return run;
-}
-
-int64_t FolderBytes(const std::string& folder) {
-  int64_t bytes = 0;
-  for (const auto& entry : std::filesystem::recursive_directory_iterator(folder)) {
-    std::error_code gone;  // RocksDB removes files in the background
-    const uintmax_t size = entry.is_regular_file(gone) ? entry.file_size(gone) : 0;
-    bytes += gone ? 0 : static_cast<int64_t>(size);
-  }
-  return bytes;
-}
-
-absl::Status RunQuietly(std::vector<std::string> words) {
-  std::vector<char*> argv;
-  argv.reserve(words.size() + 1);
-  for (std::string& word : words) {
-    argv.push_back(word.data());
-  }
-  argv.push_back(nullptr);
-  posix_spawn_file_actions_t actions;
-  posix_spawn_file_actions_init(&actions);
-  posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, "/dev/null", O_WRONLY, 0);
-  posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, "/dev/null", O_WRONLY, 0);
-  pid_t pid = 0;
-  const int failure = posix_spawn(&pid, argv[0], &actions, nullptr, argv.data(), environ);
-  posix_spawn_file_actions_destroy(&actions);
-  int status = 0;
-  if (failure == 0 && waitpid(pid, &status, 0) == pid && WIFEXITED(status) &&
-      WEXITSTATUS(status) == 0) {
-    return absl::OkStatus();
-  }
-  return MakeError(Reason::kInternal,
-                   absl::StrCat(absl::StrJoin(words, " "), " failed, status ", status, "."));
 }
 
 }  // namespace reinstate::bench

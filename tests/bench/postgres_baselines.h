@@ -57,10 +57,4 @@ struct ScratchRun {
 absl::StatusOr<ScratchRun> RestoreByScratch(const std::string& folder, const std::string& scratch,
                                             const std::string& live, int64_t site);
 
-// The size of all files below a folder.
-int64_t FolderBytes(const std::string& folder);
-
-// Runs a program with its output discarded. INTERNAL if it does not exit with 0.
-absl::Status RunQuietly(std::vector<std::string> words);
-
 }  // namespace reinstate::bench

@@ -137,7 +137,10 @@ absl::StatusOr<int> PostgresBench::FastestConnections(const ReadyMadeFiles& file
 absl::Status PostgresBench::Restore(RestoreTimes* times) {
   RETURN_IF_ERROR(tracker_->Delete(victims_));
   RETURN_IF_ERROR(tracker_->ForgetStatements());
-  const std::vector<int64_t> ids = tracker_->Ids(victims_);
+  std::vector<std::string> ids;
+  for (const int64_t id : tracker_->Ids(victims_)) {
+    ids.push_back(absl::StrCat(id));
+  }
   ASSIGN_OR_RETURN(const BenchDaemon::RestoreRun run, daemon_->Restore(ids));
   ASSIGN_OR_RETURN(const absl::Duration checks, tracker_->TimeOfChecks());
   times->ours.push_back(Seconds(run.time));
@@ -240,7 +243,8 @@ absl::Status PostgresBench::MeasureCommandLine() {
   std::vector<double> milliseconds;
   for (int i = 0; i < kTimesMore * settings_.repeats; ++i) {
     RETURN_IF_ERROR(DeleteSites(tracker_->database(), {&id, 1}, /*silent=*/true));
-    ASSIGN_OR_RETURN(const absl::Duration time, daemon_->RestoreByCommandLine(id, settings_.cli));
+    ASSIGN_OR_RETURN(const absl::Duration time,
+                     daemon_->RestoreByCommandLine(absl::StrCat(id), settings_.cli));
     milliseconds.push_back(Milliseconds(time));
   }
   RETURN_IF_ERROR(tracker_->Delete({site}));
