@@ -346,6 +346,8 @@ TEST_F(PostgresTrapsTest, ChecksAreQuadraticForAPlannerThatTakesTheTenantForEmpt
     EXPECT_THAT(text, HasSubstr(absl::StrCat("\"Actual Loops\": ", kRows)));
     RunOn(naive.get(), "ROLLBACK");
   }
+  // Statistics are written when a connection ends, that of the control arm too.
+  WaitUntil("(SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()) = 1");
   const int64_t before = fetched();
   {
     const auto session = Transaction("a");
