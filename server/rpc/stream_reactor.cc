@@ -86,6 +86,8 @@ void StreamReactor::Step() {
 
 void StreamReactor::Write(const google::protobuf::Message& message) {
   message_ = EncodeResponse(message);
+  // The lock hands what this step did over to the next one, whichever thread that runs on.
+  MutexLock lock(&mu_);
   StartWrite(&message_);
 }
 
@@ -100,9 +102,11 @@ void StreamReactor::End(const absl::Status& status) {
 }
 
 void StreamReactor::OnWriteDone(bool ok) {
-  if (!ok) {
+  {
     MutexLock lock(&mu_);
-    ending_ = ClientHasGone();
+    if (!ok) {
+      ending_ = ClientHasGone();
+    }
   }
   const absl::Duration pause = source_->MinInterval();
   if (ok && pause > absl::ZeroDuration()) {
