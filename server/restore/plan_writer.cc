@@ -54,6 +54,10 @@ absl::Status PlanWriter::CheckPointIsWhole() {
 
 absl::Status PlanWriter::Append(ChangeKind kind, const RowKey& key, const std::string& old_payload,
                                 const std::string& new_payload) {
+  if (!table().write_refusal.empty()) {
+    return MakeError(Reason::kUnsupported, absl::StrCat("its rows would have to be changed, but ",
+                                                        table().write_refusal));
+  }
   action_.kind = kind;
   action_.table = static_cast<uint32_t>(current_);
   action_.key = key.bytes();

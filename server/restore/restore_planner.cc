@@ -176,7 +176,8 @@ class TablesPlanner {
                         .number = number,
                         .live = {},
                         .expected = {},
-                        .at_point = SumAtPoint(manifest, number)},
+                        .at_point = SumAtPoint(manifest, number),
+                        .write_refusal = pair.live->write_refusal},
                        /*covered=*/true);
     ASSIGN_OR_RETURN(std::unique_ptr<RecordStream> at_point,
                      sources_.point->ReadTable(manifest.tenant, number));

@@ -21,6 +21,7 @@ struct PlannedTable {
   Sum expected;  // afterwards
   std::optional<Sum>
       at_point;  // of the snapshot; nullopt if it did not cover the table, and for undos
+  std::string write_refusal = {};  // as MappedTable's
 };
 
 // What a restore or an undo is about to do to one tenant, as of one transaction's view. Movable.

@@ -52,7 +52,9 @@ class UndoRun {
         continue;
       }
       table_index_[table.schema.identity] = plan_->tables.size();
-      writer->BeginTable({.identity = table.schema.identity, .name = table.schema.name},
+      writer->BeginTable({.identity = table.schema.identity,
+                          .name = table.schema.name,
+                          .write_refusal = table.write_refusal},
                          /*covered=*/true);
       ASSIGN_OR_RETURN(const std::unique_ptr<RecordStream> live,
                        session_->ReadTable(table.schema.identity));
@@ -101,7 +103,9 @@ class UndoRun {
     }
     writer->SelectTable(index->second);
     for (int i = first; i < last; ++i) {
-      RETURN_IF_ERROR(AddRow({.undo = &chunk.rows(i), .live = &states[i - first]}, writer));
+      RETURN_IF_ERROR(
+          WithContext(AddRow({.undo = &chunk.rows(i), .live = &states[i - first]}, writer),
+                      absl::StrCat("table ", plan_->tables[index->second].name)));
     }
     return absl::OkStatus();
   }

@@ -28,6 +28,7 @@ void CatalogToWire(const TenantMap& map, v1::Catalog* wire) {
     info->set_identity(table.schema.identity);
     info->set_relation(RelationToWire(table.relation));
     info->set_how(table.how);
+    info->set_write_refusal(table.write_refusal);
     for (const Column& column : table.schema.columns) {
       v1::ColumnInfo* column_info = info->add_columns();
       column_info->set_name(column.name);

@@ -88,6 +88,7 @@ class LiveStore {
   virtual absl::StatusOr<StoreIdentity> Identity() = 0;
 
   // Every table as of now and how it relates to tenants, including those that are not resolved.
+  // Apply fails with UNSUPPORTED for changes of a table that has a write_refusal.
   virtual absl::StatusOr<TenantMap> Catalog() = 0;
 
   // As Catalog, with what should be looked at before the store is relied on. Changes nothing.

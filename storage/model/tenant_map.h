@@ -23,6 +23,10 @@ struct MappedTable {
   Relation relation = Relation::kUnresolved;
   std::string how;  // owned: the column or path; excluded: the reason; for people
 
+  // Why no restore can change rows of the table, with what to do about it, as a clause whose
+  // subject is the table ("it has …"). Empty: nothing is in the way. Not a part of the digest.
+  std::string write_refusal = {};
+
   friend bool operator==(const MappedTable&, const MappedTable&) = default;
 };
 

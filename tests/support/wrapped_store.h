@@ -17,6 +17,8 @@ struct StoreHooks {
   // Called instead of Apply with the wrapped session: drops, alters or doubles a change by what it
   // passes on.
   std::function<absl::Status(TenantSession*, const Change&)> apply;
+  // Called with the answer of Catalog, to alter it.
+  std::function<void(TenantMap*)> catalog;
   // Called before Identity is passed on; an error is returned instead.
   std::function<absl::Status()> identity;
   // Called before Commit is passed on; an error is returned instead.
@@ -41,7 +43,13 @@ class WrappedStore final : public LiveStore {
     }
     return store_->Identity();
   }
-  absl::StatusOr<TenantMap> Catalog() override { return store_->Catalog(); }
+  absl::StatusOr<TenantMap> Catalog() override {
+    absl::StatusOr<TenantMap> map = store_->Catalog();
+    if (map.ok() && hooks_->catalog) {
+      hooks_->catalog(&*map);
+    }
+    return map;
+  }
   absl::StatusOr<std::unique_ptr<Cut>> OpenCut(const CutOptions& options) override {
     return store_->OpenCut(options);
   }

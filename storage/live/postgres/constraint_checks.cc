@@ -160,7 +160,7 @@ void ConstraintChecks::AddTable(const PgTable& table) {
     }
   }
   for (const PgUnique& unique : table.uniques) {
-    if (unique.deferrable) {
+    if (unique.deferrable && !unique.exclusion) {
       tables_[table.oid].uniques.push_back(uniques_.size());
       uniques_.push_back({.facts = &unique, .table = &table});
     }
@@ -366,12 +366,6 @@ absl::Status ConstraintChecks::CheckChildBatch(const ForeignKey& key,
 }
 
 absl::Status ConstraintChecks::CheckUnique(const Unique& unique, const Connections& connections) {
-  if (unique.facts->exclusion || unique.facts->columns.empty()) {
-    return MakeError(Reason::kUnsupported,
-                     absl::StrCat("table ", unique.table->DisplayName(),
-                                  " has the deferrable exclusion constraint ", unique.facts->name,
-                                  ", which cannot be checked; restores into it are not supported"));
-  }
   // Whoever wrote before our last write may have looked for our values in vain.
   const absl::Time until = absl::Now() + connections.patience;
   const std::string writers = absl::StrCat(

@@ -26,6 +26,7 @@ namespace reinstate {
 // - A row that was deleted must have no children left. Those that the transaction sees it finds
 //   itself; those that came after its view are found by a second connection, which sees what is
 //   committed. None can come after the deletion, since it holds the row's lock.
+// - Tables with deferrable exclusion constraints are not written to (WriteRefusal).
 // - Values of a deferrable unique constraint must not be there twice. A transaction that wrote to
 //   the table before we did may not have seen ours, so that it must have ended before the second
 //   connection looks.

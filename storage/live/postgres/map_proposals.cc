@@ -167,10 +167,6 @@ class Proposer {
                                         ") has equal values of different text"));
       }
     }
-    if (!table.firing.empty()) {
-      remarks->push_back(absl::StrCat("fires in a restore: ", absl::StrJoin(table.firing, ", "),
-                                      "; needs may_fire"));
-    }
     if (table.published && table.replica_identity == 'd' && !HasPrimaryKey(table)) {
       remarks->emplace_back(
           "is published without a replica identity, so its rows cannot be changed");

@@ -15,6 +15,7 @@
 #include "storage/live/postgres/role_checks.h"
 #include "storage/live/postgres/row_codec.h"
 #include "storage/live/postgres/sql_text.h"
+#include "storage/live/postgres/write_refusal.h"
 
 namespace reinstate {
 namespace {
@@ -258,14 +259,33 @@ absl::StatusOr<std::shared_ptr<const PgTenantMap>> PostgresStore::RecentMap() {
   return ReadMap();
 }
 
+void PostgresStore::AddRefusals(const PgTenantMap& map, TenantMap* tables) const {
+  for (MappedTable& table : tables->tables) {
+    const PgTablePlan* const plan = map.Find(table.schema.identity);
+    if (plan != nullptr &&
+        (table.relation == Relation::kOwned || table.relation == Relation::kUnresolved)) {
+      table.write_refusal = WriteRefusal(map.Table(*plan), options_.may_fire);
+    }
+  }
+}
+
 absl::StatusOr<TenantMap> PostgresStore::Catalog() {
   ASSIGN_OR_RETURN(const std::shared_ptr<const PgTenantMap> map, ReadMap());
-  return map->ToTenantMap();
+  TenantMap tables = map->ToTenantMap();
+  AddRefusals(*map, &tables);
+  return tables;
 }
 
 absl::StatusOr<StoreDiscovery> PostgresStore::Discover() {
   ASSIGN_OR_RETURN(const std::shared_ptr<const PgTenantMap> map, ReadMap());
-  return ProposeMap(map->catalog(), options_.map);
+  ASSIGN_OR_RETURN(StoreDiscovery discovery, ProposeMap(map->catalog(), options_.map));
+  AddRefusals(*map, &discovery.map);
+  for (size_t i = 0; i < discovery.findings.size(); ++i) {
+    if (const std::string& refusal = discovery.map.tables[i].write_refusal; !refusal.empty()) {
+      discovery.findings[i].remarks.push_back(absl::StrCat("cannot be restored: ", refusal));
+    }
+  }
+  return discovery;
 }
 
 absl::StatusOr<std::unique_ptr<Cut>> PostgresStore::OpenCut(const CutOptions& options) {

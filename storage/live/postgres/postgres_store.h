@@ -58,6 +58,8 @@ class PostgresStore final : public LiveStore {
   absl::Status Ask(const Question& question);
   absl::StatusOr<std::unique_ptr<PgConnection>> Connect() const;
   absl::Status ReadMapWith(PgConnection* connection, std::shared_ptr<const PgTenantMap>* map);
+  // Says of each of `tables`, which are those of `map`, what stands in the way of writing to it.
+  void AddRefusals(const PgTenantMap& map, TenantMap* tables) const;
   void Remember(std::shared_ptr<const PgTenantMap> map);
   // The map of the last look, if it is not old, else a new one.
   absl::StatusOr<std::shared_ptr<const PgTenantMap>> RecentMap();

@@ -3,9 +3,9 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_join.h"
 #include "storage/base/error.h"
 #include "storage/base/status_macros.h"
+#include "storage/live/postgres/write_refusal.h"
 
 namespace reinstate {
 namespace {
@@ -16,14 +16,6 @@ constexpr size_t kLineBytes = 128 << 10;
 // Replacements of a table whose unique values may change places are looked at all at once.
 constexpr size_t kReplacedAtOnceBytes = 256 << 20;
 
-absl::Status WouldFire(const PgTable& table) {
-  return MakeError(
-      Reason::kUnsupported,
-      absl::StrCat("table ", table.DisplayName(), " has triggers or rules that fire in a restore (",
-                   absl::StrJoin(table.firing, ", "),
-                   "); allow that in the configuration, or leave the table out"));
-}
-
 }  // namespace
 
 RowChanges::RowChanges(Parts parts, TenantId tenant)
@@ -33,8 +25,9 @@ absl::StatusOr<const WriteTarget*> RowChanges::TargetFor(const PgTablePlan& plan
   std::unique_ptr<const WriteTarget>& target = targets_[plan.table];
   if (target == nullptr) {
     const PgTable& table = parts_.map->Table(plan);
-    if (!table.firing.empty() && !parts_.may_fire.contains(table.DisplayName())) {
-      return WouldFire(table);
+    if (const std::string refusal = WriteRefusal(table, parts_.may_fire); !refusal.empty()) {
+      return MakeError(Reason::kUnsupported,
+                       absl::StrCat("table ", table.DisplayName(), ": ", refusal));
     }
     target = WriteTarget::Make(parts_.map, plan, tenant_);
   }

@@ -32,7 +32,8 @@ absl::StatusOr<Relation> FromWire(v1::TableRelation relation) {
 absl::StatusOr<MappedTable> FromWire(const v1::TableInfo& table) {
   MappedTable mapped{.schema = {.identity = table.identity(), .name = table.name(), .columns = {}},
                      .relation = Relation::kUnresolved,
-                     .how = table.how()};
+                     .how = table.how(),
+                     .write_refusal = table.write_refusal()};
   ASSIGN_OR_RETURN(mapped.relation, FromWire(table.relation()));
   for (const v1::ColumnInfo& column : table.columns()) {
     mapped.schema.columns.push_back(

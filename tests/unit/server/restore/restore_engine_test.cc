@@ -67,6 +67,33 @@ TEST_F(RestoreEngineTest, PutsMissingRowsBackAndKeepsNewerWorkByDefault) {
   EXPECT_EQ(Live()["bystander"]["issues"]["1"], "newer too");
 }
 
+TEST_F(RestoreEngineTest, PlansNoChangeOfATableThatRefusesIt) {
+  const auto plan = [this](state::Mode mode) {
+    RunControl control;
+    return world_.engine()->Plan(Order(mode), &wrapped_, &control).status();
+  };
+  hooks_.catalog = [](TenantMap* map) {
+    for (MappedTable& table : map->tables) {
+      table.write_refusal = table.schema.name == "issues" ? "it has been sealed" : "";
+    }
+  };
+  const absl::Status refused = plan(state::CREATE_MISSING);
+  EXPECT_EQ(ReasonOf(refused), "UNSUPPORTED");
+  EXPECT_THAT(std::string(refused.message()), testing::HasSubstr("issues"));
+  EXPECT_THAT(std::string(refused.message()), testing::HasSubstr("it has been sealed"));
+  EXPECT_EQ(world_.Restore(Order(state::MIRROR)).failure().reason(), "UNSUPPORTED");
+
+  hooks_.catalog = nullptr;
+  const state::RestoreRecord restore = world_.Restore(Order(state::MIRROR));
+  ASSERT_EQ(restore.state(), state::SUCCEEDED) << restore.failure().message();
+  hooks_.catalog = [](TenantMap* map) { map->tables.front().write_refusal = "it has been sealed"; };
+  ASSERT_EQ(store_.Catalog()->tables.front().schema.name, "issues");
+  EXPECT_EQ(plan(state::MIRROR), absl::OkStatus()) << "nothing would be changed";
+  const state::RestoreRecord undo = world_.Undo(restore);
+  EXPECT_EQ(undo.failure().reason(), "UNSUPPORTED");
+  EXPECT_THAT(undo.failure().message(), testing::HasSubstr("table issues"));
+}
+
 TEST_F(RestoreEngineTest, CertifiesEveryTableAndSaysWhatItKept) {
   const state::RestoreRecord restore = world_.Restore(Order(state::CREATE_MISSING));
   const auto certificate = world_.state()->GetCertificate(restore.id());

@@ -2,8 +2,10 @@
 
 #include <string>
 
+#include "server/rpc/convert_catalog.h"
 #include "server/rpc/convert_common.h"
 #include "server/rpc/convert_restore.h"
+#include "storage/live/remote/wire_values.h"
 #include "storage/model/key_parts.h"
 #include "tests/support/status_matchers.h"
 
@@ -33,6 +35,26 @@ TEST(PrintableKey, ShowsTheColumnsOfARelationalStore) {
 TEST(PrintableKey, IsCutAfterAbout256Bytes) {
   EXPECT_EQ(PrintableKey(std::string(256, 'a')), std::string(256, 'a'));
   EXPECT_EQ(PrintableKey(std::string(257, 'a')), std::string(256, 'a') + "…");
+}
+
+TEST(TenantMaps, SurviveTheWire) {
+  const TenantMap map{
+      .tables = {{.schema = {.identity = "1",
+                             .name = "issues",
+                             .columns = {{.name = "id", .type = "int", .in_key = true}}},
+                  .relation = Relation::kOwned,
+                  .how = "by its column site",
+                  .write_refusal = "it has been sealed"},
+                 {.schema = {.identity = "2", .name = "plans", .columns = {}},
+                  .relation = Relation::kShared,
+                  .how = "so configured"}},
+      .label_source = "column name"};
+  v1::Catalog wire;
+  CatalogToWire(map, &wire);
+  const auto read = live_wire::FromWire(wire);
+  ASSERT_THAT(read, IsOk());
+  EXPECT_EQ(read->tables, map.tables);
+  EXPECT_EQ(read->label_source, map.label_source);
 }
 
 TEST(Timestamps, SurviveTheWire) {

@@ -156,13 +156,12 @@ TEST_F(MapProposalsTest, WarnsOfWhatWouldStandInTheWayOfARestore) {
   PgTable& users = builder_.Table("users");
   users.key.clear();
   users.uniques.clear();
-  users.firing = {"trigger mailer"};
   users.published = true;
   users.row_security = true;
   users.privileges.insert = false;
   EXPECT_THAT(Remarks(Propose(), "users"),
-              ElementsAre("has no key", HasSubstr("trigger mailer"), HasSubstr("replica identity"),
-                          HasSubstr("BYPASSRLS"), HasSubstr("lacks INSERT")));
+              ElementsAre("has no key", HasSubstr("replica identity"), HasSubstr("BYPASSRLS"),
+                          HasSubstr("lacks INSERT")));
 }
 
 TEST_F(MapProposalsTest, RowsAreThePlannersEstimates) {

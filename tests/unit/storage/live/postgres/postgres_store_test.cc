@@ -13,7 +13,10 @@
 namespace reinstate {
 namespace {
 
+using ::testing::Contains;
+using ::testing::Each;
 using ::testing::HasSubstr;
+using ::testing::Not;
 
 class PostgresStoreTest : public ::testing::Test {
  protected:
@@ -70,6 +73,32 @@ TEST_F(PostgresStoreTest, SaysHowEachTableIsOwned) {
   EXPECT_EQ(map->tables[0].schema.name, "comments");
   EXPECT_EQ(map->FindByName("comments")->how, "through (issue) -> issues by its column site_id");
   EXPECT_EQ(map->FindByName("sites")->relation, Relation::kOwned);
+}
+
+TEST_F(PostgresStoreTest, SaysWhichTablesCannotBeWrittenTo) {
+  Run("CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END';"
+      "CREATE TRIGGER mailing AFTER INSERT ON issues FOR EACH ROW EXECUTE FUNCTION f();"
+      "ALTER TABLE issues ENABLE ALWAYS TRIGGER mailing;"
+      "CREATE TABLE stays(id bigint PRIMARY KEY, site_id uuid, during int4range,"
+      "  CONSTRAINT apart EXCLUDE USING gist (during WITH &&) DEFERRABLE)");
+  const auto map = Open()->Catalog();
+  ASSERT_THAT(map, IsOk());
+  EXPECT_THAT(map->FindByName("issues")->write_refusal, HasSubstr("trigger mailing"));
+  EXPECT_THAT(map->FindByName("stays")->write_refusal, HasSubstr("constraint apart"));
+  EXPECT_EQ(map->FindByName("comments")->write_refusal, "");
+  const auto discovery = Open()->Discover();
+  ASSERT_THAT(discovery, IsOk());
+  for (size_t i = 0; i < discovery->findings.size(); ++i) {
+    const std::string& name = discovery->map.tables[i].schema.name;
+    const std::vector<std::string>& remarks = discovery->findings[i].remarks;
+    if (name == "issues" || name == "stays") {
+      EXPECT_THAT(remarks, Contains(HasSubstr("cannot be restored"))) << name;
+    } else {
+      EXPECT_THAT(remarks, Each(Not(HasSubstr("cannot be restored")))) << name;
+    }
+  }
+  options_.may_fire = {"issues"};
+  EXPECT_EQ(Open()->Catalog()->FindByName("issues")->write_refusal, "");
 }
 
 TEST_F(PostgresStoreTest, RefusesAMapThatDoesNotFitTheTables) {
