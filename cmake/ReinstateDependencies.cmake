@@ -22,3 +22,10 @@ find_path(XXHASH_INCLUDE_DIR xxhash.h REQUIRED)
 add_library(xxHash::xxhash INTERFACE IMPORTED)
 target_include_directories(xxHash::xxhash SYSTEM INTERFACE "${XXHASH_INCLUDE_DIR}")
 target_compile_definitions(xxHash::xxhash INTERFACE XXH_INLINE_ALL)
+
+# Nor has libcsv-dev one.
+find_path(CSV_INCLUDE_DIR csv.h REQUIRED)
+find_library(CSV_LIBRARY csv REQUIRED)
+add_library(csv::csv INTERFACE IMPORTED)
+target_include_directories(csv::csv SYSTEM INTERFACE "${CSV_INCLUDE_DIR}")
+target_link_libraries(csv::csv INTERFACE "${CSV_LIBRARY}")
