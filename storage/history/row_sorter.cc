@@ -135,7 +135,7 @@ rocksdb::Options SortedRunOptions(const HistoryDb& db) {
   table.checksum = rocksdb::kXXH3;
   rocksdb::Options options = db.TableOptions(Family::kRecords);
   options.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));
-  options.compression_opts.level = 1;  // read once and thrown away
+  options.compression = rocksdb::kLZ4Compression;  // read once and thrown away
   options.file_checksum_gen_factory.reset();
   return options;
 }
