@@ -143,13 +143,9 @@ rocksdb::Options SortedRunOptions(const HistoryDb& db) {
 RowSorter::RowSorter(HistoryDb* db, int64_t budget_bytes)
     : db_(db),
       arena_budget_(static_cast<size_t>(budget_bytes) / 8 * 7),
-      rows_budget_(std::max<size_t>(static_cast<size_t>(budget_bytes) / 8 / sizeof(Row), 1)) {
+      rows_budget_(std::max<size_t>(static_cast<size_t>(budget_bytes) / 8 / sizeof(ArenaRow), 1)) {
   arena_.reserve(arena_budget_);
   rows_.reserve(rows_budget_);
-}
-
-std::string_view RowSorter::GroupOf(const Row& row) const {
-  return std::string_view(arena_).substr(row.offset, row.group_bytes);
 }
 
 absl::Status RowSorter::Add(std::string_view group, std::string_view payload) {
@@ -173,19 +169,17 @@ absl::Status RowSorter::Spill() {
   if (rows_.empty()) {
     return absl::OkStatus();
   }
-  std::ranges::sort(rows_, [this](const Row& a, const Row& b) { return GroupOf(a) < GroupOf(b); });
+  SortByGroup(arena_, rows_);
   SortedRun run{.file = db_->NewStagingFile("run"), .rows = static_cast<int64_t>(rows_.size())};
   rocksdb::SstFileWriter writer(rocksdb::EnvOptions(), SortedRunOptions(*db_));
   RETURN_IF_ERROR(HistoryStatus(writer.Open(run.file), "create a sorted run"));
   std::string_view last;
-  for (const Row& row : rows_) {
-    const std::string_view group = GroupOf(row);
+  for (const ArenaRow& row : rows_) {
+    const std::string_view group = row.group(arena_);
     if (group == last) {
       return Duplicate();
     }
-    const std::string_view payload =
-        std::string_view(arena_).substr(row.offset + row.group_bytes, row.payload_bytes);
-    RETURN_IF_ERROR(HistoryStatus(writer.Put(group, payload), "write a sorted run"));
+    RETURN_IF_ERROR(HistoryStatus(writer.Put(group, row.payload(arena_)), "write a sorted run"));
     last = group;
   }
   RETURN_IF_ERROR(HistoryStatus(writer.Finish(), "finish a sorted run"));
@@ -198,7 +192,7 @@ absl::Status RowSorter::Spill() {
 absl::Status RowSorter::Finish() {
   RETURN_IF_ERROR(Spill());
   std::string().swap(arena_);
-  std::vector<Row>().swap(rows_);
+  std::vector<ArenaRow>().swap(rows_);
   return absl::OkStatus();
 }
 

@@ -8,6 +8,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "storage/history/history_db.h"
+#include "storage/history/row_order.h"
 #include "storage/history/sorted_rows.h"
 
 namespace reinstate {
@@ -37,20 +38,13 @@ class RowSorter {
   const std::vector<std::string>& samples() const { return samples_; }
 
  private:
-  struct Row {
-    uint64_t offset;
-    uint32_t group_bytes;
-    uint32_t payload_bytes;
-  };
-
-  std::string_view GroupOf(const Row& row) const;
   absl::Status Spill();
 
   HistoryDb* const db_;
   const size_t arena_budget_;
   const size_t rows_budget_;
   std::string arena_;  // group and payload of each row
-  std::vector<Row> rows_;
+  std::vector<ArenaRow> rows_;
   std::vector<SortedRun> runs_;
   std::vector<std::string> samples_;
   int64_t bytes_since_sample_ = 0;
