@@ -15,6 +15,9 @@
 #include "server/jobs/history_jobs.h"
 #include "server/jobs/restore_manager.h"
 #include "server/jobs/store_registry.h"
+#include "server/metrics/metrics.h"
+#include "server/metrics/metrics_server.h"
+#include "server/metrics/store_metrics.h"
 #include "server/restore/restore_engine.h"
 #include "server/rpc/call_gate.h"
 #include "server/rpc/live_store_service.h"
@@ -77,9 +80,11 @@ class DaemonImpl final : public Daemon {
   absl::Status OpenStores();
   absl::Status OpenStore(const StoreConfig& store);
   absl::Status SettleHistory();
+  void MakeMetrics();
   absl::Status MakeJobs();
   absl::Status StartJobs();
   absl::Status Serve();
+  absl::Status ServeMetrics();
   void MakeServices();
   LiveStoreFinder EmbeddedStores() const;
   absl::StatusOr<RpcServerOptions> ServerOptions() const;
@@ -94,9 +99,11 @@ class DaemonImpl final : public Daemon {
   std::vector<OpenedStore> opened_stores_;
   std::unique_ptr<StoreRegistry> stores_;
   std::unique_ptr<StoreMonitor> monitor_;
+  std::unique_ptr<Metrics> metrics_;  // null if nobody is to see them
   std::unique_ptr<RestoreEngine> engine_;
   std::unique_ptr<RestoreManager> restores_;
   std::unique_ptr<HistoryJobs> history_jobs_;
+  std::unique_ptr<MetricsServer> metrics_server_;
   std::unique_ptr<RpcPool> pool_;
   std::unique_ptr<CallGate> gate_;
   std::vector<std::unique_ptr<grpc::Service>> services_;
@@ -111,8 +118,10 @@ absl::Status DaemonImpl::Start() {
   RETURN_IF_ERROR(OpenHistoryOfState());
   RETURN_IF_ERROR(OpenStores());
   RETURN_IF_ERROR(SettleHistory());
+  MakeMetrics();
   RETURN_IF_ERROR(MakeJobs());
   RETURN_IF_ERROR(StartJobs());
+  RETURN_IF_ERROR(ServeMetrics());
   RETURN_IF_ERROR(Serve());
   return WriteAddress();
 }
@@ -194,6 +203,34 @@ absl::Status DaemonImpl::SettleHistory() {
   return absl::OkStatus();
 }
 
+void DaemonImpl::MakeMetrics() {
+  if (config().metrics.listen.empty()) {
+    return;
+  }
+  std::vector<std::string> names;
+  for (const ServedStore* store : stores_->List()) {
+    names.push_back(store->name);
+  }
+  metrics_ = std::make_unique<Metrics>(options_.version, names);
+}
+
+absl::Status DaemonImpl::ServeMetrics() {
+  if (metrics_ == nullptr) {
+    return absl::OkStatus();
+  }
+  StoreMetrics::Sources sources;
+  sources.stores = stores_.get();
+  sources.monitor = monitor_.get();
+  sources.history = history_.history.get();
+  sources.restores = restores_.get();
+  ASSIGN_OR_RETURN(
+      metrics_server_,
+      MetricsServer::Start(config().metrics.listen,
+                           {metrics_->registry(), std::make_shared<StoreMetrics>(sources)}));
+  spdlog::info("metrics address={}", metrics_server_->address());
+  return absl::OkStatus();
+}
+
 absl::Status DaemonImpl::MakeJobs() {
   RestoreEngineOptions engine;
   engine.spill_path = InData("spill");
@@ -208,6 +245,7 @@ absl::Status DaemonImpl::MakeJobs() {
   RestoreManagerOptions restores;
   restores.workers = static_cast<int>(config().restore_workers);
   restores.aging = config().aging;
+  restores.observer = metrics_.get();
   ASSIGN_OR_RETURN(restores_,
                    RestoreManager::Create(restores, stores_.get(), history_.history.get(),
                                           state_.get(), engine_.get()));
@@ -215,6 +253,7 @@ absl::Status DaemonImpl::MakeJobs() {
   HistoryJobsOptions history_jobs;
   history_jobs.schedules = Schedules();
   history_jobs.collapse = config().collapse;
+  history_jobs.observer = metrics_.get();
   history_jobs.snapshot_readers = static_cast<int>(config().snapshot_readers);
   ASSIGN_OR_RETURN(history_jobs_, HistoryJobs::Create(history_jobs, stores_.get(),
                                                       history_.history.get(), state_.get()));
@@ -241,6 +280,7 @@ std::map<std::string, StoreSchedule> DaemonImpl::Schedules() const {
 absl::StatusOr<RpcServerOptions> DaemonImpl::ServerOptions() const {
   RpcServerOptions options;
   options.listen = config().listen;
+  options.observer = metrics_.get();
   ASSIGN_OR_RETURN(options.certificate, ReadPem(config().tls.certificate));
   ASSIGN_OR_RETURN(options.key, ReadPem(config().tls.key));
   ASSIGN_OR_RETURN(options.client_ca, ReadPem(config().tls.client_ca));

@@ -22,6 +22,7 @@ struct OpenedStore {
 // What the daemon is made from.
 struct DaemonOptions {
   DaemonConfig config;          // complete
+  std::string version;          // of the program, e.g. "0.1.0"
   bool accept_history = false;  // go on with a history that does not fit the state
   FaultPoints* faults = nullptr;
 

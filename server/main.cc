@@ -187,6 +187,7 @@ int Serve(DaemonConfig config, const CommandLine& line) {
   const sigset_t signals = BlockEndSignals();
   DaemonOptions options;
   options.config = std::move(config);
+  options.version = REINSTATE_VERSION;
   options.accept_history = line.accept_history;
   options.faults = &faults;
   options.open_store = [&faults](const StoreConfig& store) { return OpenStore(store, &faults); };

@@ -56,6 +56,16 @@ void ReadLog(TomlSection log, LogConfig* config) {
   log.RefuseOthers();
 }
 
+void ReadMetrics(TomlSection metrics, MetricsConfig* config) {
+  metrics.Read("listen", &config->listen);
+  metrics.Read("insecure", &config->insecure);
+  metrics.RefuseOthers();
+  const bool socket = absl::StartsWith(config->listen, "unix:");
+  if (!config->listen.empty() && (socket || !IsAddress(config->listen))) {
+    metrics.Complain("listen", "must be host:port.");
+  }
+}
+
 void ReadWorkers(TomlSection workers, DaemonConfig* config) {
   workers.Read("restores", 1, kMaxWorkers, &config->restore_workers);
   workers.Read("calls", 1, kMaxWorkers, &config->call_workers);
@@ -175,6 +185,7 @@ void ReadTop(TomlSection* top, DaemonConfig* config) {
   top->ReadBytes("state_reserve", 0, &config->state_reserve_bytes);
   ReadTls(top->Table("tls"), &config->tls);
   ReadLog(top->Table("log"), &config->log);
+  ReadMetrics(top->Table("metrics"), &config->metrics);
   ReadWorkers(top->Table("workers"), config);
   ReadMemory(top->Table("memory"), config);
   ReadRestores(top->Table("restores"), config);

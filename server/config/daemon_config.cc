@@ -76,6 +76,14 @@ absl::Status Complete(DaemonConfig* config) {
                                     "listen on a loopback address, or say `insecure = true`."));
     }
   }
+  if (!config->metrics.listen.empty() && !IsLocalAddress(config->metrics.listen) &&
+      !config->metrics.insecure) {
+    return MakeError(Reason::kConfigInvalid,
+                     absl::StrCat("Metrics on ", config->metrics.listen,
+                                  " would show names of stores and counts to anybody who reaches "
+                                  "it. Listen on a loopback address, or say `insecure = true` "
+                                  "under [metrics]."));
+  }
   return absl::OkStatus();
 }
 

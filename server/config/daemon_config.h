@@ -44,6 +44,11 @@ struct LogConfig {
   std::string file;             // empty: stderr
 };
 
+struct MetricsConfig {
+  std::string listen;     // host:port of the endpoint for Prometheus; empty: there is none
+  bool insecure = false;  // on other addresses than loopback: it has neither TLS nor passwords
+};
+
 // All that the daemon can be told, with the defaults of a daemon that is told nothing.
 // deploy/reinstated.toml documents each for people.
 struct DaemonConfig {
@@ -53,6 +58,7 @@ struct DaemonConfig {
   absl::Duration shutdown_timeout = absl::Seconds(30);
   TlsConfig tls;
   LogConfig log;
+  MetricsConfig metrics;
 
   int64_t restore_workers = 4;
   int64_t call_workers = 8;
@@ -81,7 +87,7 @@ bool IsLocalAddress(const std::string& address);
 
 // Puts in what was left open: the data folder, paths of stores, and the embedded store "main" if
 // there is no store. CONFIG_INVALID for what does not go together: addresses that others can reach
-// without TLS.
+// without TLS, or where metrics would be.
 absl::Status Complete(DaemonConfig* config);
 
 }  // namespace reinstate

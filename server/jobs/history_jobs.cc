@@ -294,6 +294,9 @@ absl::Status HistoryJobsImpl::End(state::HistoryJob job,
       state_->EndHistoryJob(job, result.ok() ? result->witness : std::nullopt, JobAudit(job, what));
   if (ended.ok()) {
     LogEnded(job);
+    if (options_.observer != nullptr) {
+      options_.observer->HistoryJobEnded(job);
+    }
   } else {
     LogInterrupted(job.id(), ended);
   }

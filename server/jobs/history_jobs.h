@@ -9,6 +9,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "server/jobs/job_observer.h"
 #include "server/jobs/store_registry.h"
 #include "storage/history/history.h"
 #include "storage/state/state_store.h"
@@ -26,6 +27,7 @@ struct HistoryJobsOptions {
   CollapseThresholds collapse;
   int snapshot_readers = 2;  // shards that are read at once
   const Clock* clock = Clock::System();
+  JobObserver* observer = nullptr;  // borrowed; may be null
 };
 
 // Snapshots, their verification and retention as durable jobs, one at a time a store, and the

@@ -103,6 +103,11 @@ int64_t JobRunner::BytesUpTo(const std::string& id) const {
   return scheduler_.BytesUpTo(id, options_.clock->Now());
 }
 
+std::map<std::string, Scheduler::Depth> JobRunner::Depths() const {
+  MutexLock lock(&mu_);
+  return scheduler_.Depths();
+}
+
 template <typename Change>
 void JobRunner::Report(const std::string& id, Running* running, const Change& change) {
   View view;

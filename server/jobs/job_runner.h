@@ -73,6 +73,7 @@ class JobRunner {
 
   // As Scheduler.
   int64_t BytesUpTo(const std::string& id) const;
+  std::map<std::string, Scheduler::Depth> Depths() const;
 
  private:
   struct Running;

@@ -87,6 +87,7 @@ class RestoreManagerImpl final : public RestoreManager {
                                                       const state::Actor& actor,
                                                       const std::string& reason) override;
   Eta EstimateEnd(const state::RestoreRecord& record) const override;
+  std::map<std::string, Load> Loads() const override;
   Watch WatchJob(const std::string& id, std::function<void()> on_change) override {
     return watchers_.Watch(id, std::move(on_change));
   }
@@ -110,6 +111,7 @@ class RestoreManagerImpl final : public RestoreManager {
                                               const absl::Status& cause);
   void OnReport(const std::string& id, const JobRunner::View& view);
   void AddPresent(state::RestoreRecord* record) const;
+  void TellEnded(const state::RestoreRecord& record) const;
 
   static Scheduler::Job ToJob(const state::RestoreRecord& record);
 
@@ -290,7 +292,23 @@ RestoreManager::Eta RestoreManagerImpl::EstimateEnd(const state::RestoreRecord& 
           .high = estimate.high};
 }
 
+std::map<std::string, RestoreManager::Load> RestoreManagerImpl::Loads() const {
+  std::map<std::string, Load> loads;
+  for (const auto& [store, depth] : restores_.Depths()) {
+    // A tenant is blocked while one restore of it is in doubt.
+    loads[store] = {
+        .queued = depth.queued, .running = depth.running, .in_doubt = depth.blocked_tenants};
+  }
+  return loads;
+}
+
 // --- Running ---
+
+void RestoreManagerImpl::TellEnded(const state::RestoreRecord& record) const {
+  if (options_.observer != nullptr) {
+    options_.observer->RestoreEnded(record);
+  }
+}
 
 void RestoreManagerImpl::OnReport(const std::string& id, const JobRunner::View& view) {
   {
@@ -308,6 +326,7 @@ absl::StatusOr<state::RestoreRecord> RestoreManagerImpl::Refuse(state::RestoreRe
   record.set_finished_us(absl::ToUnixMicros(options_.clock->Now()));
   RETURN_IF_ERROR(
       state_->RecordOutcome(record, std::nullopt, RestoreAudit(record, "restore.failed")));
+  TellEnded(record);
   return record;
 }
 
@@ -328,7 +347,9 @@ absl::StatusOr<state::RestoreRecord> RestoreManagerImpl::RunChecked(const std::s
   if (!identity.ok() && !HasReason(identity, Reason::kUnavailable) && !record.has_intent()) {
     return Refuse(std::move(record), identity);
   }
-  return engine_->Run(id, (*store)->live, control);
+  ASSIGN_OR_RETURN(state::RestoreRecord ended, engine_->Run(id, (*store)->live, control));
+  TellEnded(ended);
+  return ended;
 }
 
 JobRunner::Outcome RestoreManagerImpl::RunRestore(const std::string& id, RunControl* control) {
@@ -370,6 +391,7 @@ absl::Status RestoreManagerImpl::EndCancelled(state::RestoreRecord record,
   AuditDraft audit = RestoreAudit(record, "restore.cancelled");
   *audit.mutable_actor() = actor;
   RETURN_IF_ERROR(state_->RecordOutcome(record, std::nullopt, audit));
+  TellEnded(record);
   pins_.Unpin(record);
   watchers_.Notify(record.id());
   return absl::OkStatus();
@@ -428,6 +450,7 @@ absl::StatusOr<state::RestoreRecord> RestoreManagerImpl::ResolveRestore(const st
                    engine_->Resolve(id, committed, actor, reason));
   pins_.Unpin(record);
   restores_.Unblock(record.order().store(), record.order().tenant());
+  TellEnded(record);
   watchers_.Notify(id);
   return record;
 }

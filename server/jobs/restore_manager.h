@@ -2,12 +2,14 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "server/jobs/job_observer.h"
 #include "server/jobs/store_registry.h"
 #include "server/restore/restore_engine.h"
 #include "storage/state/state_store.h"
@@ -18,6 +20,7 @@ struct RestoreManagerOptions {
   int workers = 4;                           // restores (of different tenants) that run at once
   absl::Duration aging = absl::Minutes(10);  // waiting this long counts as one step of priority
   const Clock* clock = Clock::System();
+  JobObserver* observer = nullptr;  // borrowed; may be null
 };
 
 // Restores, undos and plans as durable jobs: accepts orders, runs them on a fixed pool of workers,
@@ -87,6 +90,15 @@ class RestoreManager {
     absl::Duration high;
   };
   virtual Eta EstimateEnd(const state::RestoreRecord& record) const = 0;
+
+  // The restores of a store that have not ended.
+  struct Load {
+    int64_t queued = 0;
+    int64_t running = 0;
+    int64_t in_doubt = 0;
+  };
+  // Of each store that has any. Cheap: reads nothing that is stored.
+  virtual std::map<std::string, Load> Loads() const = 0;
 
   // Calls `on_change` (from any thread; quick, must not call back in) whenever the restore or plan
   // with this id changes, until the returned guard is destroyed, which waits for a call under way.

@@ -106,6 +106,20 @@ std::optional<absl::Time> Scheduler::NextStart(absl::Time now) const {
   return next;
 }
 
+std::map<std::string, Scheduler::Depth> Scheduler::Depths() const {
+  std::map<std::string, Depth> depths;
+  for (const auto& [id, job] : queue_) {
+    ++depths[job.store].queued;
+  }
+  for (const auto& [id, running] : running_) {
+    ++depths[running.job.store].running;
+  }
+  for (const auto& [store, tenant] : blocked_) {
+    ++depths[store].blocked_tenants;
+  }
+  return depths;
+}
+
 int64_t Scheduler::BytesUpTo(const std::string& id, absl::Time now) const {
   const auto found = queue_.find(id);
   if (found == queue_.end()) {

@@ -61,6 +61,15 @@ class Scheduler {
   // are. 0 if it is not queued.
   int64_t BytesUpTo(const std::string& id, absl::Time now) const;
 
+  // How many jobs a store has.
+  struct Depth {
+    int64_t queued = 0;
+    int64_t running = 0;
+    int64_t blocked_tenants = 0;
+  };
+  // Of each store that has any.
+  std::map<std::string, Depth> Depths() const;
+
   size_t queued() const { return queue_.size(); }
   size_t running() const { return running_.size(); }
 

@@ -6,11 +6,17 @@
 #include <grpcpp/security/server_credentials.h>
 #include <grpcpp/server.h>
 #include <grpcpp/server_builder.h>
+#include <grpcpp/support/server_interceptor.h>
+
+#include <memory>
+#include <utility>
+#include <vector>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "server/rpc/call.h"
+#include "server/rpc/call_interceptor.h"
 #include "storage/base/error.h"
 
 namespace reinstate {
@@ -68,6 +74,11 @@ absl::StatusOr<std::unique_ptr<RpcServer>> RpcServer::Start(
   }
   for (grpc::Service* service : services) {
     builder.RegisterService(service);
+  }
+  if (options.observer != nullptr) {
+    std::vector<std::unique_ptr<grpc::experimental::ServerInterceptorFactoryInterface>> creators;
+    creators.push_back(MakeCallInterceptor(options.observer));
+    builder.experimental().SetInterceptorCreators(std::move(creators));
   }
   rpc->server_ = builder.BuildAndStart();
   for (size_t i = 0; i < options.listen.size(); ++i) {

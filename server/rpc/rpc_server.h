@@ -14,6 +14,8 @@ class Service;
 
 namespace reinstate {
 
+class CallObserver;
+
 struct RpcServerOptions {
   std::vector<std::string> listen;  // host:port or unix:<path>, at least one
   // PEM, as text. Without a certificate nothing is encrypted; with a client CA clients must have a
@@ -21,6 +23,7 @@ struct RpcServerOptions {
   std::string certificate;
   std::string key;
   std::string client_ca;
+  CallObserver* observer = nullptr;  // is told of every call; borrowed, outlives the server
 };
 
 // The gRPC server: ports, TLS, limits, health (grpc.health.v1) and reflection.

@@ -12,6 +12,7 @@
 #include "server/rpc/request_checks.h"
 #include "server/rpc/services.h"
 #include "server/rpc/store_monitor.h"
+#include "server/snapshot/snapshot_tally.h"
 
 namespace reinstate {
 namespace {
@@ -173,23 +174,12 @@ void StoreServiceImpl::StateToWire(const StoreSighting& sighting, v1::Store* wir
 }
 
 absl::Status StoreServiceImpl::SnapshotsToWire(const ServedStore& store, v1::Store* wire) const {
-  ASSIGN_OR_RETURN(const std::vector<SnapshotInfo> snapshots,
-                   parts_.history->ListSnapshots(store.lineage));
-  const SnapshotInfo* last_good = nullptr;
-  for (const SnapshotInfo& snapshot : snapshots) {
-    if (!snapshot.visible()) {
-      continue;
-    }
-    wire->set_snapshots(wire->snapshots() + 1);
-    if (!snapshot.collapse.marked || snapshot.collapse.lifted) {
-      last_good = &snapshot;
-    }
-  }
-  if (last_good != nullptr) {
-    wire->set_last_good_snapshot(last_good->id.ToString());
-    ToWire(last_good->instant, wire->mutable_last_good_instant());
-    ToWire(std::max(absl::ZeroDuration(), parts_.clock->Now() - last_good->instant),
-           wire->mutable_last_good_age());
+  ASSIGN_OR_RETURN(const SnapshotTally tally, TallySnapshots(*parts_.history, store.lineage));
+  wire->set_snapshots(tally.visible);
+  if (tally.last_good.has_value()) {
+    wire->set_last_good_snapshot(tally.last_good->id.ToString());
+    ToWire(tally.last_good->instant, wire->mutable_last_good_instant());
+    ToWire(tally.AgeOfLastGood(parts_.clock->Now()), wire->mutable_last_good_age());
   }
   return absl::OkStatus();
 }

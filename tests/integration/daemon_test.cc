@@ -78,6 +78,40 @@ TEST_F(DaemonTest, AnswersHealthAndReflection) {
   }
 }
 
+// The service is 1 (SERVING) or 2 (NOT_SERVING): field 1 of HealthCheckResponse.
+TEST_F(DaemonTest, SaysThatItIsNotReadyAnyMoreWhenItIsToEnd) {
+  Start();
+  grpc::GenericStub stub(
+      grpc::CreateChannel(daemon_->address(), grpc::InsecureChannelCredentials()));
+  grpc::ClientContext context;
+  context.set_deadline(std::chrono::system_clock::now() + std::chrono::seconds(20));
+  grpc::CompletionQueue queue;
+  const auto next = [&queue] {
+    void* tag = nullptr;
+    bool ok = false;
+    return queue.Next(&tag, &ok) && ok;
+  };
+  const auto watch = stub.PrepareCall(&context, "/grpc.health.v1.Health/Watch", &queue);
+  watch->StartCall(nullptr);
+  ASSERT_TRUE(next());
+  const grpc::Slice everything("", 0);
+  watch->WriteLast(grpc::ByteBuffer(&everything, 1), grpc::WriteOptions(), nullptr);
+  ASSERT_TRUE(next());
+  const auto read = [&] {
+    grpc::ByteBuffer answer;
+    watch->Read(&answer, nullptr);
+    std::vector<grpc::Slice> slices;
+    return next() && answer.Dump(&slices).ok() && slices.size() == 1
+               ? std::string(reinterpret_cast<const char*>(slices[0].begin()), slices[0].size())
+               : "none";
+  };
+  EXPECT_EQ(read(), "\x08\x01");
+  std::future<int> ended = std::async(std::launch::async, [&] { return daemon_->Terminate(); });
+  EXPECT_EQ(read(), "\x08\x02");
+  context.TryCancel();
+  EXPECT_EQ(ended.get(), 0) << daemon_->Output();
+}
+
 TEST_F(DaemonTest, ASecondOneOnTheSameDataIsRefusedAndTheFirstGoesOn) {
   Start();
   Put("acme", "1", "one");

@@ -47,6 +47,19 @@ TEST(DaemonConfig, RefusesARemoteStoreElsewhereWithoutTls) {
   EXPECT_TRUE(Complete(&config).ok());
 }
 
+TEST(DaemonConfig, RefusesToShowMetricsToOthersUnlessThatIsMeant) {
+  DaemonConfig config;
+  config.data = "/srv/x";
+  config.metrics.listen = "127.0.0.1:9464";
+  EXPECT_TRUE(Complete(&config).ok());
+  config.metrics.listen = "0.0.0.0:9464";
+  // What is said of the calls is not said of the metrics.
+  config.insecure = true;
+  EXPECT_TRUE(HasReason(Complete(&config), Reason::kConfigInvalid));
+  config.metrics.insecure = true;
+  EXPECT_TRUE(Complete(&config).ok());
+}
+
 TEST(DaemonConfig, KnowsLocalAddresses) {
   EXPECT_TRUE(IsLocalAddress("127.0.0.1:1"));
   EXPECT_TRUE(IsLocalAddress("localhost:1"));

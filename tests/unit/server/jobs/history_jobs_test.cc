@@ -32,6 +32,7 @@ class HistoryJobsTest : public JobsFixture {
     HistoryJobsOptions options;
     options.schedules["main"] = schedule;
     options.clock = &site_.clock();
+    options.observer = &ended_;
     jobs_ = *HistoryJobs::Create(options, registry_.get(), &site_.history(), state_.get());
   }
 
@@ -87,6 +88,7 @@ class HistoryJobsTest : public JobsFixture {
   }
 
   bool begun_ = false;
+  EndedJobs ended_;
   std::unique_ptr<HistoryJobs> jobs_;
 };
 
@@ -102,6 +104,16 @@ TEST_F(HistoryJobsTest, TakesASnapshotAndKeepsItsWitness) {
   EXPECT_EQ(info->job, id);
   ASSERT_EQ(state_->Witnesses()->size(), 1U);
   EXPECT_EQ(state_->Witnesses()->at(0).root_digest(), info->root_digest);
+}
+
+TEST_F(HistoryJobsTest, TellsWhatBecameOfAJob) {
+  const std::string cancelled = Create(state::TAKE_SNAPSHOT);
+  ASSERT_THAT(jobs_->CancelJob(cancelled, Ada()), IsOk());
+  Start();
+  Snapshot();
+  jobs_->Shutdown();
+  EXPECT_EQ(ended_.all(),
+            std::vector<std::string>({"TAKE_SNAPSHOT CANCELLED", "TAKE_SNAPSHOT SUCCEEDED"}));
 }
 
 TEST_F(HistoryJobsTest, VerifiesASnapshot) {

@@ -6,14 +6,42 @@
 #include <memory>
 #include <string>
 #include <utility>
+#include <vector>
 
+#include "server/jobs/job_observer.h"
 #include "server/jobs/store_registry.h"
+#include "storage/base/mutex.h"
 #include "storage/state/state_store.h"
 #include "tests/support/small_site.h"
 #include "tests/support/status_matchers.h"
 #include "tests/support/temp_dir.h"
 
 namespace reinstate {
+
+// Keeps what it was told, in the order of the tellings. Thread-safe.
+class EndedJobs final : public JobObserver {
+ public:
+  void RestoreEnded(const state::RestoreRecord& restore) override {
+    Add(restore.order().tenant() + " " + state::JobState_Name(restore.state()));
+  }
+  void HistoryJobEnded(const state::HistoryJob& job) override {
+    Add(state::JobKind_Name(job.kind()) + " " + state::JobState_Name(job.state()));
+  }
+
+  std::vector<std::string> all() const {
+    MutexLock lock(&mu_);
+    return ended_;
+  }
+
+ private:
+  void Add(std::string what) {
+    MutexLock lock(&mu_);
+    ended_.push_back(std::move(what));
+  }
+
+  mutable Mutex mu_;
+  std::vector<std::string> ended_ ABSL_GUARDED_BY(mu_);
+};
 
 // A small site with a state and a registry that serves its store as `main`.
 class JobsFixture : public testing::Test {

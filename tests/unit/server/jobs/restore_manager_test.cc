@@ -42,6 +42,7 @@ class RestoreManagerTest : public JobsFixture {
     RestoreManagerOptions options;
     options.workers = workers;
     options.clock = &site_.clock();
+    options.observer = &ended_;
     manager_ = *RestoreManager::Create(options, registry_.get(), &site_.history(), state_.get(),
                                        engine_.get());
   }
@@ -80,9 +81,57 @@ class RestoreManagerTest : public JobsFixture {
   }
 
   std::string snapshot_;
+  EndedJobs ended_;
   std::unique_ptr<ScriptedEngine> engine_;
   std::unique_ptr<RestoreManager> manager_;
 };
+
+// --- What is told ---
+
+TEST_F(RestoreManagerTest, TellsOfEachRestoreOnceWhatBecameOfIt) {
+  engine_->Write("t1", {.end = state::FAILED});
+  engine_->Write("t2", {.unrecorded = 1});
+  engine_->Write("t3", {.end = state::IN_DOUBT});
+  Hold("t4");
+  const std::string cancelled_in_queue = Create("t5");
+  ASSERT_THAT(manager_->CancelRestore(cancelled_in_queue, Ada()), IsOk());
+  Start();
+  AwaitState(Create("t1"), state::FAILED);
+  const std::string again = Create("t2");
+  while (manager_->GetRestore(again)->state() != state::SUCCEEDED) {
+    site_.clock().Advance(absl::Seconds(1));
+    std::this_thread::yield();
+  }
+  const std::string in_doubt = Create("t3");
+  AwaitState(in_doubt, state::IN_DOUBT);
+  ASSERT_THAT(manager_->ResolveRestore(in_doubt, true, Ada(), "looked"), IsOk());
+  const std::string cancelled_running = Create("t4");
+  engine_->AwaitBegun(5);
+  ASSERT_THAT(manager_->CancelRestore(cancelled_running, Ada()), IsOk());
+  AwaitState(cancelled_running, state::CANCELLED);
+  manager_->Shutdown();
+  EXPECT_EQ(ended_.all(),
+            std::vector<std::string>({"t5 CANCELLED", "t1 FAILED", "t2 SUCCEEDED", "t3 IN_DOUBT",
+                                      "t3 SUCCEEDED", "t4 CANCELLED"}));
+}
+
+TEST_F(RestoreManagerTest, CountsWhatHasNotEnded) {
+  Start();
+  Hold("t1");
+  Hold("t2");
+  for (const char* tenant : {"t1", "t2", "t3"}) {
+    Create(tenant);
+  }
+  engine_->AwaitBegun(2);
+  EXPECT_EQ(manager_->Loads().at("main").running, 2);
+  EXPECT_EQ(manager_->Loads().at("main").queued, 1);
+  EXPECT_EQ(manager_->Loads().at("main").in_doubt, 0);
+  engine_->Release("t1");
+  engine_->Release("t2");
+  engine_->AwaitBegun(3);
+  manager_->Shutdown();
+  EXPECT_TRUE(manager_->Loads().empty());
+}
 
 // --- Orders ---
 

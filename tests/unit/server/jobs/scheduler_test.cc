@@ -155,6 +155,27 @@ TEST(Scheduler, TakesNoPriorityAwayWhenTheClockStepsBack) {
   EXPECT_EQ(Take(&scheduler), Id(1));
 }
 
+TEST(Scheduler, CountsTheJobsOfEachStore) {
+  Scheduler scheduler(kAging);
+  EXPECT_TRUE(scheduler.Depths().empty());
+  for (int number = 1; number <= 3; ++number) {
+    scheduler.Add(Job(number, 10));
+  }
+  Scheduler::Job other = Job(4, 20);
+  other.store = "wiki";
+  scheduler.Add(other);
+  EXPECT_EQ(Take(&scheduler), Id(1));
+  scheduler.Block("wiki", "tenant-9");
+  const auto depths = scheduler.Depths();
+  ASSERT_EQ(depths.size(), 2U);
+  EXPECT_EQ(depths.at("main").queued, 2);
+  EXPECT_EQ(depths.at("main").running, 1);
+  EXPECT_EQ(depths.at("main").blocked_tenants, 0);
+  EXPECT_EQ(depths.at("wiki").queued, 1);
+  EXPECT_EQ(depths.at("wiki").running, 0);
+  EXPECT_EQ(depths.at("wiki").blocked_tenants, 1);
+}
+
 TEST(Scheduler, CountsTheBytesThatComeBeforeAJob) {
   Scheduler scheduler(kAging);
   for (int i = 1; i <= 4; ++i) {

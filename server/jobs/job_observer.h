@@ -1,0 +1,21 @@
+#pragma once
+
+#include "storage/state/state.pb.h"
+
+namespace reinstate {
+
+// Is told what became of jobs, e.g. to count it. Implementations are thread-safe, quick, and do not
+// call back in.
+class JobObserver {
+ public:
+  virtual ~JobObserver() = default;
+
+  // It was recorded that `restore` (or undo) SUCCEEDED, FAILED, was CANCELLED or is IN_DOUBT. Twice
+  // for one that was in doubt and is resolved.
+  virtual void RestoreEnded(const state::RestoreRecord& restore) = 0;
+
+  // It was recorded that `job` SUCCEEDED, FAILED or was CANCELLED.
+  virtual void HistoryJobEnded(const state::HistoryJob& job) = 0;
+};
+
+}  // namespace reinstate

@@ -1,0 +1,41 @@
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "server/jobs/job_observer.h"
+#include "server/rpc/call_observer.h"
+
+namespace prometheus {
+class Collectable;
+}  // namespace prometheus
+
+namespace reinstate {
+
+// Counts what happens in the daemon: restores, jobs of the history and calls, by store and outcome.
+// Owns the registry that holds the counts. Series are never dropped, so that no label may grow with
+// the data: never a tenant, an id, or a text of a client.
+//
+// Thread-safe.
+class Metrics final : public JobObserver, public CallObserver {
+ public:
+  // The series of `stores` begin at 0, so that the first event is a change that alerts can see.
+  Metrics(const std::string& version, const std::vector<std::string>& stores);
+  ~Metrics() override;
+  Metrics(const Metrics&) = delete;
+  Metrics& operator=(const Metrics&) = delete;
+
+  void RestoreEnded(const state::RestoreRecord& restore) override;
+  void HistoryJobEnded(const state::HistoryJob& job) override;
+  void CallEnded(const EndedCall& call) override;
+
+  // To be given to a MetricsServer.
+  std::shared_ptr<prometheus::Collectable> registry() const;
+
+ private:
+  struct Families;
+  const std::unique_ptr<Families> families_;
+};
+
+}  // namespace reinstate

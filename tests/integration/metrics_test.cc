@@ -1,0 +1,169 @@
+// What Prometheus sees of the daemon.
+
+#include <grpcpp/generic/generic_stub.h>
+#include <grpcpp/grpcpp.h>
+
+#include <fstream>
+#include <optional>
+#include <string>
+
+#include "absl/strings/str_cat.h"
+#include "tests/integration/daemon_fixture.h"
+#include "tests/support/http_get.h"
+#include "tests/support/prometheus_text.h"
+
+namespace reinstate {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::ContainsRegex;
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+class DaemonMetricsTest : public DaemonTest {
+ protected:
+  void StartWithMetrics(const std::string& listen = "127.0.0.1:0") {
+    std::ofstream(Path("reinstated.toml")) << "[metrics]\nlisten = \"" << listen << "\"\n";
+    Start({"--config", Path("reinstated.toml")});
+  }
+
+  // By what the log says.
+  std::string Address() {
+    const std::string output = daemon_->Output();
+    const std::string key = "metrics address=";
+    const size_t at = output.find(key);
+    EXPECT_NE(at, std::string::npos) << output;
+    return output.substr(at + key.size(), output.find('\n', at) - at - key.size());
+  }
+
+  std::string Page() {
+    const auto answer = HttpGet(Address(), "/metrics");
+    EXPECT_THAT(answer, IsOk());
+    return answer.ok() ? answer->body : "";
+  }
+
+  PrometheusText Scrape() {
+    const auto text = PrometheusText::Parse(Page());
+    EXPECT_THAT(text, IsOk());
+    return text.value_or(PrometheusText());
+  }
+};
+
+TEST_F(DaemonMetricsTest, AreNotServedUnlessAsked) {
+  Start();
+  EXPECT_THAT(daemon_->Output(), Not(HasSubstr("metrics")));
+}
+
+TEST_F(DaemonMetricsTest, AnAddressThatOthersReachIsRefusedUnlessItIsMeant) {
+  std::ofstream(Path("reinstated.toml")) << "[metrics]\nlisten = \"0.0.0.0:0\"\n";
+  EXPECT_THAT(Refusal("data", {"--config", Path("reinstated.toml")}),
+              AllOf(HasSubstr("code 2"), HasSubstr("[metrics]")));
+  std::ofstream(Path("reinstated.toml")) << "[metrics]\nlisten = \"0.0.0.0:0\"\ninsecure = true\n";
+  Start({"--config", Path("reinstated.toml")});
+}
+
+TEST_F(DaemonMetricsTest, AnAddressThatIsTakenIsRefused) {
+  StartWithMetrics();
+  std::ofstream(Path("other.toml")) << "[metrics]\nlisten = \"" << Address() << "\"\n";
+  EXPECT_THAT(Refusal("other", {"--config", Path("other.toml")}),
+              AllOf(HasSubstr("code 1"), HasSubstr(Address())));
+}
+
+TEST_F(DaemonMetricsTest, TellWhatBecameOfSnapshotsAndRestores) {
+  StartWithMetrics();
+  const PrometheusText::Labels main = {{"store", "main"}};
+  PrometheusText text = Scrape();
+  EXPECT_EQ(text.Find("reinstate_snapshots", main), 0);
+  EXPECT_EQ(text.Find("reinstate_last_good_snapshot_age_seconds", main), std::nullopt);
+
+  Put("acme-corp", "1", "one");
+  Put("acme-corp", "2", "two");
+  MustTakeSnapshot();
+  DeleteTenant("acme-corp");
+  EXPECT_EQ(Restore("acme-corp").state(), v1::RESTORE_STATE_SUCCEEDED);
+
+  text = Scrape();
+  EXPECT_EQ(text.Find("reinstate_restores_ended_total",
+                      {{"store", "main"}, {"kind", "restore"}, {"state", "succeeded"}}),
+            1);
+  EXPECT_EQ(text.Find("reinstate_restore_duration_seconds_count",
+                      {{"store", "main"}, {"kind", "restore"}}),
+            1);
+  EXPECT_EQ(text.Find("reinstate_restored_rows_total", main), 2);
+  EXPECT_GE(text.Find("reinstate_restored_bytes_total", main), 6);
+  for (const char* state : {"queued", "running", "in_doubt"}) {
+    EXPECT_EQ(text.Find("reinstate_restores", {{"store", "main"}, {"state", state}}), 0) << state;
+  }
+  EXPECT_EQ(text.Find("reinstate_snapshots", main), 1);
+  EXPECT_EQ(text.Find("reinstate_store_ready", main), 1);
+  const std::optional<double> age = text.Find("reinstate_last_good_snapshot_age_seconds", main);
+  ASSERT_TRUE(age.has_value());
+  EXPECT_GE(*age, 0);
+  EXPECT_LT(*age, 600);
+  EXPECT_EQ(text.Find("reinstate_history_jobs_ended_total",
+                      {{"store", "main"}, {"kind", "take_snapshot"}, {"state", "succeeded"}}),
+            1);
+  EXPECT_EQ(text.families().at("reinstate_build_info").samples.size(), 1U);
+}
+
+TEST_F(DaemonMetricsTest, CountCallsByMethodAndCode) {
+  StartWithMetrics();
+  v1::GetStoreRequest request;
+  request.set_store("nobody");
+  EXPECT_FALSE(client_->GetStore(request).ok());
+  ShowStore();
+  ShowStore();
+  Put("acme", "1", "one");
+  MustTakeSnapshot();  // which watches a job, a stream
+
+  const PrometheusText text = Scrape();
+  const std::string get = "reinstate.v1.StoreService/GetStore";
+  const auto handled = [&](const std::string& method, const std::string& code) {
+    return text.Find("reinstate_rpc_handled_total", {{"method", method}, {"code", code}});
+  };
+  EXPECT_EQ(handled(get, "OK"), 2);
+  EXPECT_EQ(handled(get, "NOT_FOUND"), 1);
+  EXPECT_EQ(text.Find("reinstate_rpc_duration_seconds_count", {{"method", get}}), 3);
+  EXPECT_GE(handled("reinstate.v1.JobService/WatchJob", "OK"), 1);
+  EXPECT_EQ(text.Sum("reinstate_rpc_duration_seconds_count",
+                     {{"method", "reinstate.v1.JobService/WatchJob"}}),
+            0);
+}
+
+// Whoever reaches the daemon could otherwise make as many series as it likes.
+TEST_F(DaemonMetricsTest, MethodsThatAreNotServedMakeNoSeries) {
+  StartWithMetrics();
+  grpc::GenericStub stub(
+      grpc::CreateChannel(daemon_->address(), grpc::InsecureChannelCredentials()));
+  grpc::CompletionQueue queue;
+  for (const char* method : {"/made.up/One", "/reinstate.v1.StoreService/MadeUp"}) {
+    grpc::ClientContext context;
+    const auto call = stub.PrepareUnaryCall(&context, method, grpc::ByteBuffer(), &queue);
+    call->StartCall();
+    grpc::ByteBuffer answer;
+    grpc::Status status;
+    call->Finish(&answer, &status, nullptr);
+    void* tag = nullptr;
+    bool ok = false;
+    ASSERT_TRUE(queue.Next(&tag, &ok));
+    EXPECT_EQ(status.error_code(), grpc::StatusCode::UNIMPLEMENTED);
+  }
+  const PrometheusText text = Scrape();
+  const std::string name = "reinstate_rpc_handled_total";
+  EXPECT_EQ(text.Find(name, {{"method", "other"}, {"code", "UNIMPLEMENTED"}}), 2);
+  EXPECT_EQ(text.Sum(name, {}), 2);
+}
+
+TEST_F(DaemonMetricsTest, NeverNameATenant) {
+  StartWithMetrics();
+  Put("acme-corp", "1", "one");
+  MustTakeSnapshot();
+  DeleteTenant("acme-corp");
+  EXPECT_EQ(Restore("acme-corp").state(), v1::RESTORE_STATE_SUCCEEDED);
+  const std::string page = Page();
+  EXPECT_THAT(page, Not(HasSubstr("acme")));
+  EXPECT_THAT(page, Not(ContainsRegex("tenant=")));
+}
+
+}  // namespace
+}  // namespace reinstate
