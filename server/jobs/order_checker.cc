@@ -47,19 +47,25 @@ bool SameOrder(const state::RestoreOrder& a, const state::RestoreOrder& b) {
 
 }  // namespace
 
-absl::Status OrderChecker::CheckTenant(const std::string& store, const std::string& tenant) const {
-  RETURN_IF_ERROR(TenantId::Parse(tenant).status());
-  ASSIGN_OR_RETURN(const auto in_doubt, state_->InDoubt(store, tenant));
+absl::Status OrderChecker::CheckTenant(state::RestoreOrder* order) const {
+  RETURN_IF_ERROR(TenantId::Parse(order->tenant()).status());
+  const std::string& store = order->store();
+  const absl::Status identity = stores_->CheckIdentity(store);
+  // A store that cannot be reached now may be when the job runs.
+  if (!HasReason(identity, Reason::kUnavailable)) {
+    RETURN_IF_ERROR(identity);
+    ASSIGN_OR_RETURN(const TenantId tenant, stores_->CanonicalTenant(store, order->tenant()));
+    order->set_tenant(tenant.value());
+  }
+  ASSIGN_OR_RETURN(const auto in_doubt, state_->InDoubt(store, order->tenant()));
   if (in_doubt.has_value()) {
     return MakeError(
         Reason::kTenantInDoubt,
-        absl::StrCat("it is not known whether restore ", *in_doubt, " of tenant ", tenant,
+        absl::StrCat("it is not known whether restore ", *in_doubt, " of tenant ", order->tenant(),
                      " was committed; look at the tenant and settle it with `reinstate restore "
                      "resolve` first"));
   }
-  const absl::Status identity = stores_->CheckIdentity(store);
-  // A store that cannot be reached now may be when the job runs.
-  return HasReason(identity, Reason::kUnavailable) ? absl::OkStatus() : identity;
+  return absl::OkStatus();
 }
 
 absl::Status OrderChecker::CheckPlan(state::RestoreOrder* order) const {
@@ -102,7 +108,7 @@ absl::StatusOr<state::RestoreRecord> OrderChecker::CheckRestore(state::RestoreOr
   RETURN_IF_ERROR(TenantId::Parse(order.tenant()).status());
   ASSIGN_OR_RETURN(*order.mutable_point(), ResolvePoint(*history_, store->lineage,
                                                         order.point().requested(), clock_->Now()));
-  RETURN_IF_ERROR(CheckTenant(order.store(), order.tenant()));
+  RETURN_IF_ERROR(CheckTenant(&order));
   RETURN_IF_ERROR(CheckPlan(&order));
   state::RestoreRecord record;
   *record.mutable_order() = std::move(order);
@@ -136,7 +142,7 @@ absl::StatusOr<state::RestoreRecord> OrderChecker::CheckUndo(state::RestoreOrder
   order.set_mode(state::MODE_UNSPECIFIED);
   order.clear_tables();
   RETURN_IF_ERROR(stores_->Find(order.store()).status());
-  RETURN_IF_ERROR(CheckTenant(order.store(), order.tenant()));
+  RETURN_IF_ERROR(CheckTenant(&order));
   RETURN_IF_ERROR(CheckPlan(&order));
   state::RestoreRecord record;
   *record.mutable_order() = std::move(order);

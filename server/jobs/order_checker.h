@@ -31,7 +31,8 @@ class OrderChecker {
   absl::StatusOr<state::RestoreRecord> CheckUndo(state::RestoreOrder order) const;
 
  private:
-  absl::Status CheckTenant(const std::string& store, const std::string& tenant) const;
+  // Writes the tenant as the store does.
+  absl::Status CheckTenant(state::RestoreOrder* order) const;
   absl::Status CheckPlan(state::RestoreOrder* order) const;
   absl::Status CheckPoint(Consents consents, state::RestoreRecord* record) const;
 

@@ -123,6 +123,16 @@ absl::Status StoreRegistry::CheckIdentity(const std::string& name) {
   return absl::OkStatus();
 }
 
+absl::StatusOr<TenantId> StoreRegistry::CanonicalTenant(const std::string& name,
+                                                        std::string_view text) const {
+  ASSIGN_OR_RETURN(const ServedStore* store, Find(name));
+  ASSIGN_OR_RETURN(const TenantId tenant, TenantId::Parse(text));
+  const absl::StatusOr<TenantId> canonical = store->live->CanonicalTenant(tenant);
+  // What was captured is to be seen while the live store is in trouble, too.
+  return canonical.ok() || HasReason(canonical.status(), Reason::kTenantIdInvalid) ? canonical
+                                                                                   : tenant;
+}
+
 absl::Status StoreRegistry::Rebind(const std::string& name, const std::string& expected_identity,
                                    const state::Actor& actor) {
   ASSIGN_OR_RETURN(const ServedStore* store, Find(name));

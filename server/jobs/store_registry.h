@@ -46,6 +46,11 @@ class StoreRegistry {
   // when it was registered.
   absl::Status CheckIdentity(const std::string& name);
 
+  // The tenant that `text` means in the store, as the history has it too: every id that comes from
+  // outside goes through here. TENANT_ID_INVALID, STORE_NOT_FOUND. Of a store that cannot answer
+  // now, `text` as it is.
+  absl::StatusOr<TenantId> CanonicalTenant(const std::string& name, std::string_view text) const;
+
   // Binds the store to the identity that it has now, which must be `expected_identity`:
   // STORE_IDENTITY_CHANGED with the one that it has if it is not. STORE_NOT_FOUND, UNAVAILABLE.
   absl::Status Rebind(const std::string& name, const std::string& expected_identity,

@@ -30,6 +30,13 @@ absl::StatusOr<TenantId> ParseTenant(std::string_view field, std::string_view te
   return tenant.ok() ? tenant : AboutField(tenant.status(), field);
 }
 
+absl::StatusOr<TenantId> ParseTenantOf(const StoreRegistry& stores, const std::string& store,
+                                       std::string_view field, std::string_view text) {
+  absl::StatusOr<TenantId> tenant = stores.CanonicalTenant(store, text);
+  return HasReason(tenant.status(), Reason::kTenantIdInvalid) ? AboutField(tenant.status(), field)
+                                                              : tenant;
+}
+
 absl::StatusOr<SnapshotId> ParseSnapshot(std::string_view field, std::string_view text) {
   absl::StatusOr<SnapshotId> snapshot = SnapshotId::Parse(text);
   return snapshot.ok() ? snapshot : AboutField(snapshot.status(), field);

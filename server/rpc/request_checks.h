@@ -6,6 +6,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "server/jobs/store_registry.h"
 #include "storage/base/error.h"
 #include "storage/model/snapshot_id.h"
 #include "storage/model/tenant_id.h"
@@ -28,6 +29,10 @@ std::string FieldOf(const absl::Status& status);
 
 // TENANT_ID_INVALID.
 absl::StatusOr<TenantId> ParseTenant(std::string_view field, std::string_view text);
+
+// As StoreRegistry::CanonicalTenant.
+absl::StatusOr<TenantId> ParseTenantOf(const StoreRegistry& stores, const std::string& store,
+                                       std::string_view field, std::string_view text);
 
 // POINT_INVALID.
 absl::StatusOr<SnapshotId> ParseSnapshot(std::string_view field, std::string_view text);

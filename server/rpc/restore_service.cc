@@ -294,8 +294,9 @@ absl::StatusOr<v1::ListRestoresResponse> RestoreServiceImpl::List(
   }
   if (!request.tenant().empty()) {
     RETURN_IF_ERROR(CheckPresent("store", request.store()));
-    RETURN_IF_ERROR(ParseTenant("tenant", request.tenant()).status());
-    filter.tenant = request.tenant();
+    ASSIGN_OR_RETURN(const TenantId tenant,
+                     ParseTenantOf(*parts_.stores, request.store(), "tenant", request.tenant()));
+    filter.tenant = tenant.value();
   }
   for (const int wanted : request.states()) {
     if (wanted == v1::RESTORE_STATE_UNSPECIFIED || !v1::RestoreState_IsValid(wanted)) {

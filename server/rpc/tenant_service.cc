@@ -75,7 +75,8 @@ absl::StatusOr<std::unique_ptr<StreamSource>> TenantServiceImpl::Compare(
   ASSIGN_OR_RETURN(const ServedStore* store, parts_.stores->Find(request.store()));
   ComparisonOrder order;
   order.store = store->name;
-  ASSIGN_OR_RETURN(order.tenant, ParseTenant("tenant", request.tenant()));
+  ASSIGN_OR_RETURN(order.tenant,
+                   ParseTenantOf(*parts_.stores, store->name, "tenant", request.tenant()));
   RETURN_IF_ERROR(CheckPresent("at", request.at()));
   if (request.tables_size() > kMaxTables) {
     return FieldError("tables", absl::StrCat("has more than ", kMaxTables, " entries."));

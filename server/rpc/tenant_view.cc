@@ -226,7 +226,8 @@ absl::StatusOr<v1::Tenant> TenantViewer::View(const v1::GetTenantRequest& reques
 absl::StatusOr<v1::Tenant> ViewTenant(const ServiceParts& parts,
                                       const v1::GetTenantRequest& request) {
   ASSIGN_OR_RETURN(const ServedStore* store, parts.stores->Find(request.store()));
-  ASSIGN_OR_RETURN(TenantId tenant, ParseTenant("tenant", request.tenant()));
+  ASSIGN_OR_RETURN(TenantId tenant,
+                   ParseTenantOf(*parts.stores, store->name, "tenant", request.tenant()));
   return TenantViewer(parts, *store, std::move(tenant)).View(request);
 }
 

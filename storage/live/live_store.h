@@ -97,13 +97,19 @@ class LiveStore {
     return StoreDiscovery{.map = std::move(map), .findings = {}, .config = ""};
   }
 
+  // `tenant` as the store itself writes its id, in cuts too: where ids are of a type that has
+  // several texts for one value (an upper-case uuid, '007' of a number), they are one tenant, and
+  // have one lock. Idempotent; looks at no rows. TENANT_ID_INVALID if no tenant of the store can
+  // have that id.
+  virtual absl::StatusOr<TenantId> CanonicalTenant(const TenantId& tenant) { return tenant; }
+
   // Opens a consistent view of the whole store, with at most `options.max_shards` shards.
   virtual absl::StatusOr<std::unique_ptr<Cut>> OpenCut(const CutOptions& options) = 0;
 
-  // Takes the lock of `tenant`, waiting for it if need be; no transaction is begun. The tenant need
-  // not have rows. At most one session a tenant exists at any time, over all clients of the store;
-  // the application is not kept out. TENANT_BUSY if the lock is not had within
-  // options.lock_timeout.
+  // Takes the lock of `tenant`, in whichever of its texts it is given, waiting for it if need be;
+  // no transaction is begun. The tenant need not have rows. At most one session a tenant exists at
+  // any time, over all clients of the store; the application is not kept out. TENANT_BUSY if the
+  // lock is not had within options.lock_timeout.
   virtual absl::StatusOr<std::unique_ptr<TenantSession>> OpenTenant(
       const TenantId& tenant, const SessionOptions& options) = 0;
 

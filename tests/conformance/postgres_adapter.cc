@@ -211,6 +211,9 @@ class TranslatedStore final : public LiveStore {
   StoreCapabilities Capabilities() const override { return store_->Capabilities(); }
   absl::StatusOr<StoreIdentity> Identity() override { return store_->Identity(); }
   absl::StatusOr<TenantMap> Catalog() override { return store_->Catalog(); }
+  absl::StatusOr<TenantId> CanonicalTenant(const TenantId& tenant) override {
+    return store_->CanonicalTenant(tenant);
+  }
   absl::StatusOr<std::unique_ptr<Cut>> OpenCut(const CutOptions& options) override {
     ASSIGN_OR_RETURN(std::unique_ptr<Cut> cut, store_->OpenCut(options));
     return std::make_unique<TranslatedCut>(std::move(cut));

@@ -19,6 +19,8 @@ struct StoreHooks {
   std::function<absl::Status(TenantSession*, const Change&)> apply;
   // Called with the answer of Catalog, to alter it.
   std::function<void(TenantMap*)> catalog;
+  // Called instead of CanonicalTenant.
+  std::function<absl::StatusOr<TenantId>(const TenantId&)> canonical_tenant;
   // Called before Identity is passed on; an error is returned instead.
   std::function<absl::Status()> identity;
   // Called before Commit is passed on; an error is returned instead.
@@ -49,6 +51,10 @@ class WrappedStore final : public LiveStore {
       hooks_->catalog(&*map);
     }
     return map;
+  }
+  absl::StatusOr<TenantId> CanonicalTenant(const TenantId& tenant) override {
+    return hooks_->canonical_tenant ? hooks_->canonical_tenant(tenant)
+                                    : store_->CanonicalTenant(tenant);
   }
   absl::StatusOr<std::unique_ptr<Cut>> OpenCut(const CutOptions& options) override {
     return store_->OpenCut(options);

@@ -102,25 +102,25 @@ absl::Status NotAnId(const PgTenantMap& map) {
                                 map.tenant_type(), "."));
 }
 
-// Whether `tenant` is written as the server writes it: under two spellings, one tenant would have
-// two locks.
-absl::Status CheckSpelling(const PgTenantMap& map, const TenantId& tenant,
-                           PgConnection* connection) {
-  if (map.tenant_type().empty()) {
-    return absl::OkStatus();
-  }
+// Whether an error is that a text is no value of a type.
+bool IsOfBadValue(const PgConnection& connection) {
+  return connection.server_error().sqlstate.starts_with("22");
+}
+
+// Writes `*tenant` as the server writes it: under two spellings, one tenant would have two locks.
+absl::Status Respell(const PgTenantMap& map, PgConnection* connection, TenantId* tenant) {
   const absl::StatusOr<PgResult> written = connection->Query(
       "look at the tenant's id",
-      absl::StrCat("SELECT ", CastLiteral(tenant.value(), map.tenant_type()), "::text"));
+      absl::StrCat("SELECT ", CastLiteral(tenant->value(), map.tenant_type()), "::text"));
   if (!written.ok()) {
-    // Class 22: the text is no value of the type.
-    return connection->server_error().sqlstate.starts_with("22") ? NotAnId(map) : written.status();
+    return IsOfBadValue(*connection) ? NotAnId(map) : written.status();
   }
-  if (written->Get(0, 0) != tenant.value()) {
-    return MakeError(Reason::kTenantIdInvalid,
-                     absl::StrCat("In this store the id of that tenant is written ",
-                                  Printable(written->Get(0, 0)), "."));
+  // E.g. a text of blanks only, of a type that does not keep them.
+  const absl::StatusOr<TenantId> respelled = TenantId::Parse(written->Get(0, 0));
+  if (!respelled.ok()) {
+    return NotAnId(map);
   }
+  *tenant = *respelled;
   return absl::OkStatus();
 }
 
@@ -136,7 +136,7 @@ absl::Status EstimateWith(const PgTenantMap& map, const TenantId& tenant, PgConn
         "estimate the tenant's size", absl::StrCat("EXPLAIN SELECT t.* FROM ", map.FromSql(plan),
                                                    " WHERE ", map.OwnedBySql(plan, tenant)));
     if (!plans.ok()) {
-      return connection->server_error().sqlstate.starts_with("22") ? NotAnId(map) : plans.status();
+      return IsOfBadValue(*connection) ? NotAnId(map) : plans.status();
     }
     // The planner never says less than one row, so that one may be none.
     const double planned = PlannedNumber(plans->Get(0, 0), "rows=");
@@ -299,15 +299,26 @@ absl::StatusOr<std::unique_ptr<Cut>> PostgresStore::OpenCut(const CutOptions& op
   return PostgresCut::Open(options_, options.max_shards);
 }
 
+absl::StatusOr<TenantId> PostgresStore::CanonicalTenant(const TenantId& tenant) {
+  ASSIGN_OR_RETURN(const std::shared_ptr<const PgTenantMap> map, RecentMap());
+  return CanonicalTenantOf(*map, tenant);
+}
+
+absl::StatusOr<TenantId> PostgresStore::CanonicalTenantOf(const PgTenantMap& map, TenantId tenant) {
+  if (!map.tenant_type().empty()) {
+    RETURN_IF_ERROR(
+        Ask([&](PgConnection* connection) { return Respell(map, connection, &tenant); }));
+  }
+  return tenant;
+}
+
 absl::StatusOr<std::unique_ptr<TenantSession>> PostgresStore::OpenTenant(
     const TenantId& tenant, const SessionOptions& options) {
   ASSIGN_OR_RETURN(const std::shared_ptr<const PgTenantMap> map, RecentMap());
-  RETURN_IF_ERROR(
-      Ask([&](PgConnection* connection) { return CheckSpelling(*map, tenant, connection); }));
   PostgresSession::Setup setup;
+  ASSIGN_OR_RETURN(setup.tenant, CanonicalTenantOf(*map, tenant));
   setup.connection = options_.connection;
   setup.config = options_.map;
-  setup.tenant = tenant;
   setup.options = options;
   setup.may_fire = options_.may_fire;
   setup.map = map;

@@ -36,6 +36,9 @@ class PostgresStore final : public LiveStore {
 
   absl::StatusOr<StoreDiscovery> Discover() override;
 
+  // By a cast to the type of tenants' ids. While nothing is known to be owned, `tenant` as it is.
+  absl::StatusOr<TenantId> CanonicalTenant(const TenantId& tenant) override;
+
   // TABLE_UNRESOLVED also while the configuration says nothing of tenants.
   absl::StatusOr<std::unique_ptr<Cut>> OpenCut(const CutOptions& options) override;
   absl::StatusOr<std::unique_ptr<TenantSession>> OpenTenant(const TenantId& tenant,
@@ -58,6 +61,7 @@ class PostgresStore final : public LiveStore {
   absl::Status Ask(const Question& question);
   absl::StatusOr<std::unique_ptr<PgConnection>> Connect() const;
   absl::Status ReadMapWith(PgConnection* connection, std::shared_ptr<const PgTenantMap>* map);
+  absl::StatusOr<TenantId> CanonicalTenantOf(const PgTenantMap& map, TenantId tenant);
   // Says of each of `tables`, which are those of `map`, what stands in the way of writing to it.
   void AddRefusals(const PgTenantMap& map, TenantMap* tables) const;
   void Remember(std::shared_ptr<const PgTenantMap> map);

@@ -151,6 +151,27 @@ TEST_F(PostgresBadInput, AnotherDatabaseUnderTheSameNameIsRefused) {
   ExpectRestored();
 }
 
+TEST_F(PostgresBadInput, ASecondSpellingOfATenantIsTheSameTenantEverywhere) {
+  const std::string tenant = tracker_.Tenant(kVictim);
+  const std::string spelled = " 00" + tenant;
+  tracker_.Delete({kVictim});
+  EXPECT_EQ(Json({"tenant", "show", spelled}), Json({"tenant", "show", tenant}));
+  const std::string plan = Json({"restore", "plan", spelled, "--at", "latest"}).dump();
+  EXPECT_THAT(plan, AllOf(HasSubstr("\"" + tenant + "\""), Not(HasSubstr(spelled))));
+  const std::string restore =
+      Json({"restore", "create", spelled, "--at", "latest", "--wait"}).dump();
+  EXPECT_THAT(restore, AllOf(HasSubstr("\"" + tenant + "\""), Not(HasSubstr(spelled))));
+  EXPECT_EQ(Json({"restore", "list", "--tenant", spelled}),
+            Json({"restore", "list", "--tenant", tenant}));
+  tracker_.ExpectAtFirst({kVictim});
+  tracker_.ExpectAllAsItMustBe();
+  for (const std::string no_id : {"acme", "12x", "99999999999999999999"}) {
+    Refused({"tenant", "show", no_id}, 2, "TENANT_ID_INVALID", "bigint");
+    Refused({"restore", "plan", no_id, "--at", "latest"}, 2, "TENANT_ID_INVALID", "bigint");
+    Refused({"restore", "create", no_id, "--at", "latest"}, 2, "TENANT_ID_INVALID", "bigint");
+  }
+}
+
 TEST_F(PostgresBadInput, AMissingPrivilegeIsNamed) {
   tracker_.Delete({kVictim});
   tracker_.Run("REVOKE INSERT ON comments FROM reinstate");

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "storage/base/status_macros.h"
+#include "tests/support/wrapped_store.h"
 #include "tests/unit/server/jobs/jobs_fixture.h"
 
 namespace reinstate {
@@ -68,6 +69,21 @@ TEST_F(StoreRegistryTest, AsksForAStoreWhereNoneIsNamed) {
   const auto unnamed = registry_->Find("");
   EXPECT_THAT(unnamed, FailsWith(Reason::kInvalidArgument));
   EXPECT_EQ(unnamed.status().message(), "say which store it is about; there is main");
+}
+
+TEST_F(StoreRegistryTest, SpellsATenantAsItsStoreDoesAndAsGivenWhereThatCannotAnswer) {
+  StoreHooks hooks;
+  WrappedStore wrapped(&site_.store(), &hooks);
+  ASSERT_THAT(registry_->Register(Served("wrapped", &wrapped)), IsOk());
+  absl::StatusOr<TenantId> answer = TenantId::Parse("7");
+  hooks.canonical_tenant = [&answer](const TenantId&) { return answer; };
+  EXPECT_EQ(registry_->CanonicalTenant("wrapped", "007")->value(), "7");
+  answer = MakeError(Reason::kTenantIdInvalid, "no number");
+  EXPECT_THAT(registry_->CanonicalTenant("wrapped", "x"), FailsWith(Reason::kTenantIdInvalid));
+  answer = MakeError(Reason::kUnavailable, "away");
+  EXPECT_EQ(registry_->CanonicalTenant("wrapped", "007")->value(), "007");
+  EXPECT_THAT(registry_->CanonicalTenant("wrapped", ""), FailsWith(Reason::kTenantIdInvalid));
+  EXPECT_THAT(registry_->CanonicalTenant("nope", "7"), FailsWith(Reason::kStoreNotFound));
 }
 
 TEST_F(StoreRegistryTest, RefusesTwoStoresWithOneName) {

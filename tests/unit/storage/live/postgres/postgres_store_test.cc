@@ -147,13 +147,42 @@ TEST_F(PostgresStoreTest, EstimatesByANewMapAfterTheTablesChanged) {
 
 TEST_F(PostgresStoreTest, ASecondSpellingOfAnIdIsNoOtherTenant) {
   const auto store = Open();
-  const TenantId upper = *TenantId::Parse("ABCDEFAB-0000-0000-0000-000000000000");
-  const absl::Status refused = store->OpenTenant(upper, {}).status();
-  EXPECT_THAT(refused, FailsWith(Reason::kTenantIdInvalid));
-  EXPECT_THAT(std::string(refused.message()), HasSubstr("abcdefab-0000"));
-  EXPECT_THAT(store->OpenTenant(*TenantId::Parse("acme"), {}), FailsWith(Reason::kTenantIdInvalid));
-  EXPECT_THAT(store->EstimateTenant(*TenantId::Parse("acme")), FailsWith(Reason::kTenantIdInvalid));
-  EXPECT_THAT(store->OpenTenant(*TenantId::Parse(Id(1)), {}), IsOk());
+  const TenantId id = *TenantId::Parse("abcdefab-0000-0000-0000-000000000000");
+  const TenantId upper = *TenantId::Parse("{ABCDEFAB-0000-0000-0000-000000000000}");
+  EXPECT_EQ(*store->CanonicalTenant(upper), id);
+  EXPECT_EQ(*store->CanonicalTenant(id), id);
+  const auto session = store->OpenTenant(upper, {});
+  ASSERT_THAT(session, IsOk());
+  EXPECT_THAT(store->OpenTenant(id, {.purpose = "", .lock_timeout = absl::ZeroDuration()}),
+              FailsWith(Reason::kTenantBusy))
+      << "it has one lock";
+  const TenantId none = *TenantId::Parse("acme");
+  EXPECT_THAT(store->CanonicalTenant(none), FailsWith(Reason::kTenantIdInvalid));
+  EXPECT_THAT(store->OpenTenant(none, {}), FailsWith(Reason::kTenantIdInvalid));
+  EXPECT_THAT(store->EstimateTenant(none), FailsWith(Reason::kTenantIdInvalid));
+}
+
+TEST_F(PostgresStoreTest, SpellsAnIdByTheTypeThatItHas) {
+  const auto spelled = [this](const std::string& type, const std::string& text) {
+    Run(absl::StrCat("DROP TABLE IF EXISTS accounts; CREATE TABLE accounts(id ", type,
+                     " PRIMARY KEY)"));
+    options_.map = {};
+    options_.map.tenant_table = "accounts";
+    const auto tenant = Open()->CanonicalTenant(*TenantId::Parse(text));
+    return tenant.ok() ? tenant->value() : ReasonOf(tenant.status());
+  };
+  EXPECT_EQ(spelled("bigint", "007"), "7");
+  EXPECT_EQ(spelled("bigint", " 7 "), "7");
+  EXPECT_EQ(spelled("bigint", "7.0"), "TENANT_ID_INVALID");
+  EXPECT_EQ(spelled("bigint", "99999999999999999999"), "TENANT_ID_INVALID");
+  EXPECT_EQ(spelled("bigint", "1'); DROP TABLE sites; --"), "TENANT_ID_INVALID");
+  EXPECT_EQ(spelled("text", " 007 "), " 007 ") << "a text is what it is";
+  EXPECT_EQ(spelled("varchar(4)", "longer"), "longer") << "it is never cut to another one's id";
+  EXPECT_EQ(spelled("char(8)", "acme    "), "acme");
+  Run("CREATE DOMAIN number AS bigint CHECK (VALUE > 0); CREATE TYPE plan AS ENUM ('a', 'b')");
+  EXPECT_EQ(spelled("number", "+12"), "12");
+  EXPECT_EQ(spelled("plan", "b"), "b");
+  EXPECT_EQ(spelled("plan", "c"), "TENANT_ID_INVALID");
 }
 
 TEST_F(PostgresStoreTest, ComesBackAfterItsConnectionsWereEnded) {
