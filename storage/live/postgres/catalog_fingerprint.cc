@@ -32,6 +32,9 @@ constexpr std::array kParts = {
     Part{"pg_namespace", "oid", "true"},
     Part{"pg_type", "oid", "oid >= 16384 AND typtype IN ('d', 'e')"},
     Part{"pg_collation", "oid", "oid >= 16384"},
+    // All of them: an owner expression of the configuration is in no pg_depend, nor is what a
+    // function calls.
+    Part{"pg_proc", "oid", "oid >= 16384"},
     Part{"pg_depend", "objid || '.' || refobjid",
          "deptype IN ('a', 'i', 'n', 'e') AND classid IN ('pg_catalog.pg_class'::regclass, "
          "'pg_catalog.pg_attrdef'::regclass)"},

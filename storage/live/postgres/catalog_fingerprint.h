@@ -7,10 +7,10 @@
 
 namespace reinstate {
 
-// A short text that changes with the definition of any table, column, index, constraint, trigger or
-// sequence of the database, or with what a role may do to it: as long as it is the same,
-// ReadCatalog gives the same but for its estimates. Costs a small part of that. Of the current
-// transaction's view.
+// A short text that changes with the definition of any table, column, index, constraint, trigger,
+// function or sequence of the database, or with what a role may do to it: as long as it is the
+// same, ReadCatalog gives the same but for its estimates. Costs a small part of that. Of the
+// current transaction's view.
 absl::StatusOr<std::string> ReadCatalogFingerprint(PgConnection* connection);
 
 }  // namespace reinstate

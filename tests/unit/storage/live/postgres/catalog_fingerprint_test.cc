@@ -35,6 +35,11 @@ TEST_F(CatalogFingerprintTest, ChangesWithEveryDefinitionAndWithNothingElse) {
         "DROP INDEX i",
         "ALTER SEQUENCE owned OWNED BY t.id",
         "ALTER TABLE t ALTER parent SET DEFAULT nextval('numbers')",
+        "CREATE FUNCTION owner_of(text) RETURNS text IMMUTABLE LANGUAGE sql AS 'SELECT $1'",
+        "CREATE OR REPLACE FUNCTION owner_of(text) RETURNS text IMMUTABLE LANGUAGE sql AS "
+        "'SELECT lower($1)'",
+        "ALTER FUNCTION owner_of SET search_path = pg_catalog",
+        "DROP FUNCTION owner_of",
         "CREATE TRIGGER g AFTER INSERT ON t FOR EACH ROW EXECUTE FUNCTION f()",
         "ALTER TABLE t ENABLE ALWAYS TRIGGER g",
         "CREATE RULE r AS ON DELETE TO t DO ALSO SELECT 1",
