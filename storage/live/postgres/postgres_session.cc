@@ -171,7 +171,8 @@ absl::Status PostgresSession::DoBegin() {
       return begun.status();
     }
     if (*begun) {
-      checks_ = std::make_unique<ConstraintChecks>(map_.get(), setup_.tenant);
+      checks_ =
+          std::make_unique<ConstraintChecks>(map_.get(), setup_.tenant, setup_.check_memory_bytes);
       changes_ = std::make_unique<RowChanges>(RowChanges::Parts{.map = map_.get(),
                                                                 .connection = main_.get(),
                                                                 .checks = checks_.get(),
@@ -302,8 +303,7 @@ absl::Status PostgresSession::DoSeal() {
     second_reads_ = false;
     RETURN_IF_ERROR(second_->Rollback());
   }
-  return checks_->Check(
-      {.main = main_.get(), .second = second_.get(), .patience = setup_.connection.lock_timeout});
+  return checks_->Check(main_.get(), second_.get(), setup_.connection.lock_timeout);
 }
 
 absl::Status PostgresSession::Commit(absl::Time deadline) {

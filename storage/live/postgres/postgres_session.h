@@ -47,6 +47,9 @@ class PostgresSession final : public TenantSession {
     std::set<std::string> may_fire;
     // What the store knows of its tables; spares reading it twice.
     std::shared_ptr<const PgTenantMap> map;
+    // How much the checks of constraints may keep of keys that were written. Beyond it they read
+    // them again from the tables, some of which as a whole.
+    size_t check_memory_bytes = 64 << 20;
     // Told when the tables turn out to be others; optional.
     std::function<void(std::shared_ptr<const PgTenantMap>)> learned;
     PgConnectionPool* pool = nullptr;      // where connections come from and go to; optional

@@ -15,9 +15,8 @@ std::string WriteRefusal(const PgTable& table, const std::set<std::string>& may_
                         "the table out");
   }
   const auto unchecked =
-      std::find_if(table.uniques.begin(), table.uniques.end(), [](const PgUnique& unique) {
-        return unique.exclusion && unique.deferrable;
-      });
+      std::find_if(table.uniques.begin(), table.uniques.end(),
+                   [](const PgUnique& unique) { return unique.exclusion && unique.deferrable; });
   if (unchecked != table.uniques.end()) {
     return absl::StrCat("it has the deferrable exclusion constraint ", unchecked->name,
                         ", which cannot be checked in a restore; make it NOT DEFERRABLE, or leave "

@@ -8,11 +8,11 @@
 namespace reinstate {
 
 // Why rows of `table` cannot be changed by a restore, as MappedTable::write_refusal; empty if they
-// can. `may_fire` are the tables, by display name, whose ENABLE ALWAYS or REPLICA triggers and rules
-// may fire. Pure.
+// can. `may_fire` are the tables, by display name, whose ENABLE ALWAYS or REPLICA triggers and
+// rules may fire. Pure.
 //
-// A deferrable exclusion constraint is not looked at while triggers are silent, and what it excludes
-// cannot be looked for afterwards: its operators may be anything.
+// A deferrable exclusion constraint is not looked at while triggers are silent, and what it
+// excludes cannot be looked for afterwards: its operators may be anything.
 std::string WriteRefusal(const PgTable& table, const std::set<std::string>& may_fire);
 
 }  // namespace reinstate

@@ -1,0 +1,201 @@
+#include "storage/live/postgres/foreign_key_check.h"
+
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "storage/base/error.h"
+#include "storage/base/status_macros.h"
+#include "storage/base/strings.h"
+#include "storage/live/postgres/sql_text.h"
+
+namespace reinstate {
+namespace {
+
+std::string ColumnSql(const PgTable& table, std::string_view alias, PgAttnum number) {
+  return absl::StrCat(Absl(alias), ".", QuoteIdentifier(table.Column(number)->name));
+}
+
+// SELECT of the texts of distinct keys, of rows t of `table` that have no NULL in it.
+std::string SelectKeys(const PgTable& table, const std::vector<PgAttnum>& columns,
+                       const std::string& condition) {
+  std::vector<std::string> texts;
+  std::vector<std::string> conditions = {condition};
+  for (const PgAttnum number : columns) {
+    const std::string column = ColumnSql(table, "t", number);
+    texts.push_back(absl::StrCat(column, "::pg_catalog.text"));
+    conditions.push_back(absl::StrCat(column, " IS NOT NULL"));
+  }
+  return absl::StrCat("SELECT DISTINCT ", absl::StrJoin(texts, ", "), " FROM ", OnlyTable(table),
+                      " t WHERE ", absl::StrJoin(conditions, " AND "));
+}
+
+}  // namespace
+
+ForeignKeyCheck::ForeignKeyCheck(const PgTenantMap* map, TenantId tenant, const PgForeignKey* facts,
+                                 KeyMemory* memory)
+    : map_(map),
+      tenant_(std::move(tenant)),
+      facts_(facts),
+      child_(map->catalog().Find(facts->child)),
+      parent_(map->catalog().Find(facts->parent)),
+      child_fields_(FieldsOf(*child_, facts->child_columns)),
+      parent_fields_(parent_ == nullptr ? std::vector<size_t>()
+                                        : FieldsOf(*parent_, facts->parent_columns)),
+      needed_(memory),
+      removed_(memory) {}
+
+void ForeignKeyCheck::NoteChild(const RowFields* before, const RowFields& after) {
+  if (!JoinFields(after, child_fields_, &joined_) || joined_ == last_needed_) {
+    return;
+  }
+  const bool as_before = before != nullptr && JoinFields(*before, child_fields_, &joined_before_) &&
+                         joined_before_ == joined_;
+  if (!as_before) {
+    needed_.Insert(joined_);
+    last_needed_ = joined_;
+  }
+}
+
+void ForeignKeyCheck::NoteParent(const RowFields* before, const RowFields* after) {
+  const bool was = before != nullptr && JoinFields(*before, parent_fields_, &joined_before_);
+  const bool is = after != nullptr && JoinFields(*after, parent_fields_, &joined_);
+  if (was && is && joined_ == joined_before_) {
+    return;
+  }
+  if (was) {
+    removed_.Insert(joined_before_);
+  }
+  if (is && !needed_.empty()) {
+    needed_.Erase(joined_);
+    // What is written after this row needs no other parent; what was forgotten stays so.
+    last_needed_.clear();
+  }
+}
+
+absl::Status ForeignKeyCheck::Check(const CheckConnections& connections) {
+  RETURN_IF_ERROR(CheckParents(connections));
+  return CheckChildren(connections);
+}
+
+std::string ForeignKeyCheck::FindParents(const KeyBatch& batch) const {
+  return absl::StrCat("SELECT k.n FROM ", batch.Sql(), ", ", OnlyTable(*parent_), " p WHERE ",
+                      EqualToBatch(*parent_, facts_->parent_columns, "p"));
+}
+
+// What spares reading all of a table, where the owner is in the row itself: a path may lead nowhere
+// just because of what is being looked for.
+std::string ForeignKeyCheck::OfTenantSql(const PgTable& table) const {
+  const PgTablePlan* const plan = map_->Find(absl::StrCat(table.oid));
+  return plan != nullptr && plan->by_own_column() ? map_->OwnedBySql(*plan, tenant_) : "true";
+}
+
+std::string ForeignKeyCheck::NeededSql(const std::string& xid) const {
+  const std::string ours = absl::StrCat("xmin = ", CastLiteral(xid, "xid"));
+  std::vector<std::string> equal;
+  for (size_t i = 0; i < facts_->child_columns.size(); ++i) {
+    equal.push_back(absl::StrCat(ColumnSql(*parent_, "p", facts_->parent_columns[i]), " = ",
+                                 ColumnSql(*child_, "t", facts_->child_columns[i])));
+  }
+  return SelectKeys(*child_, facts_->child_columns,
+                    absl::StrCat(OfTenantSql(*child_), " AND t.", ours,
+                                 " AND NOT EXISTS (SELECT FROM ", OnlyTable(*parent_),
+                                 " p WHERE p.", ours, " AND ", absl::StrJoin(equal, " AND "), ")"));
+}
+
+std::string ForeignKeyCheck::RemovedSql(const std::string& xid) const {
+  return SelectKeys(*parent_, facts_->parent_columns,
+                    absl::StrCat(OfTenantSql(*parent_), " AND t.xmax = ", CastLiteral(xid, "xid")));
+}
+
+absl::Status ForeignKeyCheck::CheckParents(const CheckConnections& connections) const {
+  if (needed_.empty()) {
+    return absl::OkStatus();
+  }
+  if (parent_ == nullptr) {
+    return MakeError(Reason::kUnsupported,
+                     absl::StrCat("foreign key ", facts_->name, " of table ", child_->DisplayName(),
+                                  " refers to a single partition, which is not supported"));
+  }
+  const auto check = [&](const Keys& batch) { return CheckParentBatch(batch, connections); };
+  return needed_.overflown() ? ForEachBatch(connections.main, "list the parents of restored rows",
+                                            NeededSql(connections.xid), check)
+                             : ForEachBatch(needed_, check);
+}
+
+absl::Status ForeignKeyCheck::CheckParentBatch(const Keys& batch,
+                                               const CheckConnections& connections) const {
+  constexpr std::string_view kDoing = "lock the rows that restored rows refer to";
+  const size_t columns = facts_->parent_columns.size();
+  ASSIGN_OR_RETURN(const KeyBatch keys, MakeBatch(columns, batch));
+  ASSIGN_OR_RETURN(const PgResult locked,
+                   QueryIn(connections.main, PlanMode::kProbe, kDoing,
+                           absl::StrCat(FindParents(keys), " FOR KEY SHARE OF p")));
+  const Keys missing = NotAmong(batch, locked);
+  // Rows that the key was never checked for had their orphans at the point, too.
+  if (missing.empty() || !facts_->validated) {
+    return absl::OkStatus();
+  }
+  ASSIGN_OR_RETURN(const KeyBatch missing_keys, MakeBatch(columns, missing));
+  ASSIGN_OR_RETURN(const PgResult now, QueryIn(connections.second, PlanMode::kProbe, kDoing,
+                                               FindParents(missing_keys)));
+  const size_t gone = NotAmong(missing, now).size();
+  if (gone == 0) {
+    return MakeError(Reason::kLiveChanged,
+                     absl::StrCat("rows of table ", parent_->DisplayName(),
+                                  " that restored rows need came after the restore began"));
+  }
+  return MakeError(
+      Reason::kKeyConflict,
+      absl::StrCat("rows of table ", child_->DisplayName(), " refer to ", gone, " rows of table ",
+                   parent_->DisplayName(), " that are not there (foreign key ", facts_->name,
+                   "); bring those back first, or leave the table out"));
+}
+
+absl::Status ForeignKeyCheck::CheckChildren(const CheckConnections& connections) const {
+  const auto check = [&](const Keys& batch) { return CheckChildBatch(batch, connections); };
+  return removed_.overflown() ? ForEachBatch(connections.second, "list the deleted rows",
+                                             RemovedSql(connections.xid), check)
+                              : ForEachBatch(removed_, check);
+}
+
+absl::Status ForeignKeyCheck::CheckChildBatch(const Keys& batch,
+                                              const CheckConnections& connections) const {
+  constexpr std::string_view kDoing = "look for rows that refer to deleted ones";
+  const size_t columns = facts_->parent_columns.size();
+  ASSIGN_OR_RETURN(const KeyBatch keys, MakeBatch(columns, batch));
+  // What was written again, with the same values, is not gone.
+  ASSIGN_OR_RETURN(const PgResult still,
+                   QueryIn(connections.main, PlanMode::kProbe, kDoing, FindParents(keys)));
+  const Keys gone = NotAmong(batch, still);
+  if (gone.empty()) {
+    return absl::OkStatus();
+  }
+  ASSIGN_OR_RETURN(const KeyBatch gone_keys, MakeBatch(columns, gone));
+  const std::string children =
+      absl::StrCat("SELECT pg_catalog.count(*) FROM ", gone_keys.Sql(), ", ", OnlyTable(*child_),
+                   " c WHERE ", EqualToBatch(*child_, facts_->child_columns, "c"));
+  const PlanMode mode = ModeFor(*child_, facts_->child_columns);
+  ASSIGN_OR_RETURN(const PgResult seen, QueryIn(connections.main, mode, kDoing, children));
+  if (seen.GetInt(0, 0) > 0) {
+    return MakeError(Reason::kKeyConflict,
+                     absl::StrCat(seen.GetInt(0, 0), " rows of table ", child_->DisplayName(),
+                                  " refer to rows of table ", parent_->DisplayName(),
+                                  " that the restore deletes (foreign key ", facts_->name,
+                                  "); they belong to somebody else or to a table left out"));
+  }
+  // Rows that we deleted or changed are still there for others, under our number.
+  ASSIGN_OR_RETURN(
+      const PgResult raced,
+      QueryIn(connections.second, mode, kDoing,
+              absl::StrCat(children, " AND c.xmax <> ", CastLiteral(connections.xid, "xid"))));
+  if (raced.GetInt(0, 0) > 0) {
+    return MakeError(Reason::kLiveChanged,
+                     absl::StrCat("the application added rows to table ", child_->DisplayName(),
+                                  " that refer to rows of table ", parent_->DisplayName(),
+                                  " which the restore deletes"));
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace reinstate

@@ -1,0 +1,140 @@
+#include "storage/live/postgres/unique_check.h"
+
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "absl/time/clock.h"
+#include "storage/base/error.h"
+#include "storage/base/status_macros.h"
+#include "storage/base/strings.h"
+#include "storage/live/postgres/sql_text.h"
+
+namespace reinstate {
+namespace {
+
+constexpr absl::Duration kPoll = absl::Milliseconds(5);
+constexpr std::string_view kLooking = "look for values that are there twice";
+
+// The OIDs of a table and its partitions.
+std::string Heaps(const PgTable& table) {
+  std::string list = absl::StrCat(table.oid);
+  for (const PgHeap& heap : table.heaps) {
+    absl::StrAppend(&list, ", ", heap.oid);
+  }
+  return list;
+}
+
+// Waits until each transaction that can write to `table` now has ended.
+absl::Status WaitForWriters(const PgTable& table, const CheckConnections& connections) {
+  const absl::Time until = absl::Now() + connections.patience;
+  const std::string writers = absl::StrCat(
+      "SELECT DISTINCT l.pid, l.virtualtransaction FROM pg_catalog.pg_locks l WHERE l.locktype = "
+      "'relation' AND l.relation IN (",
+      Heaps(table), ") AND l.granted AND l.pid IS DISTINCT FROM ", connections.main->backend_pid(),
+      " AND l.mode IN ('RowExclusiveLock', 'ShareRowExclusiveLock', 'ExclusiveLock')");
+  std::set<std::string> first;
+  for (bool is_first = true;; is_first = false) {
+    ASSIGN_OR_RETURN(const PgResult now,
+                     connections.second->Query("wait for other writers", writers));
+    std::set<std::string> waiting;
+    for (int row = 0; row < now.rows(); ++row) {
+      const std::string name = absl::StrCat(Absl(now.Get(row, 0)), " ", Absl(now.Get(row, 1)));
+      if (is_first || first.contains(name)) {
+        waiting.insert(name);
+      }
+    }
+    first = std::move(waiting);
+    if (first.empty()) {
+      return absl::OkStatus();
+    }
+    if (absl::Now() >= until) {
+      return MakeError(Reason::kLiveChanged,
+                       absl::StrCat("a transaction that writes to table ", table.DisplayName(),
+                                    " did not end in time"));
+    }
+    absl::SleepFor(kPoll);
+  }
+}
+
+// FROM … WHERE of the rows that the transaction wrote.
+std::string FromWritten(const DeferredUnique& unique, const PgTablePlan& plan,
+                        const std::string& also_from, const std::string& xid) {
+  return absl::StrCat(" FROM ", unique.map->FromSql(plan), also_from, " WHERE ",
+                      unique.map->OwnedBySql(plan, *unique.tenant),
+                      " AND t.xmin = ", CastLiteral(xid, "xid"));
+}
+
+absl::Status LookForOwn(const DeferredUnique& unique, const PgTablePlan& plan,
+                        const CheckConnections& connections) {
+  const PgTable& table = *unique.table;
+  std::vector<std::string> equal;
+  for (const PgAttnum number : unique.facts->columns) {
+    const std::string name = QuoteIdentifier(table.Column(number)->name);
+    const std::string_view is = unique.facts->nulls_distinct ? " = " : " IS NOT DISTINCT FROM ";
+    equal.push_back(absl::StrCat("t.", name, Absl(is), "b.", name));
+  }
+  ASSIGN_OR_RETURN(
+      const PgResult twice,
+      QueryIn(connections.main, ModeFor(table, unique.facts->columns), kLooking,
+              absl::StrCat("SELECT pg_catalog.count(*)",
+                           FromWritten(unique, plan, absl::StrCat(", ", OnlyTable(table), " b"),
+                                       connections.xid),
+                           " AND ", absl::StrJoin(equal, " AND "),
+                           " AND (t.ctid <> b.ctid OR t.tableoid <> b.tableoid)")));
+  if (twice.GetInt(0, 0) == 0) {
+    return absl::OkStatus();
+  }
+  return MakeError(Reason::kKeyConflict,
+                   absl::StrCat("restored rows of table ", table.DisplayName(),
+                                " have values that other rows have too "
+                                "(constraint ",
+                                unique.facts->name, ")"));
+}
+
+// What the transaction's view does not show.
+absl::Status LookForOthers(const DeferredUnique& unique, const PgTablePlan& plan,
+                           const CheckConnections& connections) {
+  const PgTable& table = *unique.table;
+  std::vector<std::string> values;
+  for (const PgAttnum number : unique.facts->columns) {
+    values.push_back(
+        absl::StrCat("t.", QuoteIdentifier(table.Column(number)->name), "::pg_catalog.text"));
+  }
+  const auto look = [&](const Keys& batch) -> absl::Status {
+    ASSIGN_OR_RETURN(const KeyBatch keys, MakeBatch(values.size(), batch));
+    ASSIGN_OR_RETURN(
+        const PgResult others,
+        QueryIn(connections.second, ModeFor(table, unique.facts->columns), kLooking,
+                absl::StrCat("SELECT pg_catalog.count(*) FROM ", keys.Sql(), ", ", OnlyTable(table),
+                             " b WHERE ", EqualToBatch(table, unique.facts->columns, "b"),
+                             " AND b.xmax <> ", CastLiteral(connections.xid, "xid"))));
+    return others.GetInt(0, 0) == 0
+               ? absl::OkStatus()
+               : MakeError(Reason::kLiveChanged,
+                           absl::StrCat("the application wrote values to table ",
+                                        table.DisplayName(), " that restored rows have too"));
+  };
+  return ForEachBatch(connections.main, kLooking,
+                      absl::StrCat("SELECT ", absl::StrJoin(values, ", "),
+                                   FromWritten(unique, plan, "", connections.xid)),
+                      look);
+}
+
+}  // namespace
+
+absl::Status CheckUnique(const DeferredUnique& unique, const CheckConnections& connections) {
+  const PgTablePlan* const plan = unique.map->Find(absl::StrCat(unique.table->oid));
+  if (plan == nullptr) {
+    return MakeError(Reason::kInternal,
+                     absl::StrCat("table ", unique.table->DisplayName(), " is in no plan"));
+  }
+  RETURN_IF_ERROR(WaitForWriters(*unique.table, connections));
+  RETURN_IF_ERROR(LookForOwn(unique, *plan, connections));
+  return LookForOthers(unique, *plan, connections);
+}
+
+}  // namespace reinstate
