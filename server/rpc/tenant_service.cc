@@ -15,6 +15,7 @@
 #include "server/rpc/tenant_comparison.h"
 #include "server/rpc/tenant_finder.h"
 #include "server/rpc/tenant_lister.h"
+#include "server/rpc/tenant_resolution.h"
 #include "server/rpc/tenant_view.h"
 
 namespace reinstate {
@@ -24,7 +25,8 @@ using Wire = v1::TenantService;
 using Base =
     RawService<Wire::Service, Wire::WithRawCallbackMethod_ListTenants,
                Wire::WithRawCallbackMethod_FindTenants, Wire::WithRawCallbackMethod_GetTenant,
-               Wire::WithRawCallbackMethod_CompareTenant>;
+               Wire::WithRawCallbackMethod_CompareTenant,
+               Wire::WithRawCallbackMethod_ResolveTenants>;
 
 class TenantServiceImpl final : public Base {
  public:
@@ -50,6 +52,11 @@ class TenantServiceImpl final : public Base {
     return gate_->ServerStream<v1::CompareTenantResponse>(context, request, this,
                                                           &TenantServiceImpl::Compare);
   }
+  grpc::ServerWriteReactor<grpc::ByteBuffer>* ResolveTenants(
+      grpc::CallbackServerContext* context, const grpc::ByteBuffer* request) override {
+    return gate_->ServerStream<v1::ResolveTenantsResponse>(context, request, this,
+                                                           &TenantServiceImpl::Resolve);
+  }
 
  private:
   absl::StatusOr<v1::ListTenantsResponse> List(const Call& /*call*/,
@@ -65,6 +72,11 @@ class TenantServiceImpl final : public Base {
   }
   absl::StatusOr<std::unique_ptr<StreamSource>> Compare(const Call& call,
                                                         const v1::CompareTenantRequest& request);
+
+  absl::StatusOr<std::unique_ptr<StreamSource>> Resolve(const Call& /*call*/,
+                                                        const v1::ResolveTenantsRequest& request) {
+    return MakeTenantResolution(parts_, request);
+  }
 
   CallGate* const gate_;
   const ServiceParts parts_;

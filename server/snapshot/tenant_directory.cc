@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "server/snapshot/label_text.h"
+#include "server/snapshot/visible_versions.h"
 #include "storage/base/error.h"
 #include "storage/base/status_macros.h"
 
@@ -14,14 +15,12 @@ namespace reinstate {
 namespace {
 
 constexpr int64_t kManifestsAtOnce = 1000;
-constexpr uint64_t kNoVersion = 0;
 
 // Goes through the manifests of a lineage, tenant by tenant and newest first, and keeps the best
 // match of each tenant.
 class Search {
  public:
-  // `visible`: versions of the visible snapshots, ascending.
-  Search(const std::string& query, std::vector<uint64_t> visible)
+  Search(const std::string& query, VisibleVersions visible)
       : query_(query), normalised_query_(NormalisedLabel(query)), visible_(std::move(visible)) {}
 
   void Visit(const ManifestVersion& version) {
@@ -31,14 +30,14 @@ class Search {
       current_ = TenantMatch{.tenant = tenant};
       superseded_at_ = std::numeric_limits<uint64_t>::max();
     }
-    const uint64_t seen = NewestVisible(version.snapshot.version, superseded_at_);
+    const uint64_t seen = visible_.NewestBetween(version.snapshot.version, superseded_at_);
     superseded_at_ = version.snapshot.version;
-    if (!version.exists || seen == kNoVersion || tenant.is_ownerless()) {
+    if (!version.exists || seen == VisibleVersions::kNone || tenant.is_ownerless()) {
       return;
     }
-    if (current_.last_seen.version == kNoVersion) {
+    if (current_.last_seen.version == VisibleVersions::kNone) {
       current_.last_seen = SnapshotId{.lineage = version.snapshot.lineage, .version = seen};
-      current_.in_newest = seen == visible_.back();
+      current_.in_newest = seen == visible_.newest();
       current_.labels = version.manifest.labels;
       Consider(tenant.value());
     } else if (version.manifest.labels == considered_) {
@@ -65,12 +64,6 @@ class Search {
   }
 
  private:
-  // The newest visible snapshot that saw what changed at `from` and changed again at `until`.
-  uint64_t NewestVisible(uint64_t from, uint64_t until) const {
-    const auto after = std::lower_bound(visible_.begin(), visible_.end(), until);
-    return after != visible_.begin() && *std::prev(after) >= from ? *std::prev(after) : kNoVersion;
-  }
-
   void Consider(const std::string& text) {
     TenantMatch match{.kind = MatchKind::kExact, .similarity = 1};
     if (text != query_) {
@@ -100,7 +93,7 @@ class Search {
 
   const std::string& query_;
   const std::u32string normalised_query_;
-  const std::vector<uint64_t> visible_;
+  const VisibleVersions visible_;
   TenantMatch current_;  // its last_seen and similarity are 0 as long as there is none
   uint64_t superseded_at_ = std::numeric_limits<uint64_t>::max();
   std::vector<std::string> considered_;  // the labels of current_'s tenant looked at last
@@ -129,11 +122,11 @@ class LiveCounts {
   bool ended_ = false;
 };
 
+}  // namespace
+
 bool IsLost(int64_t rows_live, int64_t rows_at_point, double lost_fraction) {
   return static_cast<double>(rows_live) < lost_fraction * static_cast<double>(rows_at_point);
 }
-
-}  // namespace
 
 absl::StatusOr<std::vector<TenantMatch>> TenantDirectory::Find(uint32_t lineage,
                                                                const std::string& query,
@@ -142,13 +135,7 @@ absl::StatusOr<std::vector<TenantMatch>> TenantDirectory::Find(uint32_t lineage,
     return MakeError(Reason::kInvalidArgument,
                      "The query is empty; give a tenant's name, a part of it, or its id.");
   }
-  ASSIGN_OR_RETURN(const std::vector<SnapshotInfo> snapshots, history_->ListSnapshots(lineage));
-  std::vector<uint64_t> visible;
-  for (const SnapshotInfo& snapshot : snapshots) {
-    if (snapshot.visible()) {
-      visible.push_back(snapshot.id.version);
-    }
-  }
+  ASSIGN_OR_RETURN(VisibleVersions visible, VisibleVersions::Of(*history_, lineage));
   Search search(query, std::move(visible));
   RETURN_IF_ERROR(history_->ScanManifests(lineage, [&](const ManifestVersion& version) {
     search.Visit(version);

@@ -31,6 +31,10 @@ struct LostTenant {
   int64_t rows_live = 0;
 };
 
+// Whether a tenant that had `rows_at_point` has lost data: less than `lost_fraction`, in (0, 1], of
+// the rows are left.
+bool IsLost(int64_t rows_live, int64_t rows_at_point, double lost_fraction);
+
 // Finds tenants by what people know of them, and those who have lost data. Thread-safe; borrows
 // what it is given.
 class TenantDirectory {
