@@ -10,33 +10,31 @@ constexpr size_t kChunkBytes = 256 << 10;
 }  // namespace
 
 absl::Status UndoWriter::Add(const Action& action, const std::string& table) {
-  state::UndoChunk::Row* row = chunk_.add_rows();
-  row->set_table(table);
-  row->set_key(action.key);
+  state::UndoChunk::Row& row = *row_.mutable_rows(0);
+  row.set_table(table);
+  row.set_key(action.key);
+  row.mutable_left_hash()->clear();
   if (action.kind != ChangeKind::kDelete) {
-    AppendRowHash(action.key, action.new_payload, row->mutable_left_hash());
+    AppendRowHash(action.key, action.new_payload, row.mutable_left_hash());
   }
-  if (action.kind != ChangeKind::kInsert) {
-    row->set_had_row(true);
-    row->set_old_payload(action.old_payload);
-  }
+  row.set_had_row(action.kind != ChangeKind::kInsert);
+  row.set_old_payload(action.old_payload);
+  // Chunks one after the other are the chunk of all of their rows.
+  row_.AppendToString(&bytes_);
   ++rows_;
-  chunk_bytes_ += table.size() + action.key.size() + action.old_payload.size() + 32;
-  return chunk_bytes_ < kChunkBytes ? absl::OkStatus() : WriteChunk();
+  return bytes_.size() < kChunkBytes ? absl::OkStatus() : WriteChunk();
 }
 
 absl::Status UndoWriter::WriteChunk() {
-  chunk_.SerializeToString(&bytes_);
   RETURN_IF_ERROR(state_->AppendUndo(restore_, chunks_, bytes_));
   digest_.Add(bytes_);
   ++chunks_;
-  chunk_.Clear();
-  chunk_bytes_ = 0;
+  bytes_.clear();
   return absl::OkStatus();
 }
 
 absl::Status UndoWriter::Finish(state::Intent* intent) {
-  if (chunk_.rows_size() > 0) {
+  if (!bytes_.empty()) {
     RETURN_IF_ERROR(WriteChunk());
   }
   intent->set_undo_chunks(chunks_);

@@ -14,8 +14,9 @@ namespace reinstate {
 // Not thread-safe.
 class UndoWriter {
  public:
-  UndoWriter(StateStore* state, std::string restore)
-      : state_(state), restore_(std::move(restore)) {}
+  UndoWriter(StateStore* state, std::string restore) : state_(state), restore_(std::move(restore)) {
+    row_.add_rows();
+  }
 
   // How to take back `action`, on the table with identity `table`. Errors of
   // StateStore::AppendUndo.
@@ -29,12 +30,11 @@ class UndoWriter {
 
   StateStore* const state_;
   const std::string restore_;
-  state::UndoChunk chunk_;
-  size_t chunk_bytes_ = 0;
+  state::UndoChunk row_;  // of one row, whose memory is reused
+  std::string bytes_;     // of the present chunk
   int64_t chunks_ = 0;
   int64_t rows_ = 0;
   UndoDigest digest_;
-  std::string bytes_;  // reused
 };
 
 }  // namespace reinstate
