@@ -167,6 +167,7 @@ class Proposer {
                                         ") has equal values of different text"));
       }
     }
+    WarnOfOrphans(table, remarks);
     if (table.published && table.replica_identity == 'd' && !HasPrimaryKey(table)) {
       remarks->emplace_back(
           "is published without a replica identity, so its rows cannot be changed");
@@ -179,6 +180,21 @@ class Proposer {
     }
     if (plan.relation == Relation::kOwned && !table.privileges.insert) {
       remarks->emplace_back("the role lacks INSERT, so it cannot be restored");
+    }
+  }
+
+  // Rows that a key was never checked for may have lost their parents long ago: those on the path
+  // to the owner are counted as ownerless by a cut, the others come back as they were.
+  void WarnOfOrphans(const PgTable& table, std::vector<std::string>* remarks) const {
+    for (const PgForeignKey& key : map_.catalog().foreign_keys) {
+      const PgTable* const parent = map_.catalog().FindByHeap(key.parent);
+      if (key.child == table.oid && !key.validated && parent != nullptr) {
+        remarks->push_back(absl::StrCat("foreign key ", key.name,
+                                        " is NOT VALID: rows may refer to rows of ",
+                                        parent->DisplayName(),
+                                        " that are not there, and are restored all the same; "
+                                        "VALIDATE CONSTRAINT says whether there are any"));
+      }
     }
   }
 

@@ -12,6 +12,7 @@
 namespace reinstate {
 namespace {
 
+using ::testing::AllOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
@@ -162,6 +163,15 @@ TEST_F(MapProposalsTest, WarnsOfWhatWouldStandInTheWayOfARestore) {
   EXPECT_THAT(Remarks(Propose(), "users"),
               ElementsAre("has no key", HasSubstr("replica identity"), HasSubstr("BYPASSRLS"),
                           HasSubstr("lacks INSERT")));
+}
+
+TEST_F(MapProposalsTest, WarnsOfKeysThatWereNeverChecked) {
+  EXPECT_THAT(Remarks(Propose(), "issues"), IsEmpty());
+  builder_.LastForeignKey().validated = false;
+  const StoreDiscovery discovery = Propose();
+  EXPECT_THAT(Remarks(discovery, "issues"),
+              ElementsAre(AllOf(HasSubstr("issues_author_fkey is NOT VALID"), HasSubstr("users"))));
+  EXPECT_THAT(Remarks(discovery, "users"), IsEmpty());
 }
 
 TEST_F(MapProposalsTest, RowsAreThePlannersEstimates) {
