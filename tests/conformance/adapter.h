@@ -66,6 +66,7 @@ Adapter SpanningMemoryAdapter();      // does not; a key is one tenant's or anot
 Adapter EmbeddedAdapter();            // small changes are batches
 Adapter EmbeddedGenerationAdapter();  // every change builds a generation
 Adapter PostgresAdapter();            // over a server that is started for it
+Adapter PostgresPathAdapter();        // the same, where rows refer to what says whose they are
 
 // All of those that the program tries: a new adapter is added to local_adapters.cc, or to
 // remote_adapters.cc if it is reached over the network.

@@ -3,8 +3,9 @@
 namespace reinstate {
 
 std::vector<Adapter> AllAdapters() {
-  return {MemoryAdapter(), SpanningMemoryAdapter(), EmbeddedAdapter(), EmbeddedGenerationAdapter(),
-          PostgresAdapter()};
+  return {MemoryAdapter(),   SpanningMemoryAdapter(),
+          EmbeddedAdapter(), EmbeddedGenerationAdapter(),
+          PostgresAdapter(), PostgresPathAdapter()};
 }
 
 }  // namespace reinstate

@@ -1,5 +1,7 @@
 #include <algorithm>
 #include <fstream>
+#include <limits>
+#include <map>
 #include <memory>
 #include <string>
 #include <utility>
@@ -11,6 +13,7 @@
 #include "storage/live/postgres/postgres_store.h"
 #include "storage/live/postgres/row_codec.h"
 #include "storage/model/key_parts.h"
+#include "storage/model/vector_stream.h"
 #include "tests/conformance/adapter.h"
 #include "tests/conformance/postgres_application.h"
 #include "tests/support/postgres_server.h"
@@ -20,7 +23,16 @@ namespace {
 
 // The suite's keys, payloads and names of tables are not those of the adapter, whose keys are made
 // of columns' texts, whose payloads are lines of COPY and whose tables go by their OIDs. What
-// follows translates, and does nothing else.
+// follows translates, and does nothing else. Of the application's table of owners, if it has one,
+// the suite does not know.
+constexpr char kOwners[] = "directory.owners";
+
+// Takes it out of a map, in which it comes last: what belongs to nobody else's path does.
+void LeaveOutOwners(TenantMap* map) {
+  if (!map->tables.empty() && map->tables.back().schema.name == kOwners) {
+    map->tables.pop_back();
+  }
+}
 
 RowKey ToAdapter(const RowKey& key) {
   std::string bytes;
@@ -42,9 +54,9 @@ absl::StatusOr<Record> FromAdapter(const Record& record) {
   return ours;
 }
 
-std::string PayloadOf(const TenantId& tenant, const RowKey& key, const std::string& value) {
+std::string PayloadOf(const std::string& owner, const RowKey& key, const std::string& value) {
   std::string line;
-  AppendCopyField(tenant.value(), &line);
+  AppendCopyField(owner, &line);
   line.push_back('\t');
   AppendCopyField(key.bytes(), &line);
   line.push_back('\t');
@@ -71,40 +83,30 @@ class TranslatedStream final : public RecordStream {
 
 class TranslatedRows final : public TenantRowStream {
  public:
-  explicit TranslatedRows(std::unique_ptr<TenantRowStream> stream) : stream_(std::move(stream)) {}
+  // Leaves out tables from the number `tables` on.
+  TranslatedRows(std::unique_ptr<TenantRowStream> stream, size_t tables)
+      : stream_(std::move(stream)), tables_(tables) {}
 
   absl::StatusOr<bool> Next(TenantRow* row) override {
-    ASSIGN_OR_RETURN(const bool more, stream_->Next(row));
-    if (more) {
-      ASSIGN_OR_RETURN(row->record, FromAdapter(row->record));
-    }
-    return more;
-  }
-
- private:
-  const std::unique_ptr<TenantRowStream> stream_;
-};
-
-class LabelsInMemory final : public TenantLabelsStream {
- public:
-  explicit LabelsInMemory(std::vector<TenantLabels> labels) : labels_(std::move(labels)) {}
-
-  absl::StatusOr<bool> Next(TenantLabels* labels) override {
-    if (next_ == labels_.size()) {
-      return false;
-    }
-    *labels = labels_[next_++];
+    do {
+      ASSIGN_OR_RETURN(const bool more, stream_->Next(row));
+      if (!more) {
+        return false;
+      }
+    } while (row->table >= tables_);
+    ASSIGN_OR_RETURN(row->record, FromAdapter(row->record));
     return true;
   }
 
  private:
-  const std::vector<TenantLabels> labels_;
-  size_t next_ = 0;
+  const std::unique_ptr<TenantRowStream> stream_;
+  const size_t tables_;
 };
 
 class TranslatedCut final : public Cut {
  public:
   explicit TranslatedCut(std::unique_ptr<Cut> cut) : cut_(std::move(cut)), info_(cut_->info()) {
+    LeaveOutOwners(&info_.map);
     info_.map.label_source = "table tenant";
   }
 
@@ -112,9 +114,12 @@ class TranslatedCut final : public Cut {
   int shards() const override { return cut_->shards(); }
   absl::StatusOr<std::unique_ptr<TenantRowStream>> OpenShard(int shard) override {
     ASSIGN_OR_RETURN(std::unique_ptr<TenantRowStream> rows, cut_->OpenShard(shard));
-    return std::make_unique<TranslatedRows>(std::move(rows));
+    return std::make_unique<TranslatedRows>(std::move(rows), info_.map.tables.size());
   }
-  absl::StatusOr<int64_t> CountRows(uint32_t table) override { return cut_->CountRows(table); }
+  absl::StatusOr<int64_t> CountRows(uint32_t table) override {
+    const bool is_none = table >= info_.map.tables.size();
+    return cut_->CountRows(is_none ? std::numeric_limits<uint32_t>::max() : table);
+  }
 
   // The suite's labels are records of the table named tenant; in PostgreSQL they are columns of a
   // table with a row a tenant, which the tests of the adapter itself look at.
@@ -142,7 +147,7 @@ class TranslatedCut final : public Cut {
         }
       }
     }
-    return std::make_unique<LabelsInMemory>(std::move(all));
+    return std::make_unique<LabelsVectorStream>(std::move(all));
   }
 
  private:
@@ -152,9 +157,10 @@ class TranslatedCut final : public Cut {
 
 class TranslatedSession final : public TenantSession {
  public:
+  // `owner` is what the tenant's rows have in the column owner.
   TranslatedSession(std::unique_ptr<TenantSession> session, PostgresApplication* application,
-                    TenantId tenant)
-      : session_(std::move(session)), application_(application), tenant_(std::move(tenant)) {}
+                    std::string owner)
+      : session_(std::move(session)), application_(application), owner_(std::move(owner)) {}
 
   absl::Status Begin() override { return session_->Begin(); }
   absl::StatusOr<std::unique_ptr<RecordStream>> ReadTable(const std::string& table) override {
@@ -182,10 +188,10 @@ class TranslatedSession final : public TenantSession {
     theirs.table = application_->IdentityOf(change.table);
     theirs.key = ToAdapter(change.key);
     if (change.kind != ChangeKind::kInsert) {
-      theirs.old_payload = PayloadOf(tenant_, change.key, change.old_payload);
+      theirs.old_payload = PayloadOf(owner_, change.key, change.old_payload);
     }
     if (change.kind != ChangeKind::kDelete) {
-      theirs.new_payload = PayloadOf(tenant_, change.key, change.new_payload);
+      theirs.new_payload = PayloadOf(owner_, change.key, change.new_payload);
     }
     return session_->Apply(theirs);
   }
@@ -200,7 +206,7 @@ class TranslatedSession final : public TenantSession {
  private:
   const std::unique_ptr<TenantSession> session_;
   PostgresApplication* const application_;
-  const TenantId tenant_;
+  const std::string owner_;
 };
 
 class TranslatedStore final : public LiveStore {
@@ -210,7 +216,11 @@ class TranslatedStore final : public LiveStore {
 
   StoreCapabilities Capabilities() const override { return store_->Capabilities(); }
   absl::StatusOr<StoreIdentity> Identity() override { return store_->Identity(); }
-  absl::StatusOr<TenantMap> Catalog() override { return store_->Catalog(); }
+  absl::StatusOr<TenantMap> Catalog() override {
+    ASSIGN_OR_RETURN(TenantMap map, store_->Catalog());
+    LeaveOutOwners(&map);
+    return map;
+  }
   absl::StatusOr<TenantId> CanonicalTenant(const TenantId& tenant) override {
     return store_->CanonicalTenant(tenant);
   }
@@ -220,8 +230,9 @@ class TranslatedStore final : public LiveStore {
   }
   absl::StatusOr<std::unique_ptr<TenantSession>> OpenTenant(
       const TenantId& tenant, const SessionOptions& options) override {
+    ASSIGN_OR_RETURN(std::string owner, application_->OwnerOf(tenant));
     ASSIGN_OR_RETURN(std::unique_ptr<TenantSession> session, store_->OpenTenant(tenant, options));
-    return std::make_unique<TranslatedSession>(std::move(session), application_, tenant);
+    return std::make_unique<TranslatedSession>(std::move(session), application_, std::move(owner));
   }
   // Estimates are as good as the server's statistics.
   absl::StatusOr<SizeEstimate> EstimateTenant(const TenantId& tenant) override {
@@ -229,7 +240,19 @@ class TranslatedStore final : public LiveStore {
     return store_->EstimateTenant(tenant);
   }
   absl::StatusOr<std::unique_ptr<TenantCountStream>> CountTenants() override {
-    return store_->CountTenants();
+    ASSIGN_OR_RETURN(const std::unique_ptr<TenantCountStream> counted, store_->CountTenants());
+    std::vector<TenantCount> counts;
+    TenantCount count;
+    while (true) {
+      ASSIGN_OR_RETURN(const bool more, counted->Next(&count));
+      if (!more) {
+        return std::make_unique<CountVectorStream>(std::move(counts));
+      }
+      count.rows -= application_->has_owners() ? 1 : 0;
+      if (count.rows > 0) {
+        counts.push_back(count);
+      }
+    }
   }
   StoreHealth ProbeHealth() override { return store_->ProbeHealth(); }
 
@@ -264,7 +287,8 @@ absl::Status Prepare(const StoreSetup& setup) {
   return absl::OkStatus();
 }
 
-absl::StatusOr<std::unique_ptr<StoreUnderTest>> Open(const StoreSetup& setup) {
+absl::StatusOr<std::unique_ptr<StoreUnderTest>> Open(const StoreSetup& setup,
+                                                     PostgresApplication::Layout layout) {
   std::string conninfo;
   if (!std::getline(std::ifstream(AddressFile(setup)), conninfo)) {
     RETURN_IF_ERROR(Prepare(setup));
@@ -272,20 +296,19 @@ absl::StatusOr<std::unique_ptr<StoreUnderTest>> Open(const StoreSetup& setup) {
   }
   PostgresStoreOptions options;
   options.connection.conninfo = conninfo;
-  options.map.tenant_columns = {"tenant"};
+  options.map.tenant_columns = {layout == PostgresApplication::Layout::kTenantColumn ? "owner"
+                                                                                     : "tenant"};
   options.allow_superuser = true;
   options.clock = setup.clock;
   options.faults = setup.faults;
   ASSIGN_OR_RETURN(std::unique_ptr<PostgresApplication> application,
-                   PostgresApplication::Open(conninfo));
+                   PostgresApplication::Open(conninfo, layout));
   std::unique_ptr<PostgresStore> store = PostgresStore::Create(std::move(options));
   return std::make_unique<PostgresUnderTest>(std::move(application), std::move(store));
 }
 
-}  // namespace
-
-Adapter PostgresAdapter() {
-  return {.name = "postgres",
+Adapter AdapterWith(std::string name, PostgresApplication::Layout layout) {
+  return {.name = std::move(name),
           .capabilities = {.resolves_tokens = false, .keys_span_tenants = true},
           .outlives_process = true,
           .any_bytes = false,
@@ -293,7 +316,17 @@ Adapter PostgresAdapter() {
           .crashes = {"live.apply=crash@150", "live.seal=crash@2", "live.before_commit=crash@3",
                       "live.after_commit=crash@3"},
           .prepare = Prepare,
-          .open = Open};
+          .open = [layout](const StoreSetup& setup) { return Open(setup, layout); }};
+}
+
+}  // namespace
+
+Adapter PostgresAdapter() {
+  return AdapterWith("postgres", PostgresApplication::Layout::kTenantColumn);
+}
+
+Adapter PostgresPathAdapter() {
+  return AdapterWith("postgres_path", PostgresApplication::Layout::kOwnersTable);
 }
 
 }  // namespace reinstate

@@ -6,38 +6,31 @@
 #include "storage/base/error.h"
 #include "storage/base/status_macros.h"
 #include "storage/live/postgres/sql_text.h"
+#include "storage/model/vector_stream.h"
 
 namespace reinstate {
 namespace {
 
-class RowsInMemory final : public RecordStream {
- public:
-  explicit RowsInMemory(std::vector<Record> records) : records_(std::move(records)) {}
-
-  absl::StatusOr<bool> Next(Record* record) override {
-    if (next_ == records_.size()) {
-      return false;
-    }
-    *record = records_[next_++];
-    return true;
-  }
-
- private:
-  const std::vector<Record> records_;
-  size_t next_ = 0;
-};
-
 std::string PutSql(const std::string& table) {
   return absl::StrCat("INSERT INTO ", QuoteIdentifier(table),
-                      " AS r (tenant, key, value) VALUES ($1, $2, $3) ON CONFLICT (key) DO UPDATE "
-                      "SET value = excluded.value WHERE r.tenant = excluded.tenant");
+                      " AS r (owner, key, value) VALUES ($1, $2, $3) ON CONFLICT (key) DO UPDATE "
+                      "SET value = excluded.value WHERE r.owner = excluded.owner");
 }
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<PostgresApplication>> PostgresApplication::Open(
-    std::string conninfo) {
-  std::unique_ptr<PostgresApplication> application(new PostgresApplication(std::move(conninfo)));
+absl::StatusOr<std::unique_ptr<PostgresApplication>> PostgresApplication::Open(std::string conninfo,
+                                                                               Layout layout) {
+  std::unique_ptr<PostgresApplication> application(
+      new PostgresApplication(std::move(conninfo), layout));
+  if (layout == Layout::kOwnersTable) {
+    ASSIGN_OR_RETURN(std::unique_ptr<PgConnection> connection, application->Take());
+    RETURN_IF_ERROR(connection->Execute(
+        "make the table of owners",
+        "CREATE SCHEMA IF NOT EXISTS directory; CREATE TABLE IF NOT EXISTS directory.owners (id "
+        "bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, tenant text NOT NULL UNIQUE)"));
+    application->GiveBack(std::move(connection));
+  }
   RETURN_IF_ERROR(application->ReadTables());
   return application;
 }
@@ -94,6 +87,30 @@ std::vector<std::string> PostgresApplication::Tables() {
   return names;
 }
 
+absl::StatusOr<std::string> PostgresApplication::OwnerOf(const TenantId& tenant) {
+  if (layout_ == Layout::kTenantColumn) {
+    return tenant.value();
+  }
+  {
+    MutexLock lock(&mu_);
+    if (const auto found = owners_.find(tenant.value()); found != owners_.end()) {
+      return found->second;
+    }
+  }
+  ASSIGN_OR_RETURN(std::unique_ptr<PgConnection> connection, Take());
+  ASSIGN_OR_RETURN(
+      const PgResult owner,
+      connection->Query("find an owner",
+                        "INSERT INTO directory.owners (tenant) VALUES ($1) ON CONFLICT (tenant) DO "
+                        "UPDATE SET tenant = excluded.tenant RETURNING id",
+                        {tenant.value()}));
+  std::string id(owner.Get(0, 0));
+  GiveBack(std::move(connection));
+  MutexLock lock(&mu_);
+  owners_[tenant.value()] = id;
+  return id;
+}
+
 absl::Status PostgresApplication::MakeTable(const std::string& table) {
   MutexLock making(&making_);
   if (IdentityOf(table) != table) {
@@ -103,10 +120,12 @@ absl::Status PostgresApplication::MakeTable(const std::string& table) {
   const std::string name = QuoteIdentifier(table);
   ASSIGN_OR_RETURN(std::unique_ptr<PgConnection> connection, Take());
   RETURN_IF_ERROR(connection->Execute(
-      "make a table", absl::StrCat("CREATE TABLE ", name,
-                                   "(tenant text NOT NULL, key text PRIMARY KEY, value text NOT "
-                                   "NULL); CREATE INDEX ON ",
-                                   name, "(tenant)")));
+      "make a table",
+      absl::StrCat("CREATE TABLE ", name, "(owner ",
+                   layout_ == Layout::kTenantColumn ? "text NOT NULL"
+                                                    : "bigint NOT NULL REFERENCES directory.owners",
+                   ", key text PRIMARY KEY, value text NOT NULL); CREATE INDEX ON ", name,
+                   "(owner)")));
   GiveBack(std::move(connection));
   return ReadTables();
 }
@@ -118,14 +137,18 @@ absl::Status PostgresApplication::Write(std::span<const RecordWrite> writes, boo
       RETURN_IF_ERROR(MakeTable(write.table));
     }
   }
+  std::vector<std::string> owners;
+  for (const RecordWrite& write : writes) {
+    ASSIGN_OR_RETURN(owners.emplace_back(), OwnerOf(write.tenant));
+  }
   ASSIGN_OR_RETURN(std::unique_ptr<PgConnection> connection, Take());
   RETURN_IF_ERROR(connection->Begin({.repeatable_read = false}));
-  for (const RecordWrite& write : writes) {
-    const std::string& tenant = write.tenant.value();
+  for (size_t i = 0; i < writes.size(); ++i) {
+    const RecordWrite& write = writes[i];
     if (write.payload.has_value()) {
       ASSIGN_OR_RETURN(const PgResult put,
                        connection->Query("put a record", PutSql(write.table),
-                                         {tenant, write.key.bytes(), *write.payload}));
+                                         {owners[i], write.key.bytes(), *write.payload}));
       if (put.affected() != 1) {
         return MakeError(Reason::kKeyConflict, "the key is another tenant's");
       }
@@ -133,8 +156,8 @@ absl::Status PostgresApplication::Write(std::span<const RecordWrite> writes, boo
       RETURN_IF_ERROR(connection
                           ->Query("delete a record",
                                   absl::StrCat("DELETE FROM ", QuoteIdentifier(write.table),
-                                               " WHERE tenant = $1 AND key = $2"),
-                                  {tenant, write.key.bytes()})
+                                               " WHERE owner = $1 AND key = $2"),
+                                  {owners[i], write.key.bytes()})
                           .status());
     }
   }
@@ -150,12 +173,13 @@ absl::StatusOr<std::optional<std::string>> PostgresApplication::Get(const Tenant
   if (IdentityOf(table) == table) {
     return value;
   }
+  ASSIGN_OR_RETURN(const std::string owner, OwnerOf(tenant));
   ASSIGN_OR_RETURN(std::unique_ptr<PgConnection> connection, Take());
   ASSIGN_OR_RETURN(const PgResult found,
                    connection->Query("get a record",
                                      absl::StrCat("SELECT value FROM ", QuoteIdentifier(table),
-                                                  " WHERE tenant = $1 AND key = $2"),
-                                     {tenant.value(), key.bytes()}));
+                                                  " WHERE owner = $1 AND key = $2"),
+                                     {owner, key.bytes()}));
   if (found.rows() == 1) {
     value = std::string(found.Get(0, 0));
   }
@@ -168,33 +192,35 @@ absl::StatusOr<std::unique_ptr<RecordStream>> PostgresApplication::Scan(const Te
                                                                         const RowKey& from) {
   std::vector<Record> records;
   if (IdentityOf(table) != table) {
+    ASSIGN_OR_RETURN(const std::string owner, OwnerOf(tenant));
     ASSIGN_OR_RETURN(std::unique_ptr<PgConnection> connection, Take());
     ASSIGN_OR_RETURN(
         const PgResult found,
         connection->Query("scan records",
                           absl::StrCat("SELECT key, value FROM ", QuoteIdentifier(table),
-                                       " WHERE tenant = $1 AND key COLLATE \"C\" >= $2 ORDER BY "
+                                       " WHERE owner = $1 AND key COLLATE \"C\" >= $2 ORDER BY "
                                        "key COLLATE \"C\""),
-                          {tenant.value(), from.bytes()}));
+                          {owner, from.bytes()}));
     for (int row = 0; row < found.rows(); ++row) {
       records.push_back({.key = RowKey(std::string(found.Get(row, 0))),
                          .payload = std::string(found.Get(row, 1))});
     }
     GiveBack(std::move(connection));
   }
-  return std::make_unique<RowsInMemory>(std::move(records));
+  return std::make_unique<RecordVectorStream>(std::move(records));
 }
 
 absl::StatusOr<int64_t> PostgresApplication::DeleteTenant(const TenantId& tenant) {
+  ASSIGN_OR_RETURN(const std::string owner, OwnerOf(tenant));
   ASSIGN_OR_RETURN(std::unique_ptr<PgConnection> connection, Take());
   RETURN_IF_ERROR(connection->Begin({.repeatable_read = false}));
   int64_t deleted = 0;
   for (const std::string& table : Tables()) {
-    ASSIGN_OR_RETURN(const PgResult result,
-                     connection->Query(
-                         "delete a tenant",
-                         absl::StrCat("DELETE FROM ", QuoteIdentifier(table), " WHERE tenant = $1"),
-                         {tenant.value()}));
+    ASSIGN_OR_RETURN(
+        const PgResult result,
+        connection->Query("delete a tenant",
+                          absl::StrCat("DELETE FROM ", QuoteIdentifier(table), " WHERE owner = $1"),
+                          {owner}));
     deleted += result.affected();
   }
   RETURN_IF_ERROR(connection->Commit(absl::InfiniteFuture(), Clock::System()));

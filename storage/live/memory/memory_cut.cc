@@ -9,6 +9,7 @@
 #include "storage/live/labels.h"
 #include "storage/live/memory/memory_streams.h"
 #include "storage/model/key_parts.h"
+#include "storage/model/vector_stream.h"
 
 namespace reinstate {
 namespace {
@@ -46,23 +47,6 @@ class ShardStream final : public TenantRowStream {
   size_t run_ = 0;
   std::unique_ptr<MemoryRecordStream> records_;
   absl::Status status_;
-};
-
-class LabelsStream final : public TenantLabelsStream {
- public:
-  explicit LabelsStream(std::vector<TenantLabels> labels) : labels_(std::move(labels)) {}
-
-  absl::StatusOr<bool> Next(TenantLabels* labels) override {
-    if (next_ == labels_.size()) {
-      return false;
-    }
-    *labels = labels_[next_++];
-    return true;
-  }
-
- private:
-  const std::vector<TenantLabels> labels_;
-  size_t next_ = 0;
 };
 
 // Rows of an unresolved table, whose keys are unique only together with the tenant.
@@ -171,7 +155,7 @@ absl::StatusOr<std::unique_ptr<TenantLabelsStream>> MemoryCut::OpenLabels() {
       all.push_back(std::move(labels));
     }
   }
-  return std::make_unique<LabelsStream>(std::move(all));
+  return std::make_unique<LabelsVectorStream>(std::move(all));
 }
 
 }  // namespace reinstate

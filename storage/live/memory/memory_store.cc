@@ -10,26 +10,10 @@
 #include "storage/live/memory/memory_session.h"
 #include "storage/live/memory/memory_state.h"
 #include "storage/live/memory/memory_streams.h"
+#include "storage/model/vector_stream.h"
 
 namespace reinstate {
 namespace {
-
-class CountStream final : public TenantCountStream {
- public:
-  explicit CountStream(std::vector<TenantCount> counts) : counts_(std::move(counts)) {}
-
-  absl::StatusOr<bool> Next(TenantCount* count) override {
-    if (next_ == counts_.size()) {
-      return false;
-    }
-    *count = counts_[next_++];
-    return true;
-  }
-
- private:
-  const std::vector<TenantCount> counts_;
-  size_t next_ = 0;
-};
 
 SizeEstimate SizeOf(const TenantRows& tables, const MemoryStoreOptions& options) {
   SizeEstimate size;
@@ -92,7 +76,7 @@ absl::StatusOr<std::unique_ptr<TenantCountStream>> MemoryStore::CountTenants() {
       counts.push_back({.tenant = TenantId::FromStored(tenant), .rows = size.rows});
     }
   }
-  return std::make_unique<CountStream>(std::move(counts));
+  return std::make_unique<CountVectorStream>(std::move(counts));
 }
 
 StoreHealth MemoryStore::ProbeHealth() { return {}; }

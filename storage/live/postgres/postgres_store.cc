@@ -124,6 +124,24 @@ absl::Status Respell(const PgTenantMap& map, PgConnection* connection, TenantId*
   return absl::OkStatus();
 }
 
+// Whether a path can lead any row of `plan` to the tenant: the planner takes a tenant that has no
+// parents for one of average size. True if it cannot be told by an index.
+absl::StatusOr<bool> MayOwn(const PgTenantMap& map, const PgTablePlan& plan, const TenantId& tenant,
+                            PgConnection* connection) {
+  const PgTablePlan* const parent =
+      plan.path.empty() ? nullptr : map.Find(absl::StrCat(plan.path.back().parent));
+  if (parent == nullptr || !parent->by_own_column() ||
+      !map.Table(*parent).HasIndexOn({parent->owner_column})) {
+    return true;
+  }
+  ASSIGN_OR_RETURN(
+      const PgResult any,
+      connection->Query("estimate the tenant's size",
+                        absl::StrCat("SELECT EXISTS (SELECT FROM ", map.FromSql(*parent), " WHERE ",
+                                     map.OwnedBySql(*parent, tenant), ")")));
+  return any.GetBool(0, 0);
+}
+
 absl::Status EstimateWith(const PgTenantMap& map, const TenantId& tenant, PgConnection* connection,
                           SizeEstimate* estimate) {
   double rows = 0;
@@ -137,6 +155,10 @@ absl::Status EstimateWith(const PgTenantMap& map, const TenantId& tenant, PgConn
                                                    " WHERE ", map.OwnedBySql(plan, tenant)));
     if (!plans.ok()) {
       return IsOfBadValue(*connection) ? NotAnId(map) : plans.status();
+    }
+    ASSIGN_OR_RETURN(const bool may_own, MayOwn(map, plan, tenant, connection));
+    if (!may_own) {
+      continue;
     }
     // The planner never says less than one row, so that one may be none.
     const double planned = PlannedNumber(plans->Get(0, 0), "rows=");
