@@ -9,6 +9,13 @@
 
 namespace reinstate {
 
+absl::StatusOr<TenantId> ParseTenantOf(const StoreRegistry& stores, const std::string& store,
+                                       std::string_view field, std::string_view text) {
+  absl::StatusOr<TenantId> tenant = stores.CanonicalTenant(store, text);
+  return HasReason(tenant.status(), Reason::kTenantIdInvalid) ? AboutField(tenant.status(), field)
+                                                              : tenant;
+}
+
 absl::StatusOr<OpenedPoint> OpenPointAt(const ServiceParts& parts, const ServedStore& store,
                                         const std::string& at) {
   OpenedPoint opened;

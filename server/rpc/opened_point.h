@@ -3,6 +3,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "absl/status/statusor.h"
 #include "server/rpc/service_parts.h"
@@ -15,6 +16,10 @@ struct OpenedPoint {
   state::Point point;
   std::unique_ptr<PointReader> reader;
 };
+
+// The tenant that the field `field` names: as StoreRegistry::CanonicalTenant.
+absl::StatusOr<TenantId> ParseTenantOf(const StoreRegistry& stores, const std::string& store,
+                                       std::string_view field, std::string_view text);
 
 // Resolves `at` in the store's lineage and opens it. Errors of ResolvePoint.
 absl::StatusOr<OpenedPoint> OpenPointAt(const ServiceParts& parts, const ServedStore& store,

@@ -9,12 +9,12 @@ namespace {
 
 constexpr absl::string_view kFieldPayload = "reinstate.field";
 
+}  // namespace
+
 absl::Status AboutField(absl::Status status, std::string_view field) {
   status.SetPayload(kFieldPayload, absl::Cord(Absl(field)));
   return status;
 }
-
-}  // namespace
 
 absl::Status FieldError(std::string_view field, std::string_view sentence, Reason reason) {
   return AboutField(MakeError(reason, absl::StrCat(Absl(field), ": ", Absl(sentence))), field);
@@ -28,13 +28,6 @@ std::string FieldOf(const absl::Status& status) {
 absl::StatusOr<TenantId> ParseTenant(std::string_view field, std::string_view text) {
   absl::StatusOr<TenantId> tenant = TenantId::Parse(text);
   return tenant.ok() ? tenant : AboutField(tenant.status(), field);
-}
-
-absl::StatusOr<TenantId> ParseTenantOf(const StoreRegistry& stores, const std::string& store,
-                                       std::string_view field, std::string_view text) {
-  absl::StatusOr<TenantId> tenant = stores.CanonicalTenant(store, text);
-  return HasReason(tenant.status(), Reason::kTenantIdInvalid) ? AboutField(tenant.status(), field)
-                                                              : tenant;
 }
 
 absl::StatusOr<SnapshotId> ParseSnapshot(std::string_view field, std::string_view text) {

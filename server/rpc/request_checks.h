@@ -6,7 +6,6 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "server/jobs/store_registry.h"
 #include "storage/base/error.h"
 #include "storage/model/snapshot_id.h"
 #include "storage/model/tenant_id.h"
@@ -24,15 +23,14 @@ inline constexpr int kMaxTables = 10'000;          // in one request
 absl::Status FieldError(std::string_view field, std::string_view sentence,
                         Reason reason = Reason::kInvalidArgument);
 
+// `status`, as one about a field.
+absl::Status AboutField(absl::Status status, std::string_view field);
+
 // The field that `status` is about; empty if it is not of FieldError.
 std::string FieldOf(const absl::Status& status);
 
 // TENANT_ID_INVALID.
 absl::StatusOr<TenantId> ParseTenant(std::string_view field, std::string_view text);
-
-// As StoreRegistry::CanonicalTenant.
-absl::StatusOr<TenantId> ParseTenantOf(const StoreRegistry& stores, const std::string& store,
-                                       std::string_view field, std::string_view text);
 
 // POINT_INVALID.
 absl::StatusOr<SnapshotId> ParseSnapshot(std::string_view field, std::string_view text);

@@ -7,6 +7,7 @@
 #include "server/rpc/convert_common.h"
 #include "server/rpc/convert_restore.h"
 #include "server/rpc/idempotent.h"
+#include "server/rpc/opened_point.h"
 #include "server/rpc/page_query.h"
 #include "server/rpc/request_checks.h"
 #include "server/rpc/services.h"
