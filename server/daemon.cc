@@ -12,6 +12,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "server/history_opening.h"
+#include "server/jobs/batch_manager.h"
 #include "server/jobs/history_jobs.h"
 #include "server/jobs/restore_manager.h"
 #include "server/jobs/store_registry.h"
@@ -90,6 +91,7 @@ class DaemonImpl final : public Daemon {
   absl::StatusOr<RpcServerOptions> ServerOptions() const;
   absl::Status WriteAddress() const;
   std::map<std::string, StoreSchedule> Schedules() const;
+  std::vector<StoreGroup> Groups() const;
 
   const DaemonOptions options_;
 
@@ -102,6 +104,7 @@ class DaemonImpl final : public Daemon {
   std::unique_ptr<Metrics> metrics_;  // null if nobody is to see them
   std::unique_ptr<RestoreEngine> engine_;
   std::unique_ptr<RestoreManager> restores_;
+  std::unique_ptr<BatchManager> batches_;
   std::unique_ptr<HistoryJobs> history_jobs_;
   std::unique_ptr<MetricsServer> metrics_server_;
   std::unique_ptr<RpcPool> pool_;
@@ -250,6 +253,14 @@ absl::Status DaemonImpl::MakeJobs() {
                    RestoreManager::Create(restores, stores_.get(), history_.history.get(),
                                           state_.get(), engine_.get()));
 
+  BatchManagerOptions batches;
+  batches.groups = Groups();
+  batches.max_lines = config().max_batch_lines;
+  batches.shrink_watch = config().shrink_watch;
+  batches.workers = restores.workers;
+  batches_ = BatchManager::Create(std::move(batches), stores_.get(), history_.history.get(),
+                                  state_.get(), restores_.get());
+
   HistoryJobsOptions history_jobs;
   history_jobs.schedules = Schedules();
   history_jobs.collapse = config().collapse;
@@ -265,7 +276,9 @@ absl::Status DaemonImpl::StartJobs() {
   if (!history_.read_only.ok()) {
     return absl::OkStatus();  // every job pins a snapshot or takes one
   }
+  RETURN_IF_ERROR(batches_->Prepare());
   RETURN_IF_ERROR(restores_->Start());
+  batches_->Start();
   return history_jobs_->Start();
 }
 
@@ -275,6 +288,22 @@ std::map<std::string, StoreSchedule> DaemonImpl::Schedules() const {
     schedules[store.name] = {store.snapshot_every, store.retention};
   }
   return schedules;
+}
+
+std::vector<StoreGroup> DaemonImpl::Groups() const {
+  std::vector<StoreGroup> groups;
+  for (const GroupConfig& configured : config().groups) {
+    StoreGroup& group = groups.emplace_back();
+    group.name = configured.name;
+    for (const std::string& store : configured.stores) {
+      StoreGroup::Member& member = group.members.emplace_back();
+      member.store = store;
+      if (const auto tenant = configured.tenants.find(store); tenant != configured.tenants.end()) {
+        member.tenant = tenant->second;
+      }
+    }
+  }
+  return groups;
 }
 
 absl::StatusOr<RpcServerOptions> DaemonImpl::ServerOptions() const {
@@ -315,6 +344,7 @@ void DaemonImpl::MakeServices() {
   parts.history = history_.history.get();
   parts.state = state_.get();
   parts.restores = restores_.get();
+  parts.batches = batches_.get();
   parts.history_jobs = history_jobs_.get();
   parts.schedules = Schedules();
   parts.read_only = history_.read_only;
@@ -324,6 +354,7 @@ void DaemonImpl::MakeServices() {
   services_.push_back(MakeJobService(gate_.get(), parts));
   services_.push_back(MakeTenantService(gate_.get(), parts));
   services_.push_back(MakeRestoreService(gate_.get(), parts));
+  services_.push_back(MakeBatchService(gate_.get(), parts));
   services_.push_back(MakeRecordService(gate_.get(), parts));
   live_stores_ =
       std::make_unique<LiveStoreServiceImpl>(EmbeddedStores(), LiveStoreServiceOptions());
@@ -371,6 +402,9 @@ void DaemonImpl::Shutdown() {
     live_stores_->Drain();
     std::error_code ignored;
     std::filesystem::remove(InData("reinstated.address"), ignored);
+  }
+  if (batches_ != nullptr) {
+    batches_->Shutdown();
   }
   if (restores_ != nullptr) {
     restores_->Shutdown();

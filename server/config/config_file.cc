@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <memory>
+#include <set>
 #include <utility>
 
 #include "absl/strings/ascii.h"
@@ -17,6 +18,7 @@ namespace {
 constexpr size_t kMaxStoreNameBytes = 63;
 constexpr int64_t kMaxWorkers = 256;
 constexpr int64_t kMaxKept = 1'000'000;
+constexpr int64_t kMaxBatchLines = 100'000;
 
 bool IsStoreName(const std::string& name) {
   return !name.empty() && name.size() <= kMaxStoreNameBytes && absl::ascii_islower(name.front()) &&
@@ -87,6 +89,12 @@ void ReadRestores(TomlSection restores, DaemonConfig* config) {
   restores.Read("undo_validity", absl::Minutes(1), &config->undo_validity);
   restores.Read("aging", absl::Seconds(1), &config->aging);
   restores.RefuseOthers();
+}
+
+void ReadBatches(TomlSection batches, DaemonConfig* config) {
+  batches.Read("max_lines", 1, kMaxBatchLines, &config->max_batch_lines);
+  batches.Read("shrink_watch", absl::ZeroDuration(), &config->shrink_watch);
+  batches.RefuseOthers();
 }
 
 void ReadCollapse(TomlSection collapse, CollapseThresholds* thresholds) {
@@ -172,6 +180,56 @@ void ReadStores(TomlSection* top, DaemonConfig* config) {
   }
 }
 
+bool HasStore(const DaemonConfig& config, const std::string& name) {
+  return std::any_of(config.stores.begin(), config.stores.end(),
+                     [&](const StoreConfig& store) { return store.name == name; });
+}
+
+GroupConfig ReadGroup(const DaemonConfig& config, TomlSection* section) {
+  GroupConfig group;
+  section->Read("name", &group.name);
+  section->Read("stores", &group.stores);
+  if (!IsStoreName(group.name)) {
+    section->Complain("name",
+                      "is required: 1 to 63 of a-z, 0-9, _ and -, beginning with a letter.");
+  }
+  if (group.stores.empty()) {
+    section->Complain("stores", "is required: the names of stores, in their order.");
+  }
+  TomlSection tenants = section->Table("tenants");
+  std::set<std::string> seen;
+  for (const std::string& store : group.stores) {
+    if (!HasStore(config, store) || !seen.insert(store).second) {
+      section->Complain("stores", absl::StrCat("names ", store,
+                                               " twice, or there is no such "
+                                               "[[store]]."));
+      continue;
+    }
+    if (tenants.Has(store)) {
+      tenants.Read(store, &group.tenants[store]);
+      if (!absl::StrContains(group.tenants[store], "{id}")) {
+        tenants.Complain(store, "must have {id} for the tenant's id in the group.");
+      }
+    }
+  }
+  tenants.RefuseOthers();
+  section->RefuseOthers();
+  return group;
+}
+
+void ReadGroups(TomlSection* top, DaemonConfig* config) {
+  for (TomlSection& section : top->Tables("group")) {
+    GroupConfig group = ReadGroup(*config, &section);
+    const bool twice =
+        std::any_of(config->groups.begin(), config->groups.end(),
+                    [&](const GroupConfig& other) { return other.name == group.name; });
+    if (twice || HasStore(*config, group.name)) {
+      section.Complain("name", absl::StrCat("is used twice: ", group.name, "."));
+    }
+    config->groups.push_back(std::move(group));
+  }
+}
+
 void ReadTop(TomlSection* top, DaemonConfig* config) {
   top->Read("data", &config->data);
   top->Read("listen", &config->listen);
@@ -190,7 +248,9 @@ void ReadTop(TomlSection* top, DaemonConfig* config) {
   ReadMemory(top->Table("memory"), config);
   ReadRestores(top->Table("restores"), config);
   ReadCollapse(top->Table("collapse"), &config->collapse);
+  ReadBatches(top->Table("batches"), config);
   ReadStores(top, config);
+  ReadGroups(top, config);
   top->RefuseOthers();
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -27,6 +28,14 @@ struct StoreConfig {
   int64_t max_running_restores = 4;
   absl::Duration snapshot_every = absl::ZeroDuration();  // zero: never by itself
   RetentionPolicy retention;
+};
+
+// Stores over which one site spans: one [[group]].
+struct GroupConfig {
+  std::string name;                 // as of a store
+  std::vector<std::string> stores;  // in the order in which they are restored
+  // The tenant's id in a store, with {id} for the one in the group; where none is said, that one.
+  std::map<std::string, std::string> tenants;
 };
 
 // PEM files. All empty: no TLS.
@@ -75,7 +84,12 @@ struct DaemonConfig {
   absl::Duration undo_validity = absl::Hours(24 * 30);
   absl::Duration aging = absl::Minutes(10);
 
+  int64_t max_batch_lines = 10'000;
+  // How long it is watched whether tenants of a new batch still lose rows; zero: not at all.
+  absl::Duration shrink_watch = absl::Seconds(2);
+
   CollapseThresholds collapse;
+  std::vector<GroupConfig> groups;
   std::vector<StoreConfig> stores;  // never empty after Complete
 };
 

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <string>
+
 #include "storage/state/state.pb.h"
 
 namespace reinstate {
@@ -13,6 +15,12 @@ class JobObserver {
   // It was recorded that `restore` (or undo) SUCCEEDED, FAILED, was CANCELLED or is IN_DOUBT. Twice
   // for one that was in doubt and is resolved.
   virtual void RestoreEnded(const state::RestoreRecord& restore) = 0;
+
+  // A worker began with the restore, or left it; or what it reports has changed.
+  virtual void RestoreChanged(const std::string& /*restore*/, bool /*running*/) {}
+
+  // It was recorded that `plan` is READY or has FAILED.
+  virtual void PlanEnded(const state::PlanRecord& /*plan*/) {}
 
   // It was recorded that `job` SUCCEEDED, FAILED or was CANCELLED.
   virtual void HistoryJobEnded(const state::HistoryJob& job) = 0;

@@ -81,6 +81,35 @@ bool JobRunner::Cancel(const std::string& id) {
   return true;
 }
 
+void JobRunner::Hold(const std::vector<std::string>& ids) {
+  std::vector<std::shared_ptr<RunControl>> controls;
+  {
+    MutexLock lock(&mu_);
+    for (const std::string& id : ids) {
+      scheduler_.Hold(id);
+      if (const auto found = running_.find(id); found != running_.end()) {
+        controls.push_back(found->second->control);
+      }
+    }
+  }
+  for (const auto& control : controls) {
+    control->Stop();
+  }
+}
+
+void JobRunner::Release(const std::vector<std::string>& ids) {
+  MutexLock lock(&mu_);
+  for (const std::string& id : ids) {
+    scheduler_.Release(id);
+  }
+  changed_.SignalAll();
+}
+
+bool JobRunner::SetPriority(const std::string& id, int32_t priority) {
+  MutexLock lock(&mu_);
+  return scheduler_.SetPriority(id, priority);
+}
+
 void JobRunner::Block(const std::string& store, const std::string& tenant) {
   MutexLock lock(&mu_);
   scheduler_.Block(store, tenant);
@@ -160,7 +189,9 @@ void JobRunner::RunOne(const Scheduler::Job& job, Running* running) {
   MutexLock lock(&mu_);
   scheduler_.Finish(job.id);
   running_.erase(job.id);
-  if (outcome == Outcome::kAgain) {
+  if (outcome == Outcome::kAgain && scheduler_.IsHeld(job.id)) {
+    scheduler_.Add(job);
+  } else if (outcome == Outcome::kAgain) {
     const int failures = std::min(10, failures_[job.id]++);
     Scheduler::Job again = job;
     again.not_before =

@@ -5,6 +5,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "absl/time/time.h"
 #include "server/jobs/scheduler.h"
@@ -64,6 +65,14 @@ class JobRunner {
 
   // Asks a running job to end. False if it does not run.
   bool Cancel(const std::string& id);
+
+  // Keeps jobs from being run until Release: those that are queued stay so, those that run are
+  // asked to roll back and are queued again. To be called before a job is added, too.
+  void Hold(const std::vector<std::string>& ids);
+  void Release(const std::vector<std::string>& ids);
+
+  // Gives a queued job another priority. False if it is not queued.
+  bool SetPriority(const std::string& id, int32_t priority);
 
   void Block(const std::string& store, const std::string& tenant);
   void Unblock(const std::string& store, const std::string& tenant);

@@ -87,6 +87,11 @@ JobRunner::Outcome PlanJobs::Run(const std::string& id, RunControl* control) {
     *plan->mutable_failure() = FailureOf(summary.status());
   }
   const absl::Status stored = state_->PutPlan(*plan);
+  if (stored.ok()) {
+    for (JobObserver* const observer : observers_) {
+      observer->PlanEnded(*plan);
+    }
+  }
   watchers_->Notify(id);
   return stored.ok() ? JobRunner::Outcome::kDone : JobRunner::Outcome::kAgain;
 }

@@ -1,9 +1,11 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "server/jobs/job_observer.h"
 #include "server/jobs/job_runner.h"
 #include "server/jobs/job_watchers.h"
 #include "server/jobs/store_registry.h"
@@ -24,6 +26,9 @@ class PlanJobs {
   // Goes on with what an earlier process left. Once.
   absl::Status Start();
 
+  // Has `observer` told of plans that ended. Before Start.
+  void Observe(JobObserver* observer) { observers_.push_back(observer); }
+
   // What runs is left for the next start. Blocks until the threads have ended.
   void Shutdown() { runner_.Stop(); }
 
@@ -42,6 +47,7 @@ class PlanJobs {
   StateStore* const state_;
   RestoreEngine* const engine_;
   JobWatchers* const watchers_;
+  std::vector<JobObserver*> observers_;  // borrowed
   IdGenerator ids_;
   JobRunner runner_;  // after all that its threads use
 };

@@ -54,7 +54,11 @@ class RestoreManagerImpl final : public RestoreManager {
             {.threads = options.workers, .aging = options.aging, .clock = options.clock},
             [this](const std::string& id, RunControl* control) { return RunRestore(id, control); },
             [this](const std::string& id, const JobRunner::View& view) { OnReport(id, view); }),
-        plans_(options.clock, stores, state, engine, &watchers_) {}
+        plans_(options.clock, stores, state, engine, &watchers_) {
+    if (options.observer != nullptr) {
+      observers_.push_back(options.observer);
+    }
+  }
 
   ~RestoreManagerImpl() override { Shutdown(); }
   RestoreManagerImpl(const RestoreManagerImpl&) = delete;
@@ -72,6 +76,15 @@ class RestoreManagerImpl final : public RestoreManager {
   absl::StatusOr<state::RestoreRecord> CreateUndo(const RequestKey& request,
                                                   state::RestoreOrder order,
                                                   bool validate_only) override;
+  absl::StatusOr<Created> CreateAll(const std::vector<state::RestoreRecord>& records, bool hold,
+                                    const std::function<absl::StatusOr<Created>()>& store) override;
+  void Hold(const std::vector<std::string>& ids) override { restores_.Hold(ids); }
+  void Release(const std::vector<std::string>& ids) override { restores_.Release(ids); }
+  absl::Status SetPriority(const std::string& id, int32_t priority) override;
+  void Observe(JobObserver* observer) override {
+    observers_.push_back(observer);
+    plans_.Observe(observer);
+  }
   absl::StatusOr<state::PlanRecord> CreatePlan(const RequestKey& request,
                                                state::RestoreOrder order) override;
   absl::StatusOr<state::PlanRecord> GetPlan(const std::string& id) const override {
@@ -112,6 +125,8 @@ class RestoreManagerImpl final : public RestoreManager {
   void OnReport(const std::string& id, const JobRunner::View& view);
   void AddPresent(state::RestoreRecord* record) const;
   void TellEnded(const state::RestoreRecord& record) const;
+  // The restore `id` has begun, has moved on, or has left its worker.
+  void TellChanged(const std::string& id, bool running);
 
   static Scheduler::Job ToJob(const state::RestoreRecord& record);
 
@@ -123,6 +138,7 @@ class RestoreManagerImpl final : public RestoreManager {
   const OrderChecker checker_;
   IdGenerator ids_;
   JobWatchers watchers_;
+  std::vector<JobObserver*> observers_;  // borrowed
   mutable Mutex mu_;
   EtaEstimator eta_ ABSL_GUARDED_BY(mu_);
   JobRunner restores_;  // after all that its threads use
@@ -196,6 +212,53 @@ absl::StatusOr<state::RestoreRecord> RestoreManagerImpl::Enqueue(const RequestKe
     restores_.Add(ToJob(stored));
   }
   return stored;
+}
+
+absl::StatusOr<Created> RestoreManagerImpl::CreateAll(
+    const std::vector<state::RestoreRecord>& records, bool hold,
+    const std::function<absl::StatusOr<Created>()>& store) {
+  std::vector<std::string> ids;
+  absl::Status pinned;
+  for (const state::RestoreRecord& record : records) {
+    pinned = pins_.Pin(record);
+    if (!pinned.ok()) {
+      break;
+    }
+    ids.push_back(record.id());
+  }
+  if (pinned.ok() && hold) {
+    restores_.Hold(ids);
+  }
+  const absl::StatusOr<Created> created = pinned.ok() ? store() : pinned;
+  if (!created.ok() || created->existed) {
+    restores_.Release(ids);
+    for (size_t i = 0; i < ids.size(); ++i) {
+      pins_.Unpin(records[i]);
+    }
+    return created;
+  }
+  const absl::Time now = options_.clock->Now();
+  for (const state::RestoreRecord& record : records) {
+    Scheduler::Job job = ToJob(record);
+    job.queued = now;
+    restores_.Add(std::move(job));
+  }
+  return created;
+}
+
+absl::Status RestoreManagerImpl::SetPriority(const std::string& id, int32_t priority) {
+  ASSIGN_OR_RETURN(const state::RestoreRecord record, state_->GetRestore(id));
+  if (HasEnded(record)) {
+    return absl::OkStatus();
+  }
+  const auto changed = state_->UpdateRestore(id, [&](state::RestoreRecord* stored) {
+    stored->mutable_order()->set_priority(priority);
+    return absl::OkStatus();
+  });
+  restores_.SetPriority(id, priority);
+  // Refused only if it has ended meanwhile.
+  return changed.ok() || HasReason(changed.status(), Reason::kInternal) ? absl::OkStatus()
+                                                                        : changed.status();
 }
 
 absl::StatusOr<state::RestoreRecord> RestoreManagerImpl::CreateRestore(const RequestKey& request,
@@ -305,9 +368,16 @@ std::map<std::string, RestoreManager::Load> RestoreManagerImpl::Loads() const {
 // --- Running ---
 
 void RestoreManagerImpl::TellEnded(const state::RestoreRecord& record) const {
-  if (options_.observer != nullptr) {
-    options_.observer->RestoreEnded(record);
+  for (JobObserver* const observer : observers_) {
+    observer->RestoreEnded(record);
   }
+}
+
+void RestoreManagerImpl::TellChanged(const std::string& id, bool running) {
+  for (JobObserver* const observer : observers_) {
+    observer->RestoreChanged(id, running);
+  }
+  watchers_.Notify(id);
 }
 
 void RestoreManagerImpl::OnReport(const std::string& id, const JobRunner::View& view) {
@@ -315,7 +385,7 @@ void RestoreManagerImpl::OnReport(const std::string& id, const JobRunner::View& 
     MutexLock lock(&mu_);
     eta_.Progressed(id, view.progress);
   }
-  watchers_.Notify(id);
+  TellChanged(id, /*running=*/true);
 }
 
 absl::StatusOr<state::RestoreRecord> RestoreManagerImpl::Refuse(state::RestoreRecord record,
@@ -357,7 +427,7 @@ JobRunner::Outcome RestoreManagerImpl::RunRestore(const std::string& id, RunCont
     MutexLock lock(&mu_);
     eta_.Started(id, options_.clock->Now());
   }
-  watchers_.Notify(id);
+  TellChanged(id, /*running=*/true);
   const absl::StatusOr<state::RestoreRecord> record = RunChecked(id, control);
   {
     MutexLock lock(&mu_);
@@ -374,7 +444,7 @@ JobRunner::Outcome RestoreManagerImpl::RunRestore(const std::string& id, RunCont
   } else {
     LogInterrupted(id, record.status());
   }
-  watchers_.Notify(id);
+  TellChanged(id, /*running=*/false);
   return record.ok() ? JobRunner::Outcome::kDone : JobRunner::Outcome::kAgain;
 }
 

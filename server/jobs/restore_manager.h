@@ -60,6 +60,24 @@ class RestoreManager {
                                                           state::RestoreOrder order,
                                                           bool validate_only) = 0;
 
+  // Stores restores of CreateRestore or CreateUndo with `validate_only`, which got ids since, by
+  // `store`, which stores all of them in one step or none, and queues them; with `hold` they wait
+  // for Release. SNAPSHOT_NOT_FOUND, errors of `store`.
+  virtual absl::StatusOr<Created> CreateAll(
+      const std::vector<state::RestoreRecord>& records, bool hold,
+      const std::function<absl::StatusOr<Created>()>& store) = 0;
+
+  // Keeps restores from being run until Release: those that run roll back, unless they commit, and
+  // are queued again. Not stored: to be called again before Start.
+  virtual void Hold(const std::vector<std::string>& ids) = 0;
+  virtual void Release(const std::vector<std::string>& ids) = 0;
+
+  // Gives a restore another priority, which counts if it has not begun. RESTORE_NOT_FOUND.
+  virtual absl::Status SetPriority(const std::string& id, int32_t priority) = 0;
+
+  // Has `observer` told of restores and plans, besides that of the options. Before Start.
+  virtual void Observe(JobObserver* observer) = 0;
+
   // Begins a plan of a restore, or of an undo if order.undo_of() is set. Errors as for creating,
   // but what needs consent is in the plan instead.
   virtual absl::StatusOr<state::PlanRecord> CreatePlan(const RequestKey& request,

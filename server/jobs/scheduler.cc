@@ -44,6 +44,9 @@ std::vector<Scheduler::Candidate> Scheduler::Candidates(absl::Time now) const {
   std::vector<Candidate> candidates;
   std::set<StoreAndTenant> seen;
   for (const auto& [id, job] : queue_) {
+    if (held_.contains(id)) {
+      continue;
+    }
     const StoreAndTenant tenant(job.store, job.tenant);
     const bool is_first = seen.insert(tenant).second;
     if (is_first && job.not_before <= now && HasRoom(job.store) &&
@@ -86,6 +89,15 @@ void Scheduler::Finish(const std::string& id) {
   running_tenants_.erase({job.store, job.tenant});
   --(found->second.largest ? loads_[job.store].largest : loads_[job.store].shortest);
   running_.erase(found);
+}
+
+bool Scheduler::SetPriority(const std::string& id, int32_t priority) {
+  const auto found = queue_.find(id);
+  if (found == queue_.end()) {
+    return false;
+  }
+  found->second.priority = priority;
+  return true;
 }
 
 void Scheduler::Block(const std::string& store, const std::string& tenant) {

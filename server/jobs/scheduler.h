@@ -54,6 +54,14 @@ class Scheduler {
   void Block(const std::string& store, const std::string& tenant);
   void Unblock(const std::string& store, const std::string& tenant);
 
+  // Keeps a job from being run until Release, whether it is queued already or will be.
+  void Hold(const std::string& id) { held_.insert(id); }
+  void Release(const std::string& id) { held_.erase(id); }
+  bool IsHeld(const std::string& id) const { return held_.contains(id); }
+
+  // Gives a queued job another priority. False if it is not queued.
+  bool SetPriority(const std::string& id, int32_t priority);
+
   // When the next queued job that had to wait until a certain time may run; nullopt if none waits.
   std::optional<absl::Time> NextStart(absl::Time now) const;
 
@@ -104,6 +112,7 @@ class Scheduler {
   std::set<StoreAndTenant> running_tenants_;
   std::map<std::string, Load> loads_;
   std::set<StoreAndTenant> blocked_;
+  std::set<std::string> held_;
 };
 
 }  // namespace reinstate

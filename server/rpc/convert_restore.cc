@@ -203,14 +203,20 @@ void TimesToWire(const state::RestoreRecord& record, v1::Restore* wire) {
 
 }  // namespace
 
+absl::StatusOr<state::Mode> ModeFromWire(const std::string& field, v1::RestoreMode mode) {
+  if (!v1::RestoreMode_IsValid(mode)) {
+    return FieldError(field, "is none of the known modes.");
+  }
+  return mode == v1::RESTORE_MODE_UNSPECIFIED ? state::CREATE_MISSING
+                                              : static_cast<state::Mode>(mode);
+}
+
 absl::StatusOr<state::RestoreOrder> OrderFromWire(const v1::RestoreSpec& spec,
                                                   const std::string& field) {
   RETURN_IF_ERROR(CheckPresent(absl::StrCat(field, ".store"), spec.store()));
   RETURN_IF_ERROR(ParseTenant(absl::StrCat(field, ".tenant"), spec.tenant()).status());
   RETURN_IF_ERROR(CheckPresent(absl::StrCat(field, ".at"), spec.at()));
-  if (!v1::RestoreMode_IsValid(spec.mode())) {
-    return FieldError(absl::StrCat(field, ".mode"), "is none of the known modes.");
-  }
+  ASSIGN_OR_RETURN(const state::Mode mode, ModeFromWire(absl::StrCat(field, ".mode"), spec.mode()));
   if (spec.tables_size() > kMaxTables) {
     return FieldError(absl::StrCat(field, ".tables"),
                       absl::StrCat("has more than ", kMaxTables, " entries."));
@@ -219,9 +225,7 @@ absl::StatusOr<state::RestoreOrder> OrderFromWire(const v1::RestoreSpec& spec,
   order.set_store(spec.store());
   order.set_tenant(spec.tenant());
   order.mutable_point()->set_requested(spec.at());
-  order.set_mode(spec.mode() == v1::RESTORE_MODE_UNSPECIFIED
-                     ? state::CREATE_MISSING
-                     : static_cast<state::Mode>(spec.mode()));
+  order.set_mode(mode);
   *order.mutable_tables() = spec.tables();
   order.set_accept_shrunken(spec.accept_shrunken());
   order.set_accept_uncovered(spec.accept_uncovered_tables());
@@ -278,6 +282,7 @@ v1::Restore ToWire(const state::RestoreRecord& record, const RestoreManager::Eta
   wire.set_reason(order.reason());
   wire.set_reference(order.reference());
   wire.set_priority(order.priority());
+  wire.set_batch(order.batch());
   wire.set_resolved_by(record.resolved_by());
   wire.set_resolved_reason(record.resolved_reason());
   TimesToWire(record, &wire);

@@ -35,6 +35,9 @@ v1::Plan ToWire(const state::PlanRecord& record);
 // The restore says who asked, why, and who resolved it.
 v1::Certificate ToWire(const state::Certificate& certificate, const state::RestoreRecord& restore);
 
+// A mode of a request; UNSPECIFIED is CREATE_MISSING. INVALID_ARGUMENT.
+absl::StatusOr<state::Mode> ModeFromWire(const std::string& field, v1::RestoreMode mode);
+
 v1::RestoreState ToWire(state::JobState state);
 state::JobState FromWire(v1::RestoreState state);
 

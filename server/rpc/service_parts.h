@@ -4,6 +4,7 @@
 #include <string>
 
 #include "absl/status/status.h"
+#include "server/jobs/batch_manager.h"
 #include "server/jobs/history_jobs.h"
 #include "server/jobs/restore_manager.h"
 #include "server/jobs/store_registry.h"
@@ -22,6 +23,7 @@ struct ServiceParts {
   History* history = nullptr;
   StateStore* state = nullptr;
   RestoreManager* restores = nullptr;
+  BatchManager* batches = nullptr;
   HistoryJobs* history_jobs = nullptr;
   std::map<std::string, StoreSchedule> schedules;  // by store
   const Clock* clock = Clock::System();

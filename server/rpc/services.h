@@ -20,6 +20,7 @@ std::unique_ptr<grpc::Service> MakeSnapshotService(CallGate* gate, const Service
 std::unique_ptr<grpc::Service> MakeJobService(CallGate* gate, const ServiceParts& parts);
 std::unique_ptr<grpc::Service> MakeTenantService(CallGate* gate, const ServiceParts& parts);
 std::unique_ptr<grpc::Service> MakeRestoreService(CallGate* gate, const ServiceParts& parts);
+std::unique_ptr<grpc::Service> MakeBatchService(CallGate* gate, const ServiceParts& parts);
 std::unique_ptr<grpc::Service> MakeRecordService(CallGate* gate, const ServiceParts& parts);
 
 }  // namespace reinstate

@@ -304,6 +304,7 @@ absl::Status RocksDbStateStore::RemoveExpired() {
   ChangeSet change;
   RETURN_IF_ERROR(requests_.RemoveExpired(Now(), &change));
   RETURN_IF_ERROR(RemovePlans(&change));
+  RETURN_IF_ERROR(RemoveDryRuns(&change));
   RETURN_IF_ERROR(RemoveUndos(&change));
   if (!change.records().empty()) {
     RETURN_IF_ERROR(database_->Commit(change));

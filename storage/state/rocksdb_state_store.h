@@ -53,6 +53,17 @@ class RocksDbStateStore final : public StateStore {
   absl::StatusOr<std::optional<std::string>> InDoubt(const std::string& store,
                                                      const std::string& tenant) const override;
 
+  absl::StatusOr<Created> CreateBatch(const RequestKey& request, const state::BatchRecord& batch,
+                                      const BatchParts& parts, const AuditDraft& audit) override;
+  absl::StatusOr<state::BatchRecord> GetBatch(const std::string& id) const override;
+  absl::StatusOr<std::vector<state::BatchRecord>> ListBatches(const std::string& after,
+                                                              int64_t limit) const override;
+  absl::StatusOr<std::vector<state::BatchRecord>> UnfinishedBatches() const override;
+  absl::StatusOr<std::vector<state::BatchLine>> BatchLines(const std::string& id) const override;
+  absl::StatusOr<state::BatchRecord> UpdateBatch(
+      const std::string& id, const std::function<absl::Status(state::BatchRecord*)>& change,
+      const BatchParts& parts, const std::optional<AuditDraft>& audit) override;
+
   absl::StatusOr<Created> CreatePlan(const RequestKey& request,
                                      const state::PlanRecord& record) override;
   absl::StatusOr<state::PlanRecord> GetPlan(const std::string& id) const override;
@@ -99,8 +110,16 @@ class RocksDbStateStore final : public StateStore {
   // Adds the removal of undos that are of no use any more, and of plans of earlier days.
   absl::Status RemoveUndos(ChangeSet* change) const;
   absl::Status RemovePlans(ChangeSet* change) const;
+  absl::Status RemoveDryRuns(ChangeSet* change) const;
   absl::StatusOr<bool> UndoIsOver(const std::string& restore) const;
   absl::Status CheckUndoable(const std::string& restore) const;
+  // Adds a new restore as QUEUED; returns it as stored. NOT_UNDOABLE.
+  absl::StatusOr<state::RestoreRecord> AddRestore(const state::RestoreRecord& record,
+                                                  ChangeSet* change) const;
+  // Adds the parts of a change of `batch`; the restores as stored.
+  absl::StatusOr<std::vector<state::RestoreRecord>> AddParts(const std::string& batch,
+                                                             const BatchParts& parts,
+                                                             ChangeSet* change) const;
   // Adds to `change` that `restore` was undone by `undo`; *undone is the record as it will be.
   absl::Status MarkUndone(const std::string& restore, const std::string& undo, ChangeSet* change,
                           state::RestoreRecord* undone) const;

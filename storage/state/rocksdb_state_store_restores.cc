@@ -46,16 +46,10 @@ absl::Status RocksDbStateStore::CheckUndoable(const std::string& restore) const 
   return absl::OkStatus();
 }
 
-absl::StatusOr<Created> RocksDbStateStore::CreateRestore(const RequestKey& request,
-                                                         const state::RestoreRecord& record,
-                                                         const AuditDraft& audit) {
+absl::StatusOr<state::RestoreRecord> RocksDbStateStore::AddRestore(
+    const state::RestoreRecord& record, ChangeSet* change) const {
   if (record.id().empty()) {
     return MakeError(Reason::kInternal, "a new restore has no id");
-  }
-  MutexLock lock(&mu_);
-  ASSIGN_OR_RETURN(const auto earlier, requests_.Find(request, Now()));
-  if (earlier.has_value()) {
-    return Created{*earlier, true};
   }
   if (!record.order().undo_of().empty()) {
     RETURN_IF_ERROR(CheckUndoable(record.order().undo_of()));
@@ -64,8 +58,20 @@ absl::StatusOr<Created> RocksDbStateStore::CreateRestore(const RequestKey& reque
   stored.set_state(state::QUEUED);
   stored.set_created_us(NowUs());
   stored.set_revision(1);
+  change->Put(StateFamily::kRestores, StateKeys::ForId(stored.id()), stored);
+  return stored;
+}
+
+absl::StatusOr<Created> RocksDbStateStore::CreateRestore(const RequestKey& request,
+                                                         const state::RestoreRecord& record,
+                                                         const AuditDraft& audit) {
+  MutexLock lock(&mu_);
+  ASSIGN_OR_RETURN(const auto earlier, requests_.Find(request, Now()));
+  if (earlier.has_value()) {
+    return Created{*earlier, true};
+  }
   ChangeSet change;
-  change.Put(StateFamily::kRestores, StateKeys::ForId(stored.id()), stored);
+  ASSIGN_OR_RETURN(const state::RestoreRecord stored, AddRestore(record, &change));
   requests_.Add(request, stored.id(), Now(), &change);
   audit_.Append(audit, Now(), &change);
   RETURN_IF_ERROR(database_->Commit(change));

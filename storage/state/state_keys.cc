@@ -9,7 +9,8 @@ namespace {
 
 constexpr std::array<std::string_view, kStateFamilies> kFamilyNames = {
     "default",      "restores", "plans",    "jobs",      "undo",
-    "certificates", "audit",    "requests", "witnesses", "stores"};
+    "certificates", "audit",    "requests", "witnesses", "stores",
+    "batches",      "batch_lines"};
 
 }  // namespace
 
@@ -35,6 +36,12 @@ std::string StateKeys::ForUndo(std::string_view restore, uint64_t chunk) {
 
 bool StateKeys::ParseUndo(std::string_view key, std::string* restore, uint64_t* chunk) {
   return ConsumeKeyPart(&key, restore) && ConsumeKeyPart64(&key, chunk) && key.empty();
+}
+
+std::string StateKeys::ForBatchLine(std::string_view batch, uint64_t line) {
+  std::string key = BatchLinePrefix(batch);
+  AppendKeyPart64(line, &key);
+  return key;
 }
 
 std::string StateKeys::ForAudit(uint64_t number) {

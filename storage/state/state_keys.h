@@ -18,9 +18,11 @@ enum class StateFamily : uint8_t {
   kRequests,
   kWitnesses,
   kStores,
+  kBatches,
+  kBatchLines,
 };
 
-inline constexpr size_t kStateFamilies = 10;
+inline constexpr size_t kStateFamilies = 12;
 
 // The family's name in the database.
 std::string_view StateFamilyName(StateFamily family);
@@ -37,7 +39,8 @@ class StateKeys {
  public:
   static std::string Meta() { return "meta"; }
 
-  // Of restores, plans, jobs, certificates (the restore's id), requests, witnesses and stores.
+  // Of restores, plans, jobs, certificates (the restore's id), requests, witnesses, stores and
+  // batches.
   static std::string ForId(std::string_view id);
   static bool ParseId(std::string_view key, std::string* id);
 
@@ -47,6 +50,10 @@ class StateKeys {
   static std::string UndoPrefix(std::string_view restore) { return ForId(restore); }
 
   static std::string ForAudit(uint64_t number);
+
+  static std::string ForBatchLine(std::string_view batch, uint64_t line);
+  // What the keys of all lines of `batch` begin with, and no other.
+  static std::string BatchLinePrefix(std::string_view batch) { return ForId(batch); }
 };
 
 }  // namespace reinstate

@@ -54,6 +54,12 @@ struct RestoreFilter {
   std::vector<state::JobState> states;
 };
 
+// What a change of a batch writes besides its record.
+struct BatchParts {
+  std::vector<state::BatchLine> lines;         // new ones, and those that replace one
+  std::vector<state::RestoreRecord> restores;  // new ones, with ids; stored as QUEUED
+};
+
 // The durable state of the daemon: jobs, plans, undo, certificates, requests, the audit chain and
 // witnesses of snapshots, in a RocksDB database of its own. The format is in README.md beside this
 // file.
@@ -141,7 +147,32 @@ class StateStore {
   virtual absl::StatusOr<std::optional<std::string>> InDoubt(const std::string& store,
                                                              const std::string& tenant) const = 0;
 
-  // --- Plans (kept for a day) ---
+  // --- Batches ---
+
+  // Stores a batch, whose id is new, with its lines and restores and its audit entry, in one step.
+  // As CreateRestore otherwise.
+  virtual absl::StatusOr<Created> CreateBatch(const RequestKey& request,
+                                              const state::BatchRecord& batch,
+                                              const BatchParts& parts, const AuditDraft& audit) = 0;
+
+  // BATCH_NOT_FOUND.
+  virtual absl::StatusOr<state::BatchRecord> GetBatch(const std::string& id) const = 0;
+  virtual absl::StatusOr<std::vector<state::BatchRecord>> ListBatches(const std::string& after,
+                                                                      int64_t limit) const = 0;
+
+  // All batches that are in none of the states in which one ends, oldest first.
+  virtual absl::StatusOr<std::vector<state::BatchRecord>> UnfinishedBatches() const = 0;
+
+  // In their order; none of a batch that there is not.
+  virtual absl::StatusOr<std::vector<state::BatchLine>> BatchLines(const std::string& id) const = 0;
+
+  // Changes a batch in one step: calls `change` on the stored record and, if it returns OK, writes
+  // it back with `parts`, and with the audit entry if there is one. Returns the record as written.
+  virtual absl::StatusOr<state::BatchRecord> UpdateBatch(
+      const std::string& id, const std::function<absl::Status(state::BatchRecord*)>& change,
+      const BatchParts& parts, const std::optional<AuditDraft>& audit) = 0;
+
+  // --- Plans (kept for a day, as are batches that only plan) ---
   virtual absl::StatusOr<Created> CreatePlan(const RequestKey& request,
                                              const state::PlanRecord& record) = 0;
   virtual absl::StatusOr<state::PlanRecord> GetPlan(const std::string& id) const = 0;

@@ -1,0 +1,310 @@
+#include "server/jobs/batch_board.h"
+
+#include <algorithm>
+
+#include "storage/state/restore_index.h"
+
+namespace reinstate {
+namespace {
+
+constexpr size_t kFailuresKept = 64;
+
+bool Waits(const BatchBoard::Target& target) {
+  return !HasEnded(target.state) && target.state != state::IN_DOUBT;
+}
+
+}  // namespace
+
+bool HasEnded(BatchLineState state) {
+  return state != BatchLineState::kQueued && state != BatchLineState::kRunning;
+}
+
+RowCounts& RowCounts::operator+=(const RowCounts& other) {
+  inserted += other.inserted;
+  replaced += other.replaced;
+  deleted += other.deleted;
+  unchanged += other.unchanged;
+  kept += other.kept;
+  conflicts += other.conflicts;
+  return *this;
+}
+
+RowCounts& RowCounts::operator-=(const RowCounts& other) {
+  inserted -= other.inserted;
+  replaced -= other.replaced;
+  deleted -= other.deleted;
+  unchanged -= other.unchanged;
+  kept -= other.kept;
+  conflicts -= other.conflicts;
+  return *this;
+}
+
+RowCounts RowsOf(const state::PlanSummary& plan) {
+  RowCounts rows;
+  for (const state::TableSummary& table : plan.tables()) {
+    rows += {.inserted = table.inserted(),
+             .replaced = table.replaced(),
+             .deleted = table.deleted(),
+             .unchanged = table.unchanged(),
+             .kept = table.kept(),
+             .conflicts = 0};
+  }
+  rows.conflicts = plan.conflict_count();
+  return rows;
+}
+
+// --- Changes ---
+
+void BatchBoard::Count(const Target& target, const state::BatchLine::Target& record, int sign) {
+  total_.first += sign * record.rows();
+  total_.second += sign * record.bytes();
+  if (!Waits(target)) {
+    done_.first += sign * record.rows();
+    done_.second += sign * record.bytes();
+  }
+  if (target.state == state::SUCCEEDED) {
+    sign > 0 ? rows_ += target.rows : rows_ -= target.rows;
+  }
+}
+
+BatchLineState BatchBoard::StateOf(const Line& line) {
+  if (line.record.has_problem()) {
+    return BatchLineState::kNotRestored;
+  }
+  const auto any = [&](state::JobState wanted) {
+    return std::any_of(line.targets.begin(), line.targets.end(),
+                       [&](const Target& target) { return target.state == wanted; });
+  };
+  if (any(state::IN_DOUBT)) {
+    return BatchLineState::kInDoubt;
+  }
+  if (any(state::FAILED)) {
+    return BatchLineState::kFailed;
+  }
+  if (any(state::CANCELLED)) {
+    return BatchLineState::kCancelled;
+  }
+  if (any(state::QUEUED)) {
+    const bool begun = std::any_of(
+        line.targets.begin(), line.targets.end(),
+        [](const Target& target) { return target.running || target.state == state::SUCCEEDED; });
+    return begun ? BatchLineState::kRunning : BatchLineState::kQueued;
+  }
+  return any(state::UNDONE) ? BatchLineState::kUndone : BatchLineState::kSucceeded;
+}
+
+void BatchBoard::Restate(size_t line) {
+  const BatchLineState next = StateOf(lines_[line]);
+  BatchLineState& present = lines_[line].state;
+  --counts_[static_cast<size_t>(present)];
+  ++counts_[static_cast<size_t>(next)];
+  if (next == BatchLineState::kFailed && present != next) {
+    failures_.push_front(line);
+    failures_.resize(std::min(failures_.size(), kFailuresKept));
+  }
+  present = next;
+}
+
+void BatchBoard::Put(const state::BatchLine& record) {
+  const auto number = static_cast<size_t>(record.number());
+  for (; lines_.size() <= number; ++counts_[static_cast<size_t>(BatchLineState::kQueued)]) {
+    lines_.emplace_back();
+  }
+  Line& line = lines_[number];
+  for (size_t i = 0; i < line.targets.size(); ++i) {
+    const state::BatchLine::Target& target = line.record.targets(static_cast<int>(i));
+    Count(line.targets[i], target, -1);
+    places_.erase(target.restore());
+  }
+  const Line before =
+      std::exchange(line, Line{.record = record, .targets = {}, .state = line.state});
+  for (int i = 0; i < record.targets_size(); ++i) {
+    const state::BatchLine::Target& target = record.targets(i);
+    const bool same = i < before.record.targets_size() && !target.restore().empty() &&
+                      before.record.targets(i).restore() == target.restore();
+    line.targets.push_back(same ? before.targets[static_cast<size_t>(i)] : Target());
+    Count(line.targets.back(), target, 1);
+    if (!target.restore().empty()) {
+      places_[target.restore()] = {number, static_cast<size_t>(i)};
+    }
+  }
+  Restate(number);
+}
+
+void BatchBoard::Change(Place place, const Target& next) {
+  Target& target = lines_[place.line].targets[place.target];
+  const state::BatchLine::Target& record = RecordAt(place);
+  const bool ends_well = target.state != state::SUCCEEDED && next.state == state::SUCCEEDED;
+  Count(target, record, -1);
+  target = next;
+  Count(target, record, 1);
+  if (!Waits(target)) {
+    target.running = false;
+    running_.erase(record.restore());
+  }
+  if (ends_well && next.started_us != 0 && next.finished_us != 0) {
+    eta_.Ended(record.bytes(), absl::Microseconds(next.finished_us - next.started_us));
+  }
+  if (next.started_us != 0 && (started_us_ == 0 || next.started_us < started_us_)) {
+    started_us_ = next.started_us;
+  }
+  Restate(place.line);
+}
+
+void BatchBoard::Update(const state::RestoreRecord& restore) {
+  const auto found = places_.find(restore.id());
+  if (found == places_.end()) {
+    return;
+  }
+  Target next = At(found->second);
+  next.state = restore.state() == state::RUNNING ? state::QUEUED : restore.state();
+  next.rows = RowsOf(restore.plan());
+  next.failure = restore.failure();
+  next.has_certificate = restore.state() == state::SUCCEEDED || restore.state() == state::UNDONE;
+  next.started_us = restore.started_us() != 0 ? restore.started_us() : next.started_us;
+  next.finished_us = restore.finished_us();
+  Change(found->second, next);
+}
+
+void BatchBoard::Update(const state::PlanRecord& plan) {
+  const auto found = places_.find(plan.id());
+  if (found == places_.end()) {
+    return;
+  }
+  Target next = At(found->second);
+  next.state = plan.state() == state::PLAN_READY    ? state::SUCCEEDED
+               : plan.state() == state::PLAN_FAILED ? state::FAILED
+                                                    : state::QUEUED;
+  next.rows = RowsOf(plan.summary());
+  next.failure = plan.failure();
+  next.finished_us = plan.finished_us();
+  Change(found->second, next);
+}
+
+void BatchBoard::SetUndone(const std::string& restore) {
+  if (const auto found = places_.find(restore); found != places_.end()) {
+    Target next = At(found->second);
+    next.state = state::UNDONE;
+    Change(found->second, next);
+  }
+}
+
+void BatchBoard::SetRunning(const std::string& restore, bool running, absl::Time now) {
+  const auto found = places_.find(restore);
+  if (found == places_.end() || !Waits(At(found->second)) || At(found->second).running == running) {
+    return;
+  }
+  Target next = At(found->second);
+  next.running = running;
+  if (running) {
+    next.started_us = absl::ToUnixMicros(now);
+    running_.insert(restore);
+  } else {
+    running_.erase(restore);
+  }
+  Change(found->second, next);
+}
+
+// --- Looking ---
+
+bool BatchBoard::IsUntouched(const std::string& restore) const {
+  const auto found = places_.find(restore);
+  return found != places_.end() && At(found->second).state == state::QUEUED;
+}
+
+bool BatchBoard::AllEnded() const {
+  return Count(BatchLineState::kQueued) == 0 && Count(BatchLineState::kRunning) == 0;
+}
+
+std::vector<BatchBoard::Place> BatchBoard::Running(size_t limit) const {
+  std::vector<Place> places;
+  for (const std::string& restore : running_) {
+    places.push_back(places_.find(restore)->second);
+  }
+  std::sort(places.begin(), places.end(), [&](Place a, Place b) {
+    return RecordAt(a).bytes() != RecordAt(b).bytes() ? RecordAt(a).bytes() > RecordAt(b).bytes()
+                                                      : a.line < b.line;
+  });
+  places.resize(std::min(places.size(), limit));
+  return places;
+}
+
+std::vector<size_t> BatchBoard::Failures(size_t limit) const {
+  std::vector<size_t> lines;
+  for (const size_t line : failures_) {
+    if (lines.size() < limit && lines_[line].state == BatchLineState::kFailed &&
+        std::find(lines.begin(), lines.end(), line) == lines.end()) {
+      lines.push_back(line);
+    }
+  }
+  return lines;
+}
+
+std::vector<size_t> BatchBoard::Largest(size_t limit) const {
+  std::vector<std::pair<int64_t, size_t>> sizes;
+  for (size_t i = 0; i < lines_.size(); ++i) {
+    int64_t rows = 0;
+    for (const Target& target : lines_[i].targets) {
+      rows += target.rows.inserted + target.rows.replaced + target.rows.deleted;
+    }
+    if (rows > 0) {
+      sizes.emplace_back(-rows, i);
+    }
+  }
+  std::sort(sizes.begin(), sizes.end());
+  std::vector<size_t> lines;
+  for (size_t i = 0; i < std::min(sizes.size(), limit); ++i) {
+    lines.push_back(sizes[i].second);
+  }
+  return lines;
+}
+
+std::vector<BatchBoard::Place> BatchBoard::Unfinished() const {
+  std::vector<Place> places;
+  for (const auto& [restore, place] : places_) {
+    if (Waits(At(place))) {
+      places.push_back(place);
+    }
+  }
+  return places;
+}
+
+std::vector<BatchBoard::Place> BatchBoard::Due() const {
+  std::vector<Place> due;
+  for (size_t i = 0; i < lines_.size(); ++i) {
+    if (HasEnded(lines_[i].state)) {
+      continue;
+    }
+    for (size_t j = 0; j < lines_[i].targets.size(); ++j) {
+      const bool begun = !RecordAt({i, j}).restore().empty();
+      if (!begun) {
+        due.push_back({i, j});
+      }
+      // In a dry run nothing has to wait for another store.
+      if (!dry_run_ && lines_[i].targets[j].state != state::SUCCEEDED) {
+        break;
+      }
+    }
+  }
+  return due;
+}
+
+BatchEta::Estimate BatchBoard::Eta(int lanes, absl::Time now) const {
+  std::vector<BatchEta::Left> left;
+  for (const Line& line : lines_) {
+    if (HasEnded(line.state)) {
+      continue;
+    }
+    for (size_t i = 0; i < line.targets.size(); ++i) {
+      const Target& target = line.targets[i];
+      if (Waits(target)) {
+        const absl::Duration ran =
+            target.running ? now - absl::FromUnixMicros(target.started_us) : absl::ZeroDuration();
+        left.push_back({line.record.targets(static_cast<int>(i)).bytes(), ran});
+      }
+    }
+  }
+  return eta_.Of(left, lanes);
+}
+
+}  // namespace reinstate

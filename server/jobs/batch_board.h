@@ -1,0 +1,154 @@
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <set>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "absl/time/time.h"
+#include "server/jobs/batch_eta.h"
+#include "storage/state/state.pb.h"
+
+namespace reinstate {
+
+// What became of a line of a batch, over all of its stores. In a dry run, what is planned has
+// SUCCEEDED.
+enum class BatchLineState : uint8_t {
+  kNotRestored,  // it was left out
+  kQueued,
+  kRunning,
+  kInDoubt,
+  kSucceeded,
+  kFailed,
+  kCancelled,
+  kUndone,
+};
+inline constexpr size_t kBatchLineStates = 8;
+
+// What happens to rows, or happened.
+struct RowCounts {
+  int64_t inserted = 0;
+  int64_t replaced = 0;
+  int64_t deleted = 0;
+  int64_t unchanged = 0;
+  int64_t kept = 0;
+  int64_t conflicts = 0;
+
+  RowCounts& operator+=(const RowCounts& other);
+  RowCounts& operator-=(const RowCounts& other);
+};
+
+// The lines of one batch and what is known of their restores (of a dry run: plans), with the sums
+// over all of them, kept up to date as the restores change: looking at it costs the same however
+// long the list is.
+//
+// Pure. Not thread-safe.
+class BatchBoard {
+ public:
+  // The restore of a line in one store, as last seen.
+  struct Target {
+    state::JobState state = state::QUEUED;
+    bool running = false;  // a worker is at it now
+    RowCounts rows;
+    state::Failure failure;
+    bool has_certificate = false;
+    int64_t started_us = 0;
+    int64_t finished_us = 0;
+  };
+
+  struct Line {
+    state::BatchLine record;
+    std::vector<Target> targets;  // as in the record
+    BatchLineState state = BatchLineState::kQueued;
+  };
+
+  explicit BatchBoard(bool dry_run) : dry_run_(dry_run) {}
+
+  // Adds a line, or replaces the one with its number: targets that name another restore than before
+  // are queued.
+  void Put(const state::BatchLine& record);
+
+  // Takes note of a restore or plan of the batch; others are ignored.
+  void Update(const state::RestoreRecord& restore);
+  void Update(const state::PlanRecord& plan);
+
+  // The restore was undone.
+  void SetUndone(const std::string& restore);
+
+  // Whether a worker is at the restore now.
+  void SetRunning(const std::string& restore, bool running, absl::Time now);
+
+  const std::vector<Line>& lines() const { return lines_; }
+  int64_t Count(BatchLineState state) const { return counts_[static_cast<size_t>(state)]; }
+  const RowCounts& rows() const { return rows_; }  // of what has succeeded
+
+  // By the manifests, of all lines and of what has ended.
+  int64_t total_rows() const { return total_.first; }
+  int64_t total_bytes() const { return total_.second; }
+  int64_t done_rows() const { return done_.first; }
+  int64_t done_bytes() const { return done_.second; }
+
+  // No restore waits or runs; what is in doubt waits for a person.
+  bool AllEnded() const;
+
+  // A line, and which of its targets.
+  struct Place {
+    size_t line = 0;
+    size_t target = 0;
+  };
+  // What runs now, the largest first, at most `limit`.
+  std::vector<Place> Running(size_t limit) const;
+  // Lines that failed last, newest first.
+  std::vector<size_t> Failures(size_t limit) const;
+  // Lines with the most rows to change.
+  std::vector<size_t> Largest(size_t limit) const;
+  // Targets whose restores have not ended.
+  std::vector<Place> Unfinished() const;
+  // Targets that have no restore yet, though those before them on their line have succeeded.
+  std::vector<Place> Due() const;
+
+  // When it ends, worked off by so many lanes.
+  BatchEta::Estimate Eta(int lanes, absl::Time now) const;
+
+  // Whether the restore (or plan) is still as Put left it.
+  bool IsUntouched(const std::string& restore) const;
+
+  // When the first restore began; 0 if none has.
+  int64_t started_us() const { return started_us_; }
+
+ private:
+  using RowsAndBytes = std::pair<int64_t, int64_t>;
+
+  void Change(Place place, const Target& next);
+  void Count(const Target& target, const state::BatchLine::Target& record, int sign);
+  void Restate(size_t line);
+  static BatchLineState StateOf(const Line& line);
+  const Target& At(Place place) const { return lines_[place.line].targets[place.target]; }
+  const state::BatchLine::Target& RecordAt(Place place) const {
+    return lines_[place.line].record.targets(static_cast<int>(place.target));
+  }
+
+  const bool dry_run_;
+  std::vector<Line> lines_;                           // by number
+  std::map<std::string, Place, std::less<>> places_;  // by restore
+  int64_t counts_[kBatchLineStates] = {};
+  RowCounts rows_;
+  RowsAndBytes total_;
+  RowsAndBytes done_;
+  std::set<std::string> running_;
+  std::deque<size_t> failures_;  // lines, newest first; may hold such as have been retried since
+  BatchEta eta_;
+  int64_t started_us_ = 0;
+};
+
+// Whether nothing more happens to a line in this state.
+bool HasEnded(BatchLineState state);
+
+// The sums over the tables of a plan.
+RowCounts RowsOf(const state::PlanSummary& plan);
+
+}  // namespace reinstate

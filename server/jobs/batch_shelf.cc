@@ -1,0 +1,290 @@
+#include "server/jobs/batch_shelf.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
+#include "server/jobs/batch_manager.h"
+#include "storage/base/error.h"
+#include "storage/base/status_macros.h"
+
+namespace reinstate {
+namespace {
+
+constexpr size_t kEndedKept = 16;  // batches that have ended
+constexpr size_t kRunningShown = 16;
+constexpr size_t kLinesShown = 8;  // failures, largest ones
+
+BatchLineView LineOf(const BatchBoard::Line& line) {
+  BatchLineView view{.record = line.record, .state = line.state, .targets = {}};
+  for (int i = 0; i < line.record.targets_size(); ++i) {
+    const state::BatchLine::Target& target = line.record.targets(i);
+    BatchLineView::Target& shown = view.targets.emplace_back();
+    shown.store = target.store();
+    shown.tenant = target.tenant();
+    shown.restore = target.restore();
+    shown.rows_at_point = target.rows();
+    shown.bytes_at_point = target.bytes();
+    shown.seen = line.targets[static_cast<size_t>(i)];
+  }
+  return view;
+}
+
+bool Matches(const BatchLineFilter& filter, const BatchBoard::Line& line) {
+  const bool state = filter.states.empty() || std::find(filter.states.begin(), filter.states.end(),
+                                                        line.state) != filter.states.end();
+  return state && (filter.tenant.empty() || line.record.tenant() == filter.tenant ||
+                   line.record.input() == filter.tenant ||
+                   absl::EqualsIgnoreCase(line.record.label(), filter.tenant));
+}
+
+}  // namespace
+
+// --- Keeping ---
+
+BatchShelf::Batch* BatchShelf::Find(const std::string& id) const {
+  const auto found = batches_.find(id);
+  return found == batches_.end() ? nullptr : found->second.get();
+}
+
+void BatchShelf::PutLocked(const state::BatchRecord& record,
+                           const std::vector<state::BatchLine>& lines) {
+  Batch* batch = Find(record.id());
+  if (batch == nullptr) {
+    auto made =
+        std::make_unique<Batch>(Batch{.record = {}, .board = BatchBoard(record.order().dry_run())});
+    batch = made.get();
+    batches_.emplace(record.id(), std::move(made));
+  }
+  if (record.revision() >= batch->record.revision()) {
+    batch->record = record;
+  }
+  for (const state::BatchLine& line : lines) {
+    batch->board.Put(line);
+    for (const state::BatchLine::Target& target : line.targets()) {
+      if (!target.restore().empty()) {
+        batch_of_[target.restore()] = record.id();
+      }
+    }
+  }
+}
+
+void BatchShelf::Put(const state::BatchRecord& record, const std::vector<state::BatchLine>& lines) {
+  {
+    MutexLock lock(&mu_);
+    PutLocked(record, lines);
+  }
+  watchers_->Notify(record.id());
+}
+
+// Ids ascend by time, so that the oldest go first.
+void BatchShelf::DropOld() {
+  size_t ended = 0;
+  for (const auto& [id, batch] : batches_) {
+    ended += HasEnded(batch->record.state()) ? 1 : 0;
+  }
+  for (auto next = batches_.begin(); next != batches_.end() && ended > kEndedKept;) {
+    const auto batch = next++;
+    if (HasEnded(batch->second->record.state())) {
+      const std::string id = batch->first;
+      std::erase_if(batch_of_, [&](const auto& entry) { return entry.second == id; });
+      batches_.erase(batch);
+      --ended;
+    }
+  }
+}
+
+// What became of the restores. What is told of them meanwhile is newer than what is read here.
+absl::Status BatchShelf::LoadEnds(const std::string& id,
+                                  const std::vector<state::BatchLine>& lines) {
+  for (const state::BatchLine& line : lines) {
+    for (const state::BatchLine::Target& target : line.targets()) {
+      if (target.restore().empty()) {
+        continue;
+      }
+      const auto restore = state_->GetRestore(target.restore());
+      const auto plan = restore.ok() ? absl::StatusOr<state::PlanRecord>(state::PlanRecord())
+                                     : state_->GetPlan(target.restore());
+      RETURN_IF_ERROR(plan.status());
+      MutexLock lock(&mu_);
+      Batch* const batch = Find(id);
+      if (batch != nullptr && batch->board.IsUntouched(target.restore())) {
+        restore.ok() ? batch->board.Update(*restore) : batch->board.Update(*plan);
+      }
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::Status BatchShelf::Load(const std::string& id) {
+  {
+    MutexLock lock(&mu_);
+    if (Find(id) != nullptr) {
+      return absl::OkStatus();
+    }
+  }
+  ASSIGN_OR_RETURN(const state::BatchRecord record, state_->GetBatch(id));
+  ASSIGN_OR_RETURN(const auto lines, state_->BatchLines(id));
+  {
+    MutexLock lock(&mu_);
+    if (Find(id) == nullptr) {
+      DropOld();
+      PutLocked(record, lines);
+    }
+  }
+  return LoadEnds(id, lines);
+}
+
+// --- Being told ---
+
+void BatchShelf::Tell(const std::string& batch, bool ended) {
+  if (batch.empty()) {
+    return;
+  }
+  if (ended) {
+    on_ended_(batch);
+  }
+  watchers_->Notify(batch);
+}
+
+std::string BatchShelf::Change(const std::string& restore,
+                               const std::function<void(BatchBoard*)>& change) {
+  MutexLock lock(&mu_);
+  const auto found = batch_of_.find(restore);
+  Batch* const batch = found == batch_of_.end() ? nullptr : Find(found->second);
+  if (batch == nullptr) {
+    return "";
+  }
+  change(&batch->board);
+  return found->second;
+}
+
+void BatchShelf::RestoreEnded(const state::RestoreRecord& restore) {
+  Tell(Change(restore.id(), [&](BatchBoard* board) { board->Update(restore); }), true);
+  if (!restore.order().undo_of().empty() && restore.state() == state::SUCCEEDED) {
+    const std::string& undone = restore.order().undo_of();
+    Tell(Change(undone, [&](BatchBoard* board) { board->SetUndone(undone); }), true);
+  }
+}
+
+void BatchShelf::RestoreChanged(const std::string& restore, bool running) {
+  const absl::Time now = clock_->Now();
+  Tell(Change(restore, [&](BatchBoard* board) { board->SetRunning(restore, running, now); }),
+       false);
+}
+
+void BatchShelf::PlanEnded(const state::PlanRecord& plan) {
+  Tell(Change(plan.id(), [&](BatchBoard* board) { board->Update(plan); }), true);
+}
+
+// --- Looking ---
+
+void BatchShelf::With(const std::string& id, const Look& look) const {
+  MutexLock lock(&mu_);
+  if (const Batch* const batch = Find(id); batch != nullptr) {
+    look(batch->record, batch->board);
+  }
+}
+
+BatchView BatchShelf::Overview(const Batch& batch) const {
+  const BatchBoard& board = batch.board;
+  BatchView view;
+  view.record = batch.record;
+  for (size_t i = 0; i < kBatchLineStates; ++i) {
+    view.counts[i] = board.Count(static_cast<BatchLineState>(i));
+  }
+  view.progress.set_rows(board.done_rows());
+  view.progress.set_bytes(board.done_bytes());
+  view.progress.set_total_rows(board.total_rows());
+  view.progress.set_total_bytes(board.total_bytes());
+  view.rows = board.rows();
+  view.started_us = board.started_us();
+  if (!HasEnded(batch.record.state())) {
+    view.eta = board.Eta(workers_, clock_->Now());
+  }
+  for (const BatchBoard::Place place : board.Running(kRunningShown)) {
+    view.running.push_back(LineOf(board.lines()[place.line]));
+  }
+  for (const size_t line : board.Failures(kLinesShown)) {
+    view.failures.push_back(LineOf(board.lines()[line]));
+  }
+  if (batch.record.order().dry_run()) {
+    for (const size_t line : board.Largest(kLinesShown)) {
+      view.largest.push_back(LineOf(board.lines()[line]));
+    }
+  }
+  return view;
+}
+
+void BatchShelf::AddPresent(BatchLineView* line) const {
+  for (BatchLineView::Target& target : line->targets) {
+    if (!target.seen.running) {
+      continue;
+    }
+    if (const auto restore = restores_->GetRestore(target.restore); restore.ok()) {
+      target.phase = restore->phase();
+      target.progress = restore->progress();
+    }
+  }
+}
+
+absl::StatusOr<BatchView> BatchShelf::View(const std::string& id) {
+  RETURN_IF_ERROR(Load(id));
+  BatchView view;
+  {
+    MutexLock lock(&mu_);
+    const Batch* const batch = Find(id);
+    if (batch == nullptr) {
+      return MakeError(Reason::kBatchNotFound, "the batch was put away meanwhile; ask again");
+    }
+    view = Overview(*batch);
+  }
+  int64_t now_us = view.record.finished_us();
+  if (now_us == 0) {
+    now_us = absl::ToUnixMicros(clock_->Now());
+  }
+  for (BatchLineView& line : view.running) {
+    AddPresent(&line);
+    for (const BatchLineView::Target& target : line.targets) {
+      // A restore reads, writes and reads back: its progress counts each row that often.
+      if (target.seen.running && target.progress.total_bytes() > 0) {
+        const double part = std::min(1.0, static_cast<double>(target.progress.bytes()) /
+                                              static_cast<double>(target.progress.total_bytes()));
+        view.progress.set_rows(
+            view.progress.rows() +
+            static_cast<int64_t>(part * static_cast<double>(target.rows_at_point)));
+        view.progress.set_bytes(
+            view.progress.bytes() +
+            static_cast<int64_t>(part * static_cast<double>(target.bytes_at_point)));
+      }
+    }
+  }
+  if (view.started_us != 0 && now_us > view.started_us) {
+    const double seconds = static_cast<double>(now_us - view.started_us) / 1e6;
+    view.rows_per_second = static_cast<double>(view.progress.rows()) / seconds;
+    view.bytes_per_second = static_cast<double>(view.progress.bytes()) / seconds;
+  }
+  return view;
+}
+
+absl::StatusOr<std::vector<BatchLineView>> BatchShelf::Lines(const std::string& id,
+                                                             const BatchLineFilter& filter,
+                                                             int64_t from, int64_t limit) {
+  RETURN_IF_ERROR(Load(id));
+  std::vector<BatchLineView> views;
+  With(id, [&](const state::BatchRecord&, const BatchBoard& board) {
+    for (auto i = static_cast<size_t>(std::max<int64_t>(0, from));
+         i < board.lines().size() && static_cast<int64_t>(views.size()) < limit; ++i) {
+      if (Matches(filter, board.lines()[i])) {
+        views.push_back(LineOf(board.lines()[i]));
+      }
+    }
+  });
+  for (BatchLineView& view : views) {
+    AddPresent(&view);
+  }
+  return views;
+}
+
+}  // namespace reinstate

@@ -1,0 +1,88 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "server/jobs/batch_board.h"
+#include "server/jobs/batch_view.h"
+#include "server/jobs/job_observer.h"
+#include "server/jobs/job_watchers.h"
+#include "server/jobs/restore_manager.h"
+#include "storage/base/clock.h"
+#include "storage/base/mutex.h"
+#include "storage/state/state_store.h"
+
+namespace reinstate {
+
+// The batches that somebody looks at or that have not ended, in memory, in step with their
+// restores: who watches a batch costs the state nothing.
+//
+// Thread-safe. Is told of restores and plans as their JobObserver; borrows what it is given.
+class BatchShelf final : public JobObserver {
+ public:
+  // `on_ended` is called when a restore or plan of a batch has ended; quick, must not call back in.
+  BatchShelf(const Clock* clock, int workers, StateStore* state, const RestoreManager* restores,
+             JobWatchers* watchers, std::function<void(const std::string& batch)> on_ended)
+      : clock_(clock),
+        workers_(workers),
+        state_(state),
+        restores_(restores),
+        watchers_(watchers),
+        on_ended_(std::move(on_ended)) {}
+
+  // Takes the batch from the state, unless it is here already. BATCH_NOT_FOUND.
+  absl::Status Load(const std::string& id);
+
+  // As it is stored now, with new lines and those that replace one. The batch is here, or new.
+  void Put(const state::BatchRecord& record, const std::vector<state::BatchLine>& lines);
+
+  // Calls `look` on a batch that is here; it must be quick and not call back in.
+  using Look = std::function<void(const state::BatchRecord&, const BatchBoard&)>;
+  void With(const std::string& id, const Look& look) const;
+
+  // BATCH_NOT_FOUND, as Load.
+  absl::StatusOr<BatchView> View(const std::string& id);
+  absl::StatusOr<std::vector<BatchLineView>> Lines(const std::string& id,
+                                                   const BatchLineFilter& filter, int64_t from,
+                                                   int64_t limit);
+
+  void RestoreEnded(const state::RestoreRecord& restore) override;
+  void RestoreChanged(const std::string& restore, bool running) override;
+  void PlanEnded(const state::PlanRecord& plan) override;
+  void HistoryJobEnded(const state::HistoryJob& /*job*/) override {}
+
+ private:
+  struct Batch {
+    state::BatchRecord record;
+    BatchBoard board;
+  };
+
+  Batch* Find(const std::string& id) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void PutLocked(const state::BatchRecord& record, const std::vector<state::BatchLine>& lines)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void DropOld() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  absl::Status LoadEnds(const std::string& id, const std::vector<state::BatchLine>& lines);
+  // Calls `change` on the board that has `restore`; returns its batch, or nothing.
+  std::string Change(const std::string& restore, const std::function<void(BatchBoard*)>& change);
+  void Tell(const std::string& batch, bool ended);
+  BatchView Overview(const Batch& batch) const;
+  void AddPresent(BatchLineView* line) const;
+
+  const Clock* const clock_;
+  const int workers_;
+  StateStore* const state_;
+  const RestoreManager* const restores_;
+  JobWatchers* const watchers_;
+  const std::function<void(const std::string& batch)> on_ended_;
+  mutable Mutex mu_;
+  std::map<std::string, std::unique_ptr<Batch>> batches_ ABSL_GUARDED_BY(mu_);
+  std::map<std::string, std::string> batch_of_ ABSL_GUARDED_BY(mu_);  // by restore or plan
+};
+
+}  // namespace reinstate

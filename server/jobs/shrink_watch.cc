@@ -1,0 +1,53 @@
+#include "server/jobs/shrink_watch.h"
+
+#include <set>
+
+#include "storage/base/status_macros.h"
+
+namespace reinstate {
+
+absl::StatusOr<LiveRows> CountLiveRows(const StoreRegistry& stores,
+                                       const std::vector<state::BatchLine>& lines) {
+  std::map<std::string, std::set<std::string>> wanted;  // tenants by store
+  for (const state::BatchLine& line : lines) {
+    for (const state::BatchLine::Target& target : line.targets()) {
+      wanted[target.store()].insert(target.tenant());
+    }
+  }
+  LiveRows rows;
+  for (const auto& [name, tenants] : wanted) {
+    ASSIGN_OR_RETURN(const ServedStore* store, stores.Find(name));
+    ASSIGN_OR_RETURN(const auto counts, store->live->CountTenants());
+    TenantCount count;
+    while (true) {
+      ASSIGN_OR_RETURN(const bool more, counts->Next(&count));
+      if (!more) {
+        break;
+      }
+      if (count.rows > 0 && tenants.count(count.tenant.value()) != 0) {
+        rows[name][count.tenant.value()] = count.rows;
+      }
+    }
+  }
+  return rows;
+}
+
+std::vector<std::string> ShrunkenSince(const LiveRows& before, const LiveRows& after) {
+  std::vector<std::string> shrunken;
+  for (const auto& [store, tenants] : before) {
+    const auto now = after.find(store);
+    for (const auto& [tenant, rows] : tenants) {
+      int64_t left = 0;
+      if (now != after.end()) {
+        const auto found = now->second.find(tenant);
+        left = found == now->second.end() ? 0 : found->second;
+      }
+      if (left < rows) {
+        shrunken.push_back(tenant);
+      }
+    }
+  }
+  return shrunken;
+}
+
+}  // namespace reinstate

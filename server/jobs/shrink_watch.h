@@ -1,0 +1,26 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "server/jobs/store_registry.h"
+#include "storage/live/live_store.h"
+#include "storage/state/state.pb.h"
+
+namespace reinstate {
+
+// The rows that tenants have live, by store and tenant; those without rows are left out.
+using LiveRows = std::map<std::string, std::map<std::string, int64_t>>;
+
+// Counts the rows of the tenants of `lines`, in one view a store. Errors of
+// LiveStore::CountTenants and StoreRegistry::Find.
+absl::StatusOr<LiveRows> CountLiveRows(const StoreRegistry& stores,
+                                       const std::vector<state::BatchLine>& lines);
+
+// The tenants that have fewer rows in `after` than in `before`.
+std::vector<std::string> ShrunkenSince(const LiveRows& before, const LiveRows& after);
+
+}  // namespace reinstate
