@@ -277,6 +277,7 @@ absl::StatusOr<BatchView> BatchManagerImpl::CreateFromPlan(const RequestKey& req
   }
   state::BatchRecord batch = plan;
   batch.set_id(ids_.Next("bat"));
+  batch.clear_revision();
   batch.clear_digest();
   batch.clear_state_message();
   batch.clear_finished_us();
