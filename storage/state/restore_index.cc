@@ -22,6 +22,11 @@ void RestoreIndex::Update(const state::RestoreRecord& record) {
   } else {
     unfinished_[record.id()] = record.order().undo_of();
   }
+  if (HasEnded(record.state()) && record.hooks_pending()) {
+    with_pending_hooks_.insert(record.id());
+  } else {
+    with_pending_hooks_.erase(record.id());
+  }
   if (record.state() == state::IN_DOUBT) {
     in_doubt_[tenant] = record.id();
   } else if (const auto found = in_doubt_.find(tenant);
@@ -38,6 +43,11 @@ std::vector<std::string> RestoreIndex::Unfinished() const {
     ids.push_back(id);
   }
   return ids;
+}
+
+std::vector<std::string> RestoreIndex::WithPendingHooks() const {
+  MutexLock lock(&mu_);
+  return {with_pending_hooks_.begin(), with_pending_hooks_.end()};
 }
 
 std::optional<std::string> RestoreIndex::InDoubt(const std::string& store,

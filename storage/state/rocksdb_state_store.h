@@ -48,6 +48,10 @@ class RocksDbStateStore final : public StateStore {
   absl::Status RecordOutcome(const state::RestoreRecord& record,
                              const std::optional<state::Certificate>& certificate,
                              const AuditDraft& audit) override;
+  absl::StatusOr<std::vector<state::RestoreRecord>> RestoresWithPendingHooks() const override;
+  absl::StatusOr<state::RestoreRecord> RecordHooks(const std::string& id,
+                                                   const std::vector<state::HookOutcome>& hooks,
+                                                   bool pending) override;
   absl::Status ReplaceCertificate(const state::Certificate& certificate) override;
   absl::StatusOr<state::Certificate> GetCertificate(const std::string& restore) const override;
   absl::StatusOr<std::optional<std::string>> InDoubt(const std::string& store,
@@ -104,6 +108,8 @@ class RocksDbStateStore final : public StateStore {
   RocksDbStateStore(const StateOptions& options, std::unique_ptr<StateDatabase> database);
 
   absl::Status LoadIndex();
+  absl::StatusOr<std::vector<state::RestoreRecord>> GetRestores(
+      const std::vector<std::string>& ids) const;
   absl::Time Now() const { return clock_->Now(); }
   int64_t NowUs() const { return absl::ToUnixMicros(clock_->Now()); }
 

@@ -86,13 +86,18 @@ absl::StatusOr<std::vector<state::RestoreRecord>> RocksDbStateStore::ListRestore
       [&](const state::RestoreRecord& record) { return Matches(filter, record); });
 }
 
-absl::StatusOr<std::vector<state::RestoreRecord>> RocksDbStateStore::UnfinishedRestores() const {
+absl::StatusOr<std::vector<state::RestoreRecord>> RocksDbStateStore::GetRestores(
+    const std::vector<std::string>& ids) const {
   std::vector<state::RestoreRecord> records;
-  for (const std::string& id : index_.Unfinished()) {
+  for (const std::string& id : ids) {
     ASSIGN_OR_RETURN(state::RestoreRecord record, GetRestore(id));
     records.push_back(std::move(record));
   }
   return records;
+}
+
+absl::StatusOr<std::vector<state::RestoreRecord>> RocksDbStateStore::UnfinishedRestores() const {
+  return GetRestores(index_.Unfinished());
 }
 
 absl::StatusOr<state::RestoreRecord> RocksDbStateStore::UpdateRestore(
@@ -213,6 +218,7 @@ absl::Status RocksDbStateStore::RecordOutcome(const state::RestoreRecord& record
   const bool changed_nothing = next.state() == state::FAILED || next.state() == state::CANCELLED;
   if (changed_nothing) {
     next.clear_intent();
+    next.set_hooks_pending(next.hooks_pending() && next.hooks_size() > 0);
   } else if (stored.has_intent()) {
     // A caller may hold the record from before its intent was stored; the undo is described there.
     *next.mutable_intent() = stored.intent();
@@ -237,6 +243,29 @@ absl::Status RocksDbStateStore::RecordOutcome(const state::RestoreRecord& record
     index_.Update(*undone);
   }
   return absl::OkStatus();
+}
+
+absl::StatusOr<std::vector<state::RestoreRecord>> RocksDbStateStore::RestoresWithPendingHooks()
+    const {
+  return GetRestores(index_.WithPendingHooks());
+}
+
+absl::StatusOr<state::RestoreRecord> RocksDbStateStore::RecordHooks(
+    const std::string& id, const std::vector<state::HookOutcome>& hooks, bool pending) {
+  MutexLock lock(&mu_);
+  ASSIGN_OR_RETURN(state::RestoreRecord record, GetRestore(id));
+  if (!HasEnded(record.state())) {
+    return MakeError(Reason::kInternal,
+                     absl::StrCat("restore ", id, " has not ended: no hook can have followed it"));
+  }
+  record.mutable_hooks()->Assign(hooks.begin(), hooks.end());
+  record.set_hooks_pending(pending);
+  record.set_revision(record.revision() + 1);
+  ChangeSet change;
+  change.Put(StateFamily::kRestores, StateKeys::ForId(id), record);
+  RETURN_IF_ERROR(database_->Commit(change));
+  index_.Update(record);
+  return record;
 }
 
 absl::Status RocksDbStateStore::ReplaceCertificate(const state::Certificate& certificate) {

@@ -131,10 +131,19 @@ class StateStore {
 
   // The end of a restore (SUCCEEDED, FAILED, CANCELLED) or IN_DOUBT: the record, its certificate if
   // it succeeded, and the audit entry in one batch. When an undo succeeds, the undone restore
-  // becomes UNDONE in the same batch. The undo of what failed or was cancelled is removed.
+  // becomes UNDONE in the same batch. The undo of what failed or was cancelled is removed. Of what
+  // ended without a change and without a hook before it, hooks_pending is taken back.
   virtual absl::Status RecordOutcome(const state::RestoreRecord& record,
                                      const std::optional<state::Certificate>& certificate,
                                      const AuditDraft& audit) = 0;
+
+  // The ended restores with hooks_pending, oldest first.
+  virtual absl::StatusOr<std::vector<state::RestoreRecord>> RestoresWithPendingHooks() const = 0;
+
+  // Replaces `hooks` and `hooks_pending` of a restore that has ended. Returns the record as
+  // written. RESTORE_NOT_FOUND; INTERNAL if it has not ended.
+  virtual absl::StatusOr<state::RestoreRecord> RecordHooks(
+      const std::string& id, const std::vector<state::HookOutcome>& hooks, bool pending) = 0;
 
   // Of a restore that has one: with the second, dated finding, or why there is none.
   // RESTORE_NOT_FOUND.

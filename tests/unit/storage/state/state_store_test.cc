@@ -23,6 +23,12 @@ class StateStoreTest : public StateFixture {
     }
     return ids;
   }
+
+  static state::HookOutcome Hook(const std::string& name) {
+    state::HookOutcome outcome;
+    outcome.set_name(name);
+    return outcome;
+  }
 };
 
 using Strings = std::vector<std::string>;
@@ -362,6 +368,67 @@ TEST_F(StateStoreTest, ChainsAuditEntriesWithoutGaps) {
   EXPECT_EQ(entries->at(1).previous(), entries->at(0).digest());
   EXPECT_EQ(entries->at(2).actor().name(), "ada");
   EXPECT_TRUE(store_->VerifyAudit().ok());
+}
+
+// --- Hooks ---
+
+TEST_F(StateStoreTest, KnowsWhichEndedRestoresHooksAreStillToFollow) {
+  for (const char* id : {"rst-1", "rst-2", "rst-3"}) {
+    state::RestoreRecord record = Restore(id);
+    record.set_hooks_pending(true);
+    ASSERT_TRUE(store_->CreateRestore(RequestKey(), record, AuditDraft()).ok());
+  }
+  EXPECT_EQ(Ids(store_->RestoresWithPendingHooks()), Strings());
+  ASSERT_TRUE(End("rst-3", state::SUCCEEDED).ok());
+  ASSERT_TRUE(End("rst-1", state::SUCCEEDED).ok());
+  EXPECT_EQ(Ids(store_->RestoresWithPendingHooks()), Strings({"rst-1", "rst-3"}));
+  const auto written = store_->RecordHooks("rst-1", {Hook("index")}, false);
+  ASSERT_TRUE(written.ok()) << written.status();
+  EXPECT_FALSE(written->hooks_pending());
+  EXPECT_EQ(written->state(), state::SUCCEEDED);
+  Open();
+  EXPECT_EQ(Ids(store_->RestoresWithPendingHooks()), Strings({"rst-3"}));
+  EXPECT_EQ(store_->GetRestore("rst-1")->hooks(0).name(), "index");
+  EXPECT_EQ(store_->GetRestore("rst-1")->revision(), written->revision());
+}
+
+TEST_F(StateStoreTest, HasNoHooksFollowWhatChangedNothingUnlessOnesWereBegunBeforeIt) {
+  for (const state::JobState end : {state::FAILED, state::CANCELLED}) {
+    const std::string name = state::JobState_Name(end);
+    state::RestoreRecord record = Restore("rst-" + name + "-1");
+    record.set_hooks_pending(true);
+    ASSERT_TRUE(store_->CreateRestore(RequestKey(), record, AuditDraft()).ok());
+    ASSERT_TRUE(End(record.id(), end).ok());
+    EXPECT_FALSE(store_->GetRestore(record.id())->hooks_pending()) << name;
+    record.set_id("rst-" + name + "-2");
+    *record.add_hooks() = Hook("freeze");
+    ASSERT_TRUE(store_->CreateRestore(RequestKey(), record, AuditDraft()).ok());
+    ASSERT_TRUE(End(record.id(), end).ok());
+    EXPECT_TRUE(store_->GetRestore(record.id())->hooks_pending()) << name;
+  }
+  EXPECT_EQ(store_->RestoresWithPendingHooks()->size(), 2U);
+}
+
+TEST_F(StateStoreTest, RecordsHooksOfEndedRestoresOnly) {
+  ASSERT_TRUE(Create("rst-1").ok());
+  EXPECT_TRUE(
+      HasReason(store_->RecordHooks("rst-1", {Hook("index")}, true).status(), Reason::kInternal));
+  EXPECT_TRUE(
+      HasReason(store_->RecordHooks("rst-2", {}, false).status(), Reason::kRestoreNotFound));
+  EXPECT_EQ(store_->GetRestore("rst-1")->hooks_size(), 0);
+}
+
+TEST_F(StateStoreTest, KeepsPendingHooksOfARestoreThatIsUndone) {
+  state::RestoreRecord record = Restore("rst-1");
+  record.set_hooks_pending(true);
+  ASSERT_TRUE(store_->CreateRestore(RequestKey(), record, AuditDraft()).ok());
+  ASSERT_TRUE(End("rst-1", state::SUCCEEDED).ok());
+  record = Restore("rst-2");
+  record.mutable_order()->set_undo_of("rst-1");
+  ASSERT_TRUE(store_->CreateRestore(RequestKey(), record, AuditDraft()).ok());
+  ASSERT_TRUE(End("rst-2", state::SUCCEEDED).ok());
+  EXPECT_EQ(store_->GetRestore("rst-1")->state(), state::UNDONE);
+  EXPECT_EQ(Ids(store_->RestoresWithPendingHooks()), Strings({"rst-1"}));
 }
 
 }  // namespace
