@@ -87,7 +87,7 @@ function(reinstate_test name)
   reinstate_executable(${name} SOURCES ${arg_SOURCES} DEPS ${arg_DEPS} GTest::gmock_main)
 
   file(RELATIVE_PATH folder "${PROJECT_SOURCE_DIR}/tests" "${CMAKE_CURRENT_SOURCE_DIR}")
-  if(folder MATCHES "^(conformance|unit/storage|unit/server/(snapshot|restore|jobs))(/|$)")
+  if(folder MATCHES "^(conformance|unit/storage|unit/server/(snapshot|restore|hooks|jobs))(/|$)")
     list(APPEND arg_LABELS tsan)
   endif()
   string(REGEX REPLACE "/.*" "" folder "${folder}")

@@ -12,7 +12,7 @@ import unittest
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 
-ENGINE = ["server/snapshot", "server/restore", "server/jobs"]
+ENGINE = ["server/snapshot", "server/restore", "server/hooks", "server/jobs"]
 STORAGE_INTERFACES = ["storage/live", "storage/history", "storage/state"]
 ADAPTERS = ["storage/live/memory", "storage/live/rocksdb", "storage/live/postgres", "storage/live/remote"]
 
@@ -57,6 +57,7 @@ CONFINED = {
     ("spdlog/",): ENGINE + SERVER_OUTSIDE_ENGINE + CLIENT,
     # Who is counted only knows an observer.
     ("prometheus/",): ["server/metrics"],
+    ("curl/",): ["server/hooks"],
     ("CLI/",): ["server/main.cc", "client/cli"],
     ("csv.h",): ["client/lists"],
 }
@@ -145,6 +146,8 @@ class CheckTest(unittest.TestCase):
         ("server/jobs/scheduler.cc", "prometheus/registry.h"),
         ("server/jobs/scheduler.cc", "server/metrics/metrics.h"),
         ("server/rpc/call_gate.cc", "prometheus/registry.h"),
+        ("server/jobs/hook_jobs.cc", "curl/curl.h"),
+        ("server/hooks/hook_runner.cc", "server/rpc/call_gate.h"),
         ("server/config.cc", "storage/live/rocksdb/rocksdb_live_store.h"),
         ("client/api/client.h", "server/rpc/restore_service.h"),
         ("client/cli/main.cc", "storage/model/tenant_id.h"),
@@ -163,6 +166,8 @@ class CheckTest(unittest.TestCase):
         ("server/restore/planner.cc", "storage/live/live_store.h"),
         ("server/jobs/scheduler.cc", "server/restore/planner.h"),
         ("server/jobs/scheduler.cc", "spdlog/spdlog.h"),
+        ("server/jobs/hook_jobs.cc", "server/hooks/hook_runner.h"),
+        ("server/hooks/http_hook.cc", "curl/curl.h"),
         ("server/rpc/restore_service.cc", "storage/model/tenant_id.h"),
         ("server/metrics/metrics.cc", "prometheus/registry.h"),
         ("server/metrics/metrics.cc", "server/jobs/job_observer.h"),
