@@ -5,27 +5,19 @@
 #include <set>
 #include <utility>
 
-#include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "server/config/hook_config.h"
 #include "server/config/toml_section.h"
 #include "storage/base/status_macros.h"
 
 namespace reinstate {
 namespace {
 
-constexpr size_t kMaxStoreNameBytes = 63;
 constexpr int64_t kMaxWorkers = 256;
 constexpr int64_t kMaxKept = 1'000'000;
 constexpr int64_t kMaxBatchLines = 100'000;
-
-bool IsStoreName(const std::string& name) {
-  return !name.empty() && name.size() <= kMaxStoreNameBytes && absl::ascii_islower(name.front()) &&
-         std::all_of(name.begin(), name.end(), [](char c) {
-           return absl::ascii_islower(c) || absl::ascii_isdigit(c) || c == '_' || c == '-';
-         });
-}
 
 bool IsAddress(const std::string& address) {
   if (absl::StartsWith(address, "unix:")) {
@@ -139,7 +131,7 @@ void RefuseKeysOfOthers(const std::string& adapter, TomlSection* section) {
 }
 
 void CheckStore(const StoreConfig& store, TomlSection* section) {
-  if (!IsStoreName(store.name)) {
+  if (!IsConfigName(store.name)) {
     section->Complain("name",
                       "is required: 1 to 63 of a-z, 0-9, _ and -, beginning with a letter.");
   }
@@ -230,6 +222,14 @@ void ReadGroups(TomlSection* top, DaemonConfig* config) {
   }
 }
 
+std::vector<std::string> StoreNames(const DaemonConfig& config) {
+  std::vector<std::string> names;
+  for (const StoreConfig& store : config.stores) {
+    names.push_back(store.name);
+  }
+  return names.empty() ? std::vector<std::string>{kDefaultStore} : names;
+}
+
 void ReadTop(TomlSection* top, DaemonConfig* config) {
   top->Read("data", &config->data);
   top->Read("listen", &config->listen);
@@ -251,6 +251,7 @@ void ReadTop(TomlSection* top, DaemonConfig* config) {
   ReadBatches(top->Table("batches"), config);
   ReadStores(top, config);
   ReadGroups(top, config);
+  ReadHooks(top, StoreNames(*config), &config->hooks);
   top->RefuseOthers();
 }
 

@@ -13,8 +13,6 @@
 namespace reinstate {
 namespace {
 
-constexpr char kDefaultStore[] = "main";
-
 std::string Environment(const char* name) {
   const char* value = std::getenv(name);  // NOLINT(concurrency-mt-unsafe): before any thread
   return value == nullptr ? "" : value;

@@ -8,10 +8,14 @@
 #include "absl/status/status.h"
 #include "absl/time/time.h"
 #include "server/config/postgres_config.h"
+#include "server/hooks/hook.h"
 #include "storage/history/retention.h"
 #include "storage/history/snapshot_info.h"
 
 namespace reinstate {
+
+// The store that is there if the config names none.
+inline constexpr char kDefaultStore[] = "main";
 
 // A store to serve: one [[store]].
 struct StoreConfig {
@@ -91,6 +95,7 @@ struct DaemonConfig {
   CollapseThresholds collapse;
   std::vector<GroupConfig> groups;
   std::vector<StoreConfig> stores;  // never empty after Complete
+  std::vector<Hook> hooks;          // in the order of the file
 };
 
 // $REINSTATE_DATA; else /var/lib/reinstate for root; else ~/.local/share/reinstate.

@@ -17,6 +17,8 @@
 namespace reinstate {
 namespace {
 
+constexpr size_t kMaxNameBytes = 63;
+
 std::string At(const std::string& path, const toml::source_region& source) {
   return absl::StrCat(path, ":", source.begin.line, ": ");
 }
@@ -265,6 +267,13 @@ void TomlSection::RefuseOthers() {
                             "; these are: ", absl::StrJoin(known_, ", "), "."));
     }
   }
+}
+
+bool IsConfigName(const std::string& text) {
+  return !text.empty() && text.size() <= kMaxNameBytes && absl::ascii_islower(text.front()) &&
+         std::all_of(text.begin(), text.end(), [](char c) {
+           return absl::ascii_islower(c) || absl::ascii_isdigit(c) || c == '_' || c == '-';
+         });
 }
 
 absl::StatusOr<absl::Duration> ParseConfigDuration(const std::string& text) {

@@ -77,6 +77,9 @@ class TomlSection {
   std::set<std::string> known_;
 };
 
+// 1 to 63 of a-z, 0-9, _ and -, beginning with a letter.
+bool IsConfigName(const std::string& text);
+
 // e.g. "15m", "1h30m", "7d", "2w". CONFIG_INVALID.
 absl::StatusOr<absl::Duration> ParseConfigDuration(const std::string& text);
 

@@ -7,6 +7,8 @@
 #include <regex>
 #include <sstream>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "server/config/toml_section.h"
 #include "storage/base/error.h"
@@ -215,6 +217,11 @@ TEST_F(ConfigFileTest, TheExampleIsTheDefaultAlsoWithEverythingUncommented) {
   EXPECT_EQ(full->stores[1].postgres.port, PostgresConfig().port);
   EXPECT_EQ(full->stores[1].postgres.allow_superuser, PostgresConfig().allow_superuser);
   EXPECT_EQ(full->stores[1].postgres.references.size(), 1);
+  ASSERT_EQ(full->hooks.size(), 1);
+  EXPECT_EQ(full->hooks[0].timeout, Hook().timeout);
+  EXPECT_EQ(full->hooks[0].retries, Hook().retries);
+  EXPECT_EQ(full->hooks[0].required, Hook().required);
+  EXPECT_EQ(full->hooks[0].when, Hook().when);
 }
 
 TEST_F(ConfigFileTest, TakesEveryKeyOfAPostgresStore) {
@@ -295,6 +302,82 @@ columns = ["a"]
   }
   EXPECT_THAT(Refusal("[[store]]\nname = \"a\"\ntenant_table = \"sites\"\n"),
               HasSubstr(":3: tenant_table is for PostgreSQL stores only."));
+}
+
+TEST_F(ConfigFileTest, TakesHooksInTheirOrder) {
+  const absl::StatusOr<DaemonConfig> config = Read(R"(
+[[hook]]
+name = "freeze"
+when = "before"
+command = ["/usr/bin/env", "freeze", ""]
+timeout = "2m"
+retries = 0
+required = true
+stores = ["crm"]
+[[hook]]
+name = "index"
+when = "after"
+url = "https://index.example/hook?a=b"
+[[store]]
+name = "crm"
+)");
+  ASSERT_TRUE(config.ok()) << config.status();
+  ASSERT_EQ(config->hooks.size(), 2);
+  const Hook& freeze = config->hooks[0];
+  EXPECT_EQ(freeze.name, "freeze");
+  EXPECT_EQ(freeze.when, Hook::When::kBefore);
+  EXPECT_THAT(freeze.command, ElementsAre("/usr/bin/env", "freeze", ""));
+  EXPECT_EQ(freeze.timeout, absl::Minutes(2));
+  EXPECT_EQ(freeze.retries, 0);
+  EXPECT_TRUE(freeze.required);
+  EXPECT_THAT(freeze.stores, ElementsAre("crm"));
+  const Hook& index = config->hooks[1];
+  EXPECT_EQ(index.when, Hook::When::kAfter);
+  EXPECT_EQ(index.url, "https://index.example/hook?a=b");
+  EXPECT_THAT(index.command, IsEmpty());
+  EXPECT_THAT(index.stores, IsEmpty());
+  EXPECT_EQ(index.timeout, absl::Seconds(30));
+  EXPECT_EQ(index.retries, 2);
+  EXPECT_FALSE(index.required);
+}
+
+TEST_F(ConfigFileTest, AHookMayBeForTheStoreThatIsThereWithoutAny) {
+  EXPECT_TRUE(Read("[[hook]]\nname = \"a\"\nwhen = \"after\"\nurl = \"http://h\"\n"
+                   "stores = \"main\"\n")
+                  .ok());
+}
+
+TEST_F(ConfigFileTest, RefusesBadHooksWithTheirLines) {
+  const std::string begin = "[[hook]]\nname = \"a\"\nwhen = \"after\"\n";
+  const std::vector<std::pair<std::string, std::string>> cases = {
+      {"[[hook]]\nwhen = \"after\"\nurl = \"http://h\"\n", ":1: name is required"},
+      {"[[hook]]\nname = \"A b\"\nwhen = \"after\"\nurl = \"http://h\"\n", ":2: name is required"},
+      {"[[hook]]\nname = \"a\"\nurl = \"http://h\"\n", ":1: when must be one of before, after"},
+      {"[[hook]]\nname = \"a\"\nwhen = \"during\"\nurl = \"http://h\"\n",
+       ":3: when must be one of before, after"},
+      {begin, ":1: command is required"},
+      {begin + "command = [\"/bin/true\"]\nurl = \"http://h\"\n", ":5: url is required, or"},
+      {begin + "command = \"true\"\n", ":4: command must be the whole path"},
+      {begin + "command = [\"/bin/a\", \"b\\u0000c\"]\n", ":4: command must be the whole path"},
+      {begin + "command = [1]\n", ":4: command must be"},
+      {begin + "url = \"ftp://h\"\n", ":4: url must begin with http"},
+      {begin + "url = \"http://\"\n", ":4: url must begin with http"},
+      {begin + "url = \"http:///path\"\n", ":4: url must begin with http"},
+      {begin + "url = \"http://h/a b\"\n", ":4: url must begin with http"},
+      {begin + "url = \"http://h\"\nstores = [\"nobody\"]\n",
+       ":5: stores names nobody, which is none of the stores: main."},
+      {begin + "url = \"http://h\"\ntimeout = \"1ms\"\n", ":5: timeout must be a duration"},
+      {begin + "url = \"http://h\"\ntimeout = \"inf\"\n", ":5: timeout must be at most 1h"},
+      {begin + "url = \"http://h\"\nretries = -1\n", ":5: retries must be a whole number"},
+      {begin + "url = \"http://h\"\nrequired = 1\n", ":5: required must be true or false"},
+      {begin + "url = \"http://h\"\nmethod = \"GET\"\n", ":5: method is not known in [hook]"},
+      {begin + "url = \"http://h\"\n" + begin + "url = \"http://h\"\n",
+       ":6: name is used twice: a."},
+      {"[hook]\nname = \"a\"\n", ":1: hook must be written as [[hook]]"},
+  };
+  for (const auto& [text, expected] : cases) {
+    EXPECT_THAT(Refusal(text), HasSubstr(expected)) << text;
+  }
 }
 
 TEST(ParseConfigDuration, KnowsDaysAndWeeks) {
