@@ -249,6 +249,7 @@ absl::Status DaemonImpl::MakeJobs() {
   restores.workers = static_cast<int>(config().restore_workers);
   restores.aging = config().aging;
   restores.observer = metrics_.get();
+  restores.hooks = config().hooks;
   ASSIGN_OR_RETURN(restores_,
                    RestoreManager::Create(restores, stores_.get(), history_.history.get(),
                                           state_.get(), engine_.get()));

@@ -181,7 +181,7 @@ GroupConfig ReadGroup(const DaemonConfig& config, TomlSection* section) {
   GroupConfig group;
   section->Read("name", &group.name);
   section->Read("stores", &group.stores);
-  if (!IsStoreName(group.name)) {
+  if (!IsConfigName(group.name)) {
     section->Complain("name",
                       "is required: 1 to 63 of a-z, 0-9, _ and -, beginning with a letter.");
   }

@@ -129,7 +129,7 @@ class BatchManagerImpl final : public BatchManager {
  private:
   state::BatchState FirstState(const state::BatchOrder& order) const;
   absl::StatusOr<BatchView> Store(const RequestKey& request, state::BatchRecord batch,
-                                  const BatchParts& parts);
+                                  BatchParts parts);
   static BatchView Draft(const state::BatchRecord& batch, const BatchParts& parts);
   absl::StatusOr<BatchView> CreateFromPlan(const RequestKey& request,
                                            const state::BatchOrder& order, bool validate_only);
@@ -143,7 +143,7 @@ class BatchManagerImpl final : public BatchManager {
     return state_->GetBatch(id);
   }
   // New lines and restores under a batch, which runs again if it had ended.
-  absl::StatusOr<BatchView> Extend(const std::string& id, const BatchParts& parts,
+  absl::StatusOr<BatchView> Extend(const std::string& id, BatchParts parts,
                                    const AuditDraft& audit);
   std::vector<std::string> Unfinished(const std::string& id) const;
 
@@ -215,22 +215,22 @@ BatchView BatchManagerImpl::Draft(const state::BatchRecord& batch, const BatchPa
 }
 
 absl::StatusOr<BatchView> BatchManagerImpl::Store(const RequestKey& request,
-                                                  state::BatchRecord batch,
-                                                  const BatchParts& parts) {
+                                                  state::BatchRecord batch, BatchParts parts) {
   batch.set_state(FirstState(batch.order()));
   batch.set_lines(static_cast<int32_t>(parts.lines.size()));
   const AuditDraft audit =
       BatchAudit(batch, batch.order().undo_of().empty() ? "batch.created" : "batch.undo_created",
                  batch.order().actor(), batch.order().reason(), parts.lines.size());
-  ASSIGN_OR_RETURN(const Created created,
-                   restores_->CreateAll(parts.restores, batch.state() != state::BATCH_RUNNING, [&] {
-                     const auto stored = state_->CreateBatch(request, batch, parts, audit);
-                     if (stored.ok() && !stored->existed) {
-                       // Before a restore can run, so that none of its news is lost.
-                       shelf_.Put(batch, parts.lines);
-                     }
-                     return stored;
-                   }));
+  ASSIGN_OR_RETURN(
+      const Created created,
+      restores_->CreateAll(&parts.restores, batch.state() != state::BATCH_RUNNING, [&] {
+        const auto stored = state_->CreateBatch(request, batch, parts, audit);
+        if (stored.ok() && !stored->existed) {
+          // Before a restore can run, so that none of its news is lost.
+          shelf_.Put(batch, parts.lines);
+        }
+        return stored;
+      }));
   if (!created.existed) {
     ASSIGN_OR_RETURN(const state::BatchRecord stored, Stored(created.id));
     shelf_.Put(stored, {});
@@ -252,7 +252,7 @@ absl::StatusOr<BatchView> BatchManagerImpl::CreateBatch(const RequestKey& reques
   }
   ASSIGN_OR_RETURN(state::BatchRecord batch, orders_.Resolve(order));
   batch.set_id(ids_.Next("bat"));
-  ASSIGN_OR_RETURN(const BatchParts parts, orders_.Check(batch, {}, lines));
+  ASSIGN_OR_RETURN(BatchParts parts, orders_.Check(batch, {}, lines));
   if (validate_only) {
     batch.clear_id();
     return Draft(batch, parts);
@@ -261,7 +261,7 @@ absl::StatusOr<BatchView> BatchManagerImpl::CreateBatch(const RequestKey& reques
   if (invalid == parts.lines.size() || (invalid > 0 && !order.skip_invalid())) {
     return Invalid(parts);
   }
-  return Store(request, std::move(batch), parts);
+  return Store(request, std::move(batch), std::move(parts));
 }
 
 absl::StatusOr<BatchView> BatchManagerImpl::CreateFromPlan(const RequestKey& request,
@@ -290,7 +290,7 @@ absl::StatusOr<BatchView> BatchManagerImpl::CreateFromPlan(const RequestKey& req
   asked.set_reason(order.reason().empty() ? plan.order().reason() : order.reason());
   asked.set_reference(order.reference().empty() ? plan.order().reference() : order.reference());
   ASSIGN_OR_RETURN(const auto planned, state_->BatchLines(plan.id()));
-  ASSIGN_OR_RETURN(const BatchParts parts, orders_.FromPlan(batch, planned));
+  ASSIGN_OR_RETURN(BatchParts parts, orders_.FromPlan(batch, planned));
   if (validate_only) {
     batch.clear_id();
     return Draft(batch, parts);
@@ -299,7 +299,7 @@ absl::StatusOr<BatchView> BatchManagerImpl::CreateFromPlan(const RequestKey& req
   if (invalid == parts.lines.size() || (invalid > 0 && !asked.skip_invalid())) {
     return Invalid(parts);
   }
-  return Store(request, std::move(batch), parts);
+  return Store(request, std::move(batch), std::move(parts));
 }
 
 absl::StatusOr<BatchView> BatchManagerImpl::CreateUndo(const RequestKey& request,
@@ -327,12 +327,12 @@ absl::StatusOr<BatchView> BatchManagerImpl::CreateUndo(const RequestKey& request
   }
   *batch.mutable_order() = std::move(order);
   batch.set_id(ids_.Next("bat"));
-  ASSIGN_OR_RETURN(const BatchParts parts, orders_.Undo(batch, undone));
+  ASSIGN_OR_RETURN(BatchParts parts, orders_.Undo(batch, undone));
   if (validate_only) {
     batch.clear_id();
     return Draft(batch, parts);
   }
-  return Store(request, std::move(batch), parts);
+  return Store(request, std::move(batch), std::move(parts));
 }
 
 absl::StatusOr<std::vector<BatchView>> BatchManagerImpl::List(const std::string& after,
@@ -420,29 +420,30 @@ absl::StatusOr<BatchView> BatchManagerImpl::Cancel(const std::string& id, const 
   return Get(id);
 }
 
-absl::StatusOr<BatchView> BatchManagerImpl::Extend(const std::string& id, const BatchParts& parts,
+absl::StatusOr<BatchView> BatchManagerImpl::Extend(const std::string& id, BatchParts parts,
                                                    const AuditDraft& audit) {
   ASSIGN_OR_RETURN(const state::BatchRecord before, Stored(id));
   const bool hold = !HasEnded(before.state()) && before.state() != state::BATCH_RUNNING;
-  const auto created = restores_->CreateAll(parts.restores, hold, [&]() -> absl::StatusOr<Created> {
-    ASSIGN_OR_RETURN(const state::BatchRecord batch,
-                     state_->UpdateBatch(
-                         id,
-                         [&](state::BatchRecord* record) {
-                           if (HasEnded(record->state())) {
-                             record->set_state(state::BATCH_RUNNING);
-                             record->clear_state_message();
-                             record->clear_finished_us();
-                           }
-                           for (const state::BatchLine& line : parts.lines) {
-                             record->set_lines(std::max(record->lines(), line.number() + 1));
-                           }
-                           return absl::OkStatus();
-                         },
-                         parts, audit));
-    shelf_.Put(batch, parts.lines);
-    return Created{id, false};
-  });
+  const auto created =
+      restores_->CreateAll(&parts.restores, hold, [&]() -> absl::StatusOr<Created> {
+        ASSIGN_OR_RETURN(const state::BatchRecord batch,
+                         state_->UpdateBatch(
+                             id,
+                             [&](state::BatchRecord* record) {
+                               if (HasEnded(record->state())) {
+                                 record->set_state(state::BATCH_RUNNING);
+                                 record->clear_state_message();
+                                 record->clear_finished_us();
+                               }
+                               for (const state::BatchLine& line : parts.lines) {
+                                 record->set_lines(std::max(record->lines(), line.number() + 1));
+                               }
+                               return absl::OkStatus();
+                             },
+                             parts, audit));
+        shelf_.Put(batch, parts.lines);
+        return Created{id, false};
+      });
   RETURN_IF_ERROR(created.status());
   stepper_.Wake(id);
   return Get(id);
@@ -471,7 +472,8 @@ absl::StatusOr<BatchView> BatchManagerImpl::Retry(const std::string& id, const s
   if (parts.lines.empty()) {
     return Get(id);
   }
-  return Extend(id, parts, BatchAudit(batch, "batch.retried", actor, reason, parts.lines.size()));
+  const AuditDraft audit = BatchAudit(batch, "batch.retried", actor, reason, parts.lines.size());
+  return Extend(id, std::move(parts), audit);
 }
 
 absl::StatusOr<BatchView> BatchManagerImpl::Add(const std::string& id,
@@ -486,7 +488,7 @@ absl::StatusOr<BatchView> BatchManagerImpl::Add(const std::string& id,
     return NotOfDryRun(batch);
   }
   ASSIGN_OR_RETURN(const auto present, state_->BatchLines(id));
-  ASSIGN_OR_RETURN(const BatchParts parts, orders_.Check(batch, present, lines));
+  ASSIGN_OR_RETURN(BatchParts parts, orders_.Check(batch, present, lines));
   if (validate_only) {
     return Draft(batch, parts);
   }
@@ -494,7 +496,8 @@ absl::StatusOr<BatchView> BatchManagerImpl::Add(const std::string& id,
   if (invalid == parts.lines.size() || (invalid > 0 && !skip_invalid)) {
     return Invalid(parts);
   }
-  return Extend(id, parts, BatchAudit(batch, "batch.extended", actor, reason, parts.lines.size()));
+  const AuditDraft audit = BatchAudit(batch, "batch.extended", actor, reason, parts.lines.size());
+  return Extend(id, std::move(parts), audit);
 }
 
 absl::StatusOr<BatchView> BatchManagerImpl::Prioritize(const std::string& id,

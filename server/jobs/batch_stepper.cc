@@ -309,7 +309,7 @@ absl::Status BatchStepper::BeginDue(const state::BatchRecord& batch) {
     return absl::OkStatus();
   }
   return restores_
-      ->CreateAll(parts.restores, /*hold=*/false,
+      ->CreateAll(&parts.restores, /*hold=*/false,
                   [&]() -> absl::StatusOr<Created> {
                     ASSIGN_OR_RETURN(
                         const state::BatchRecord changed,

@@ -44,6 +44,13 @@ void LogEnded(const state::RestoreRecord& restore) {
               Why(restore.failure()));
 }
 
+void LogHook(const std::string& restore, const state::HookOutcome& hook) {
+  spdlog::log(hook.succeeded() ? spdlog::level::info : spdlog::level::warn,
+              "hook ended restore={} hook={} when={} required={} succeeded={} attempts={} {}",
+              restore, hook.name(), hook.after() ? "after" : "before", hook.required(),
+              hook.succeeded(), hook.attempts(), Printable(hook.message(), kMaxTextBytes));
+}
+
 void LogInterrupted(const std::string& id, const absl::Status& why) {
   const bool stopping = HasReason(why, Reason::kShuttingDown);
   spdlog::log(stopping ? spdlog::level::info : spdlog::level::err,

@@ -12,6 +12,10 @@ namespace reinstate {
 void LogEnded(const state::HistoryJob& job);
 void LogEnded(const state::RestoreRecord& restore);
 
+// What became of a hook of `restore`: one that failed is a warning, with the end of what it
+// printed.
+void LogHook(const std::string& restore, const state::HookOutcome& hook);
+
 // The job `id` came to no end that could be recorded, and is run again later.
 void LogInterrupted(const std::string& id, const absl::Status& why);
 

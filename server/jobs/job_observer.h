@@ -22,6 +22,9 @@ class JobObserver {
   // It was recorded that `plan` is READY or has FAILED.
   virtual void PlanEnded(const state::PlanRecord& /*plan*/) {}
 
+  // It was recorded what became of the hooks after `restore`, which had ended before.
+  virtual void HooksEnded(const state::RestoreRecord& /*restore*/) {}
+
   // It was recorded that `job` SUCCEEDED, FAILED or was CANCELLED.
   virtual void HistoryJobEnded(const state::HistoryJob& job) = 0;
 };

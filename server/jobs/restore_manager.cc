@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "server/jobs/eta_estimator.h"
+#include "server/jobs/hook_jobs.h"
 #include "server/jobs/job_failure.h"
 #include "server/jobs/job_log.h"
 #include "server/jobs/job_runner.h"
@@ -50,6 +51,9 @@ class RestoreManagerImpl final : public RestoreManager {
         pins_(stores, history),
         checker_(stores, history, state, options.clock),
         ids_(options.clock),
+        hooks_(
+            {.hooks = options.hooks, .first_backoff = options.hook_backoff, .clock = options.clock},
+            state, &watchers_, &observers_),
         restores_(
             {.threads = options.workers, .aging = options.aging, .clock = options.clock},
             [this](const std::string& id, RunControl* control) { return RunRestore(id, control); },
@@ -67,6 +71,7 @@ class RestoreManagerImpl final : public RestoreManager {
   absl::Status Start() override;
   void Shutdown() override {
     restores_.Stop();
+    hooks_.Shutdown();
     plans_.Shutdown();
   }
 
@@ -76,7 +81,7 @@ class RestoreManagerImpl final : public RestoreManager {
   absl::StatusOr<state::RestoreRecord> CreateUndo(const RequestKey& request,
                                                   state::RestoreOrder order,
                                                   bool validate_only) override;
-  absl::StatusOr<Created> CreateAll(const std::vector<state::RestoreRecord>& records, bool hold,
+  absl::StatusOr<Created> CreateAll(std::vector<state::RestoreRecord>* records, bool hold,
                                     const std::function<absl::StatusOr<Created>()>& store) override;
   void Hold(const std::vector<std::string>& ids) override { restores_.Hold(ids); }
   void Release(const std::vector<std::string>& ids) override { restores_.Release(ids); }
@@ -122,9 +127,10 @@ class RestoreManagerImpl final : public RestoreManager {
   absl::StatusOr<state::RestoreRecord> RunChecked(const std::string& id, RunControl* control);
   absl::StatusOr<state::RestoreRecord> Refuse(state::RestoreRecord record,
                                               const absl::Status& cause);
+  absl::StatusOr<state::RestoreRecord> EndUnbegun(const std::string& id, const absl::Status& why);
   void OnReport(const std::string& id, const JobRunner::View& view);
   void AddPresent(state::RestoreRecord* record) const;
-  void TellEnded(const state::RestoreRecord& record) const;
+  void TellEnded(const state::RestoreRecord& record);
   // The restore `id` has begun, has moved on, or has left its worker.
   void TellChanged(const std::string& id, bool running);
 
@@ -141,6 +147,7 @@ class RestoreManagerImpl final : public RestoreManager {
   std::vector<JobObserver*> observers_;  // borrowed
   mutable Mutex mu_;
   EtaEstimator eta_ ABSL_GUARDED_BY(mu_);
+  HookJobs hooks_;
   JobRunner restores_;  // after all that its threads use
   PlanJobs plans_;
 };
@@ -160,6 +167,7 @@ absl::Status RestoreManagerImpl::Start() {
   for (const ServedStore* store : stores_->List()) {
     restores_.SetLimit(store->name, store->max_running_restores);
   }
+  RETURN_IF_ERROR(hooks_.Start());
   ASSIGN_OR_RETURN(const auto unfinished, state_->UnfinishedRestores());
   std::set<std::string> ids;
   for (const state::RestoreRecord& record : unfinished) {
@@ -199,6 +207,7 @@ absl::Status RestoreManagerImpl::Resume(const state::RestoreRecord& record) {
 absl::StatusOr<state::RestoreRecord> RestoreManagerImpl::Enqueue(const RequestKey& request,
                                                                  state::RestoreRecord record) {
   record.set_id(ids_.Next("rst"));
+  hooks_.Prepare(&record);
   RETURN_IF_ERROR(pins_.Pin(record));
   const bool undo = !record.order().undo_of().empty();
   const absl::StatusOr<Created> created = state_->CreateRestore(
@@ -215,11 +224,12 @@ absl::StatusOr<state::RestoreRecord> RestoreManagerImpl::Enqueue(const RequestKe
 }
 
 absl::StatusOr<Created> RestoreManagerImpl::CreateAll(
-    const std::vector<state::RestoreRecord>& records, bool hold,
+    std::vector<state::RestoreRecord>* records, bool hold,
     const std::function<absl::StatusOr<Created>()>& store) {
   std::vector<std::string> ids;
   absl::Status pinned;
-  for (const state::RestoreRecord& record : records) {
+  for (state::RestoreRecord& record : *records) {
+    hooks_.Prepare(&record);
     pinned = pins_.Pin(record);
     if (!pinned.ok()) {
       break;
@@ -233,12 +243,12 @@ absl::StatusOr<Created> RestoreManagerImpl::CreateAll(
   if (!created.ok() || created->existed) {
     restores_.Release(ids);
     for (size_t i = 0; i < ids.size(); ++i) {
-      pins_.Unpin(records[i]);
+      pins_.Unpin((*records)[i]);
     }
     return created;
   }
   const absl::Time now = options_.clock->Now();
-  for (const state::RestoreRecord& record : records) {
+  for (const state::RestoreRecord& record : *records) {
     Scheduler::Job job = ToJob(record);
     job.queued = now;
     restores_.Add(std::move(job));
@@ -367,10 +377,11 @@ std::map<std::string, RestoreManager::Load> RestoreManagerImpl::Loads() const {
 
 // --- Running ---
 
-void RestoreManagerImpl::TellEnded(const state::RestoreRecord& record) const {
+void RestoreManagerImpl::TellEnded(const state::RestoreRecord& record) {
   for (JobObserver* const observer : observers_) {
     observer->RestoreEnded(record);
   }
+  hooks_.Follow(record);
 }
 
 void RestoreManagerImpl::TellChanged(const std::string& id, bool running) {
@@ -400,6 +411,20 @@ absl::StatusOr<state::RestoreRecord> RestoreManagerImpl::Refuse(state::RestoreRe
   return record;
 }
 
+// Of a restore that `why` kept from beginning while the hooks before it were run.
+absl::StatusOr<state::RestoreRecord> RestoreManagerImpl::EndUnbegun(const std::string& id,
+                                                                    const absl::Status& why) {
+  ASSIGN_OR_RETURN(state::RestoreRecord record, state_->GetRestore(id));
+  if (HasReason(why, Reason::kHookFailed)) {
+    return Refuse(std::move(record), why);
+  }
+  if (!HasReason(why, Reason::kCancelled)) {
+    return why;
+  }
+  RETURN_IF_ERROR(EndCancelled(record, record.order().actor()));
+  return state_->GetRestore(id);
+}
+
 absl::StatusOr<state::RestoreRecord> RestoreManagerImpl::RunChecked(const std::string& id,
                                                                     RunControl* control) {
   ASSIGN_OR_RETURN(state::RestoreRecord record, state_->GetRestore(id));
@@ -416,6 +441,9 @@ absl::StatusOr<state::RestoreRecord> RestoreManagerImpl::RunChecked(const std::s
   const absl::Status identity = stores_->CheckIdentity(name);
   if (!identity.ok() && !HasReason(identity, Reason::kUnavailable) && !record.has_intent()) {
     return Refuse(std::move(record), identity);
+  }
+  if (const absl::Status hooks = hooks_.RunBefore(record, control); !hooks.ok()) {
+    return EndUnbegun(id, hooks);
   }
   ASSIGN_OR_RETURN(state::RestoreRecord ended, engine_->Run(id, (*store)->live, control));
   TellEnded(ended);

@@ -9,6 +9,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "server/hooks/hook.h"
 #include "server/jobs/job_observer.h"
 #include "server/jobs/store_registry.h"
 #include "server/restore/restore_engine.h"
@@ -20,7 +21,9 @@ struct RestoreManagerOptions {
   int workers = 4;                           // restores (of different tenants) that run at once
   absl::Duration aging = absl::Minutes(10);  // waiting this long counts as one step of priority
   const Clock* clock = Clock::System();
-  JobObserver* observer = nullptr;  // borrowed; may be null
+  JobObserver* observer = nullptr;                 // borrowed; may be null
+  std::vector<Hook> hooks;                         // run before and after restores, in this order
+  absl::Duration hook_backoff = absl::Seconds(1);  // see HookRunnerOptions
 };
 
 // Restores, undos and plans as durable jobs: accepts orders, runs them on a fixed pool of workers,
@@ -60,11 +63,11 @@ class RestoreManager {
                                                           state::RestoreOrder order,
                                                           bool validate_only) = 0;
 
-  // Stores restores of CreateRestore or CreateUndo with `validate_only`, which got ids since, by
-  // `store`, which stores all of them in one step or none, and queues them; with `hold` they wait
+  // Completes restores of CreateRestore or CreateUndo with `validate_only`, which got ids since,
+  // and has `store` store all of them in one step or none; then queues them. With `hold` they wait
   // for Release. SNAPSHOT_NOT_FOUND, errors of `store`.
   virtual absl::StatusOr<Created> CreateAll(
-      const std::vector<state::RestoreRecord>& records, bool hold,
+      std::vector<state::RestoreRecord>* records, bool hold,
       const std::function<absl::StatusOr<Created>()>& store) = 0;
 
   // Keeps restores from being run until Release: those that run roll back, unless they commit, and

@@ -201,6 +201,22 @@ void TimesToWire(const state::RestoreRecord& record, v1::Restore* wire) {
   }
 }
 
+void HooksToWire(const state::RestoreRecord& record, RestoreDetail detail, v1::Restore* wire) {
+  for (const state::HookOutcome& outcome : record.hooks()) {
+    v1::HookOutcome* hook = wire->add_hooks();
+    hook->set_name(outcome.name());
+    hook->set_after(outcome.after());
+    hook->set_required(outcome.required());
+    hook->set_succeeded(outcome.succeeded());
+    hook->set_attempts(outcome.attempts());
+    if (detail == RestoreDetail::kFull) {
+      hook->set_message(outcome.message());
+    }
+    SetTime(outcome.finished_us(), &v1::HookOutcome::mutable_end_time, hook);
+  }
+  wire->set_hooks_pending(record.hooks_pending());
+}
+
 }  // namespace
 
 absl::StatusOr<state::Mode> ModeFromWire(const std::string& field, v1::RestoreMode mode) {
@@ -286,6 +302,7 @@ v1::Restore ToWire(const state::RestoreRecord& record, const RestoreManager::Eta
   wire.set_resolved_by(record.resolved_by());
   wire.set_resolved_reason(record.resolved_reason());
   TimesToWire(record, &wire);
+  HooksToWire(record, detail, &wire);
   return wire;
 }
 

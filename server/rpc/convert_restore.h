@@ -22,7 +22,7 @@ absl::StatusOr<std::string> DigestFromWire(const std::string& field, const std::
 
 // How much of a restore to send.
 enum class RestoreDetail {
-  kListed,  // without tables and conflicts
+  kListed,  // without tables, conflicts and what hooks printed
   kFull,
 };
 

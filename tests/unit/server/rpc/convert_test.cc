@@ -172,5 +172,33 @@ TEST(DigestFromWire, IsSixtyFourHexadecimalDigitsOrNothing) {
   EXPECT_THAT(DigestFromWire("digest", std::string(64, 'g')), FailsWith(Reason::kInvalidArgument));
 }
 
+TEST(RestoreToWire, ShowsItsHooksAndWhatTheyPrintedExceptInLists) {
+  state::RestoreRecord record;
+  record.set_hooks_pending(true);
+  state::HookOutcome* failed = record.add_hooks();
+  failed->set_name("index");
+  failed->set_after(true);
+  failed->set_required(true);
+  failed->set_attempts(3);
+  failed->set_message("ended with exit code 1");
+  failed->set_finished_us(1'000'000);
+  record.add_hooks()->set_name("freeze");  // has only begun
+  const v1::Restore full = ToWire(record, RestoreManager::Eta(), RestoreDetail::kFull);
+  EXPECT_TRUE(full.hooks_pending());
+  ASSERT_EQ(full.hooks_size(), 2);
+  EXPECT_EQ(full.hooks(0).name(), "index");
+  EXPECT_TRUE(full.hooks(0).after());
+  EXPECT_TRUE(full.hooks(0).required());
+  EXPECT_FALSE(full.hooks(0).succeeded());
+  EXPECT_EQ(full.hooks(0).attempts(), 3);
+  EXPECT_EQ(full.hooks(0).message(), "ended with exit code 1");
+  EXPECT_EQ(full.hooks(0).end_time().seconds(), 1);
+  EXPECT_FALSE(full.hooks(1).has_end_time());
+  const v1::Restore listed = ToWire(record, RestoreManager::Eta(), RestoreDetail::kListed);
+  ASSERT_EQ(listed.hooks_size(), 2);
+  EXPECT_EQ(listed.hooks(0).message(), "");
+  EXPECT_EQ(listed.hooks(0).attempts(), 3);
+}
+
 }  // namespace
 }  // namespace reinstate

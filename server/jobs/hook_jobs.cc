@@ -1,0 +1,153 @@
+#include "server/jobs/hook_jobs.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "server/jobs/job_log.h"
+#include "storage/base/error.h"
+#include "storage/base/status_macros.h"
+#include "storage/state/restore_index.h"
+
+namespace reinstate {
+namespace {
+
+constexpr int kThreads = 4;
+
+bool IsOf(const state::HookOutcome& outcome, const Hook& hook) {
+  return outcome.name() == hook.name && outcome.after() == (hook.when == Hook::When::kAfter);
+}
+
+bool HasSucceeded(const state::RestoreRecord& record, const Hook& hook) {
+  return std::any_of(record.hooks().begin(), record.hooks().end(), [&](const auto& outcome) {
+    return IsOf(outcome, hook) && outcome.succeeded();
+  });
+}
+
+// In the place of what was known of the same hook.
+void Put(const state::HookOutcome& outcome, state::RestoreRecord* record) {
+  for (state::HookOutcome& earlier : *record->mutable_hooks()) {
+    if (earlier.name() == outcome.name() && earlier.after() == outcome.after()) {
+      earlier = outcome;
+      return;
+    }
+  }
+  *record->add_hooks() = outcome;
+}
+
+Scheduler::Job ToJob(const state::RestoreRecord& record) {
+  return {.id = record.id(),
+          .store = record.order().store(),
+          .tenant = record.order().tenant(),
+          .priority = record.order().priority(),
+          .queued = absl::FromUnixMicros(record.finished_us())};
+}
+
+absl::Status RequiredHookFailed(const state::HookOutcome& outcome) {
+  return MakeError(
+      Reason::kHookFailed,
+      absl::StrCat("the hook ", outcome.name(),
+                   ", which is required before a restore, failed; nothing was changed. At attempt ",
+                   outcome.attempts(), " it ", outcome.message()));
+}
+
+}  // namespace
+
+HookJobs::HookJobs(HookRunnerOptions options, StateStore* state, JobWatchers* watchers,
+                   const std::vector<JobObserver*>* observers)
+    : runner_(std::move(options)),
+      state_(state),
+      watchers_(watchers),
+      observers_(observers),
+      after_(
+          {.threads = kThreads, .clock = runner_.clock()},
+          [this](const std::string& id, RunControl* control) {
+            const absl::Status done = RunAfter(id, control);
+            // When the daemon stops, the next start goes on with what is pending.
+            return done.ok() || HasReason(done, Reason::kShuttingDown) ? JobRunner::Outcome::kDone
+                                                                       : JobRunner::Outcome::kAgain;
+          },
+          [](const std::string&, const JobRunner::View&) {}) {}
+
+absl::Status HookJobs::Start() {
+  ASSIGN_OR_RETURN(const auto pending, state_->RestoresWithPendingHooks());
+  for (const state::RestoreRecord& record : pending) {
+    after_.Add(ToJob(record));
+  }
+  after_.Start();
+  return absl::OkStatus();
+}
+
+void HookJobs::Prepare(state::RestoreRecord* record) const {
+  record->set_hooks_pending(!runner_.For(Hook::When::kAfter, record->order().store()).empty());
+}
+
+// --- Before ---
+
+absl::Status HookJobs::Keep(const std::string& id, const state::HookOutcome& outcome) {
+  const auto kept = state_->UpdateRestore(id, [&](state::RestoreRecord* record) {
+    Put(outcome, record);
+    return absl::OkStatus();
+  });
+  watchers_->Notify(id);
+  return kept.status();
+}
+
+absl::Status HookJobs::RunBefore(const state::RestoreRecord& record, RunControl* control) {
+  if (record.has_intent()) {
+    return absl::OkStatus();
+  }
+  for (const Hook* hook : runner_.For(Hook::When::kBefore, record.order().store())) {
+    if (HasSucceeded(record, *hook)) {
+      continue;
+    }
+    // That it was begun is known from here on: whoever it told of the restore is told of its end.
+    RETURN_IF_ERROR(Keep(record.id(), BegunOutcome(*hook)));
+    ASSIGN_OR_RETURN(const state::HookOutcome outcome, runner_.Run(*hook, record, control));
+    RETURN_IF_ERROR(Keep(record.id(), outcome));
+    LogHook(record.id(), outcome);
+    if (hook->required && !outcome.succeeded()) {
+      return RequiredHookFailed(outcome);
+    }
+  }
+  return absl::OkStatus();
+}
+
+// --- After ---
+
+void HookJobs::Follow(const state::RestoreRecord& record) {
+  if (HasEnded(record.state()) && record.hooks_pending()) {
+    after_.Add(ToJob(record));
+  }
+}
+
+std::vector<const Hook*> HookJobs::Left(const state::RestoreRecord& record) const {
+  std::vector<const Hook*> left = runner_.For(Hook::When::kAfter, record.order().store());
+  std::erase_if(left, [&](const Hook* hook) {
+    return std::any_of(record.hooks().begin(), record.hooks().end(),
+                       [&](const auto& outcome) { return IsOf(outcome, *hook); });
+  });
+  return left;
+}
+
+absl::Status HookJobs::RunAfter(const std::string& id, RunControl* control) {
+  ASSIGN_OR_RETURN(state::RestoreRecord record, state_->GetRestore(id));
+  while (record.hooks_pending()) {
+    const std::vector<const Hook*> left = Left(record);
+    std::vector<state::HookOutcome> hooks(record.hooks().begin(), record.hooks().end());
+    if (!left.empty()) {
+      ASSIGN_OR_RETURN(hooks.emplace_back(), runner_.Run(*left.front(), record, control));
+      LogHook(id, hooks.back());
+    }
+    ASSIGN_OR_RETURN(record, state_->RecordHooks(id, hooks, /*pending=*/left.size() > 1));
+    if (!record.hooks_pending()) {
+      for (JobObserver* const observer : *observers_) {
+        observer->HooksEnded(record);
+      }
+    }
+    watchers_->Notify(id);
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace reinstate
