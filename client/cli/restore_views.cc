@@ -4,6 +4,7 @@
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_replace.h"
 #include "client/cli/display_text.h"
+#include "client/cli/hook_views.h"
 #include "client/cli/humanize.h"
 #include "client/cli/words.h"
 #include "storage/base/error.h"
@@ -83,6 +84,7 @@ Fields<v1::Restore> DetailFields(absl::Time now) {
          }));
        }},
       {"failure", [](const Restore& r) { return TextValue(FailureText(r), Style::kBad); }},
+      {"hooks", [](const Restore& r) { return HooksValue(r); }},
       {"undone by", [](const Restore& r) { return TextValue(r.undone_by()); }},
       {"undo until",
        [now](const Restore& r) {
@@ -161,12 +163,19 @@ Fields<v1::Restore> RestoreListFields(absl::Time now) {
        [now](const Restore& r) { return TimeValue(r.has_create_time(), r.create_time(), now); }},
       {"REFERENCE", [](const Restore& r) { return TextValue(r.reference()); }},
       {"FAILURE", [](const Restore& r) { return TextValue(r.failure().reason(), Style::kBad); }},
+      {"HOOKS", [](const Restore& r) { return HooksValue(r); }},
   };
 }
 
 absl::Status PrintRestore(const v1::Restore& restore, const Session& session) {
-  return session.output().One(restore, DetailFields(session.now()),
-                              RestoreListFields(session.now()));
+  const Output& output = session.output();
+  RETURN_IF_ERROR(
+      output.One(restore, DetailFields(session.now()), RestoreListFields(session.now())));
+  const std::string hooks = HookLines(restore);
+  if (output.format() == OutputFormat::kTable && !hooks.empty()) {
+    output.Text(absl::StrCat("\nHooks:\n", hooks));
+  }
+  return absl::OkStatus();
 }
 
 absl::Status ReportOutcome(const v1::Restore& restore, const Session& session) {
@@ -175,6 +184,10 @@ absl::Status ReportOutcome(const v1::Restore& restore, const Session& session) {
         "Other restores of this tenant wait. Look whether its rows are there, then say so:");
     session.Hint(absl::StrCat("  reinstate restore resolve ", restore.id(),
                               " --outcome committed|not-committed --reason 'how you know'"));
+  }
+  if (restore.hooks_pending()) {
+    session.Hint("Hooks are still to be run after it. What comes of them:");
+    session.Hint(absl::StrCat("  reinstate restore get ", restore.id()));
   }
   return OutcomeOf(restore);
 }

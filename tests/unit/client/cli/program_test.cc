@@ -15,6 +15,7 @@ namespace reinstate {
 namespace {
 
 using ::testing::AllOf;
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::Not;
@@ -331,6 +332,72 @@ TEST(Program, ExitsWith7WhereNoDaemonIs) {
             ExitCode::kUnavailable);
   EXPECT_THAT(err.str(),
               AllOf(HasSubstr("--address or REINSTATE_ADDRESS"), HasSubstr("[UNAVAILABLE]\n")));
+}
+
+// --- Hooks ---
+
+v1::Restore WithHooks(bool pending) {
+  v1::Restore restore = RestoreIn("rst-1", v1::RESTORE_STATE_SUCCEEDED);
+  v1::HookOutcome* freeze = restore.add_hooks();
+  freeze->set_name("freeze");
+  freeze->set_succeeded(true);
+  freeze->set_attempts(1);
+  freeze->mutable_end_time()->set_seconds(1);
+  if (pending) {
+    restore.set_hooks_pending(true);
+    return restore;
+  }
+  v1::HookOutcome* index = restore.add_hooks();
+  index->set_name("index");
+  index->set_after(true);
+  index->set_required(true);
+  index->set_attempts(3);
+  index->set_message("ended with exit code 1; it printed: \x1B[31mno index");
+  index->mutable_end_time()->set_seconds(2);
+  return restore;
+}
+
+TEST_F(ProgramTest, ShowsHooksOfARestoreAndWhatAFailedOnePrinted) {
+  answers_.get_restore = [](const auto& /*request*/, v1::Restore* restore) {
+    *restore = WithHooks(/*pending=*/false);
+    return grpc::Status::OK;
+  };
+  EXPECT_EQ(Run({"restore", "get", "rst-1"}), 0);
+  EXPECT_THAT(out_.str(),
+              HasSubstr("\nHooks:\n"
+                        "  before  freeze succeeded\n"
+                        "  after   index (required) failed at attempt 3: ended with exit code 1; "
+                        "it printed: \\x1b[31mno index\n"));
+}
+
+TEST_F(ProgramTest, SaysThatHooksAreStillToBeRun) {
+  answers_.watch_restore = [](const auto& /*request*/, auto* /*context*/, const auto& send) {
+    send(WithHooks(/*pending=*/true));
+    return grpc::Status::OK;
+  };
+  EXPECT_EQ(Run({"restore", "watch", "rst-1"}), 0);
+  EXPECT_THAT(out_.str(), HasSubstr("Others are still to be run after it."));
+  EXPECT_THAT(err_.str(), HasSubstr("reinstate restore get rst-1"));
+}
+
+TEST_F(ProgramTest, MarksRestoresWhoseHooksFailedInLists) {
+  answers_.list_restores = [](const auto& /*request*/, v1::ListRestoresResponse* response) {
+    *response->add_restores() = WithHooks(/*pending=*/false);
+    *response->add_restores() = WithHooks(/*pending=*/true);
+    *response->add_restores() = RestoreIn("rst-3", v1::RESTORE_STATE_SUCCEEDED);
+    v1::Restore running = RestoreIn("rst-4", v1::RESTORE_STATE_RUNNING);
+    running.set_hooks_pending(true);
+    running.add_hooks()->set_name("freeze");
+    *response->add_restores() = running;
+    return grpc::Status::OK;
+  };
+  EXPECT_EQ(Run({"restore", "list", "-o", "csv"}), 0);
+  std::vector<std::string> marks;
+  std::istringstream lines(out_.str());
+  for (std::string line; std::getline(lines, line);) {
+    marks.push_back(line.substr(line.rfind(',') + 1));
+  }
+  EXPECT_THAT(marks, ElementsAre("hooks", "failed", "pending", "", "running"));
 }
 
 }  // namespace
