@@ -21,9 +21,11 @@ class DaemonTest : public ::testing::Test {
   std::string Path(const std::string& name) const { return folder_.path() + "/" + name; }
 
   // Starts it on the usual data and connects to it.
-  void Start(std::vector<std::string> arguments = {}) {
+  void Start(std::vector<std::string> arguments = {}, const std::string& fault_points = "") {
     absl::StatusOr<std::unique_ptr<DaemonProcess>> started =
-        DaemonProcess::Start({.data_path = Path("data"), .arguments = std::move(arguments)});
+        DaemonProcess::Start({.data_path = Path("data"),
+                              .arguments = std::move(arguments),
+                              .fault_points = fault_points});
     ASSERT_THAT(started, IsOk());
     daemon_ = *std::move(started);
     ClientOptions options;
