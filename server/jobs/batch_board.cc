@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "absl/strings/str_cat.h"
+#include "storage/base/error.h"
 #include "storage/state/restore_index.h"
 
 namespace reinstate {
@@ -10,7 +12,20 @@ namespace {
 constexpr size_t kFailuresKept = 64;
 
 bool Waits(const BatchBoard::Target& target) {
-  return !HasEnded(target.state) && target.state != state::IN_DOUBT;
+  return (!HasEnded(target.state) && target.state != state::IN_DOUBT) || target.hooks_pending;
+}
+
+// The required hook that failed after a restore that had succeeded, or null.
+const state::HookOutcome* FailedHook(const state::RestoreRecord& restore) {
+  if (restore.state() != state::SUCCEEDED || restore.hooks_pending()) {
+    return nullptr;
+  }
+  for (const state::HookOutcome& hook : restore.hooks()) {
+    if (hook.after() && hook.required() && !hook.succeeded()) {
+      return &hook;
+    }
+  }
+  return nullptr;
 }
 
 }  // namespace
@@ -78,7 +93,9 @@ BatchLineState BatchBoard::StateOf(const Line& line) {
   if (any(state::IN_DOUBT)) {
     return BatchLineState::kInDoubt;
   }
-  if (any(state::FAILED)) {
+  const bool hook_failed = std::any_of(line.targets.begin(), line.targets.end(),
+                                       [](const Target& target) { return target.hook_failed; });
+  if (any(state::FAILED) || hook_failed) {
     return BatchLineState::kFailed;
   }
   if (any(state::CANCELLED)) {
@@ -89,6 +106,9 @@ BatchLineState BatchBoard::StateOf(const Line& line) {
         line.targets.begin(), line.targets.end(),
         [](const Target& target) { return target.running || target.state == state::SUCCEEDED; });
     return begun ? BatchLineState::kRunning : BatchLineState::kQueued;
+  }
+  if (std::any_of(line.targets.begin(), line.targets.end(), Waits)) {
+    return BatchLineState::kRunning;
   }
   return any(state::UNDONE) ? BatchLineState::kUndone : BatchLineState::kSucceeded;
 }
@@ -160,6 +180,14 @@ void BatchBoard::Update(const state::RestoreRecord& restore) {
   next.state = restore.state() == state::RUNNING ? state::QUEUED : restore.state();
   next.rows = RowsOf(restore.plan());
   next.failure = restore.failure();
+  next.hooks_pending = restore.state() == state::SUCCEEDED && restore.hooks_pending();
+  next.hook_failed = false;
+  if (const state::HookOutcome* const hook = FailedHook(restore); hook != nullptr) {
+    next.hook_failed = true;
+    next.failure.set_reason(std::string(ReasonName(Reason::kHookFailed)));
+    next.failure.set_message(absl::StrCat("the rows are back, but hook ", hook->name(),
+                                          " after it failed: ", hook->message()));
+  }
   next.has_certificate = restore.state() == state::SUCCEEDED || restore.state() == state::UNDONE;
   next.started_us = restore.started_us() != 0 ? restore.started_us() : next.started_us;
   next.finished_us = restore.finished_us();

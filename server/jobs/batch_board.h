@@ -52,7 +52,9 @@ class BatchBoard {
   // The restore of a line in one store, as last seen.
   struct Target {
     state::JobState state = state::QUEUED;
-    bool running = false;  // a worker is at it now
+    bool running = false;        // a worker is at it now
+    bool hooks_pending = false;  // it succeeded, and hooks are still to follow
+    bool hook_failed = false;    // one that is required, after it had succeeded
     RowCounts rows;
     state::Failure failure;
     bool has_certificate = false;

@@ -54,6 +54,7 @@ class BatchShelf final : public JobObserver {
 
   void RestoreEnded(const state::RestoreRecord& restore) override;
   void RestoreChanged(const std::string& restore, bool running) override;
+  void HooksEnded(const state::RestoreRecord& restore) override { RestoreEnded(restore); }
   void PlanEnded(const state::PlanRecord& plan) override;
   void HistoryJobEnded(const state::HistoryJob& /*job*/) override {}
 

@@ -374,6 +374,7 @@ absl::Status BatchStepper::EndIfDone(const std::string& id) {
 
 absl::Status BatchStepper::TryAgain(const BatchBoard::Line& line, BatchParts* parts) const {
   state::BatchLine next = line.record;
+  bool again = false;
   for (int i = 0; i < next.targets_size(); ++i) {
     const state::JobState state = line.targets[static_cast<size_t>(i)].state;
     if (state != state::FAILED && state != state::CANCELLED) {
@@ -391,8 +392,11 @@ absl::Status BatchStepper::TryAgain(const BatchBoard::Line& line, BatchParts* pa
     target->add_earlier(target->restore());
     target->set_restore(restore.id());
     parts->restores.push_back(std::move(restore));
+    again = true;
   }
-  parts->lines.push_back(std::move(next));
+  if (again) {  // else a hook has failed after it: the rows are back
+    parts->lines.push_back(std::move(next));
+  }
   return absl::OkStatus();
 }
 
