@@ -395,7 +395,8 @@ TEST_F(ProgramTest, MarksRestoresWhoseHooksFailedInLists) {
   std::vector<std::string> marks;
   std::istringstream lines(out_.str());
   for (std::string line; std::getline(lines, line);) {
-    marks.push_back(line.substr(line.rfind(',') + 1));
+    const size_t last = line.rfind(',') + 1;
+    marks.push_back(line.substr(last, line.find('\r') - last));
   }
   EXPECT_THAT(marks, ElementsAre("hooks", "failed", "pending", "", "running"));
 }
