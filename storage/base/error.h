@@ -28,9 +28,12 @@ enum class Reason {
   kRestoreNotFound,
   kPlanNotFound,
   kJobNotFound,
+  kBatchNotFound,
+  kGroupNotFound,
   // ALREADY_EXISTS
   kRequestIdReused,
   kKeyExists,
+  kTenantTwice,
   // ABORTED
   kLiveChanged,
   kPlanChanged,
@@ -46,6 +49,10 @@ enum class Reason {
   kNotInDoubt,
   kNotUndoable,
   kNotCancellable,
+  kBatchLinesInvalid,
+  kBatchEnded,
+  kStoreBeforeFailed,
+  kHookFailed,
   kStoreIdentityChanged,
   kClockJumped,
   kSnapshotHeld,
