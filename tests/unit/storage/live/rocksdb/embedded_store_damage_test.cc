@@ -1,5 +1,8 @@
 // Crashes of the machine, damaged files, a full disk.
 
+#include <rocksdb/db.h>
+#include <rocksdb/sst_file_writer.h>
+
 #include <filesystem>
 #include <fstream>
 #include <memory>
@@ -7,6 +10,8 @@
 #include <set>
 #include <vector>
 
+#include "storage/live/rocksdb/embedded_key_codec.h"
+#include "storage/rocks/slices.h"
 #include "tests/support/faulty_file_system.h"
 #include "tests/unit/storage/live/rocksdb/embedded_store_fixture.h"
 
@@ -267,6 +272,34 @@ TEST_F(EmbeddedStoreDamageTest, NeverShowsRowsOfAnUncommittedGenerationHoweverTh
     }
   }
   EXPECT_GT(noticed, 5);
+}
+
+// facebook/rocksdb#13155: such a database loses keys when it is compacted under a held snapshot.
+TEST_F(EmbeddedStoreDamageTest, RefusesADatabaseAtSequenceNumberZero) {
+  rocksdb::Options options;
+  options.create_if_missing = true;
+  options.create_missing_column_families = true;
+  std::vector<rocksdb::ColumnFamilyDescriptor> families;
+  for (const char* name : {"default", "records", "heads", "tables"}) {
+    families.emplace_back(name, rocksdb::ColumnFamilyOptions());
+  }
+  std::vector<rocksdb::ColumnFamilyHandle*> handles;
+  rocksdb::DB* db = nullptr;
+  ASSERT_TRUE(rocksdb::DB::Open(options, options_.path, families, &handles, &db).ok());
+  rocksdb::SstFileWriter writer(rocksdb::EnvOptions(), options);
+  const std::string file = folder_.path() + "/file.sst";
+  ASSERT_TRUE(writer.Open(file).ok());
+  ASSERT_TRUE(
+      writer.Put(ToSlice(EmbeddedKeyCodec::kFormatKey), ToSlice(EmbeddedKeyCodec::kFormat)).ok());
+  ASSERT_TRUE(writer.Put(ToSlice(EmbeddedKeyCodec::kStoreIdKey), "embedded-1").ok());
+  ASSERT_TRUE(writer.Finish().ok());
+  ASSERT_TRUE(db->IngestExternalFile({file}, {}).ok());
+  ASSERT_EQ(db->GetLatestSequenceNumber(), 0);
+  for (rocksdb::ColumnFamilyHandle* handle : handles) {
+    db->DestroyColumnFamilyHandle(handle).PermitUncheckedError();
+  }
+  delete db;
+  EXPECT_THAT(Open(), FailsWith(Reason::kCorrupt));
 }
 
 TEST_F(EmbeddedStoreDamageTest, NoticesThatItsDatabaseIsGone) {
