@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "server/restore/bound_identity.h"
 #include "storage/base/error.h"
 #include "storage/base/status_macros.h"
 #include "storage/model/tenant_id.h"
@@ -112,15 +113,7 @@ absl::Status StoreRegistry::CheckIdentity(const std::string& name) {
   if (!bound.has_value()) {
     return Bind(*store, identity, StoreAudit("store.registered", name, identity, Daemon()));
   }
-  if (bound->identity() != identity.id) {
-    return MakeError(
-        Reason::kStoreIdentityChanged,
-        absl::StrCat("store ", name, " at ", identity.address,
-                     " is not the one that was registered (at ", bound->address(),
-                     "): nothing is read from it or restored into it until somebody confirms it "
-                     "with `reinstate store rebind`"));
-  }
-  return absl::OkStatus();
+  return CheckBoundIdentity(*bound, identity);
 }
 
 absl::StatusOr<TenantId> StoreRegistry::CanonicalTenant(const std::string& name,

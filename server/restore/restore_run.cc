@@ -8,6 +8,7 @@
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "server/restore/bound_identity.h"
 #include "server/restore/certificate.h"
 #include "server/restore/evidence.h"
 #include "server/restore/restore_planner.h"
@@ -101,6 +102,13 @@ void RestoreRun::Close() {
   session_.reset();
 }
 
+// Asked with the session open: by then another store may have the address of the one that was
+// checked when the job began.
+absl::Status RestoreRun::CheckStore() {
+  ASSIGN_OR_RETURN(identity_, parts_.store->Identity());
+  return CheckBoundIdentity(*parts_.state, record_.order().store(), identity_);
+}
+
 absl::StatusOr<TenantPlan> RestoreRun::MakePlan(ProgressMeter* meter) {
   const state::RestoreOrder& order = record_.order();
   const std::string& folder = parts_.options->spill_path;
@@ -121,6 +129,7 @@ absl::StatusOr<TenantPlan> RestoreRun::MakePlan(ProgressMeter* meter) {
 
 absl::StatusOr<state::PlanSummary> RestoreRun::PlanOnly() {
   RETURN_IF_ERROR(Open());
+  RETURN_IF_ERROR(CheckStore());
   RETURN_IF_ERROR(session_->Begin());
   ProgressMeter meter(parts_.control, /*passes=*/1, record_.size_rows(), record_.size_bytes());
   ASSIGN_OR_RETURN(TenantPlan plan, MakePlan(&meter));
@@ -221,6 +230,7 @@ absl::Status RestoreRun::Attempt() {
   if (session_ == nullptr) {
     RETURN_IF_ERROR(Open());
   }
+  RETURN_IF_ERROR(CheckStore());
   RETURN_IF_ERROR(session_->Begin());
   ProgressMeter meter(parts_.control, kPasses, record_.size_rows(), record_.size_bytes());
   RETURN_IF_ERROR(Hit("restore.planning"));
@@ -229,7 +239,6 @@ absl::Status RestoreRun::Attempt() {
   parts_.control->ReportPlan(plan.summary);
   RETURN_IF_ERROR(CheckConsents(plan));
 
-  ASSIGN_OR_RETURN(identity_, parts_.store->Identity());
   state::Intent intent;
   *intent.mutable_plan() = plan.summary;
   intent.set_live_identity(identity_.id);
@@ -285,13 +294,13 @@ absl::Status RestoreRun::CommitWithIntent(state::Intent intent) {
 }
 
 absl::StatusOr<CommitOutcome> RestoreRun::FindOutcome() {
+  RETURN_IF_ERROR(Open());
   ASSIGN_OR_RETURN(identity_, parts_.store->Identity());
   if (identity_.id != record_.intent().live_identity()) {
     return MakeError(Reason::kStoreIdentityChanged,
                      "the store is not the one that the restore was committed to; it cannot say "
                      "what became of it");
   }
-  RETURN_IF_ERROR(Open());
   ASSIGN_OR_RETURN(const CommitOutcome outcome,
                    session_->Resolve({.bytes = record_.intent().commit_token()}));
   if (outcome != CommitOutcome::kNotKnown) {

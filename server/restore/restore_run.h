@@ -51,6 +51,8 @@ class RestoreRun {
 
   // Takes the tenant's lock.
   absl::Status Open();
+  // Whether the session is one with the store that is registered.
+  absl::Status CheckStore();
   void Close();
   absl::StatusOr<TenantPlan> MakePlan(ProgressMeter* meter);
   // Refuses a plan that may not be carried out.
@@ -78,7 +80,7 @@ class RestoreRun {
   const Parts parts_;
   state::RestoreRecord record_;
   std::unique_ptr<PointReader> point_;  // null for an undo
-  StoreIdentity identity_;              // of the store, as of the attempt or settlement
+  StoreIdentity identity_;              // of the store, once the session was open
   std::unique_ptr<TenantSession> session_;
   std::optional<state::Certificate> certificate_;  // once recorded
 };

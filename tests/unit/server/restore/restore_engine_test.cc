@@ -262,6 +262,63 @@ TEST_F(RestoreEngineTest, AStopRollsBackAndTheNextRunFinishes) {
   EXPECT_EQ(world_.Run(id).state(), state::SUCCEEDED);
 }
 
+// --- Another store at the same address ---
+
+TEST_F(RestoreEngineTest, TouchesNoStoreButTheOneThatIsRegistered) {
+  const StoreModel before = Live();
+  const std::string undone = world_.Restore(Order(state::MIRROR)).id();
+  const StoreModel after = Live();
+  ASSERT_NE(after, before);
+  world_.Bind("another");
+
+  RunControl control;
+  EXPECT_TRUE(
+      HasReason(world_.engine()->Plan(Order(state::CREATE_MISSING), &wrapped_, &control).status(),
+                Reason::kStoreIdentityChanged));
+  const auto refused = [](const state::RestoreRecord& restore) {
+    EXPECT_EQ(restore.state(), state::FAILED);
+    EXPECT_EQ(restore.failure().reason(), "STORE_IDENTITY_CHANGED");
+  };
+  world_.Put("acme", "issues", "1", "changed again");
+  const StoreModel changed = Live();
+  refused(world_.Restore(Order(state::MIRROR)));
+  refused(world_.Undo(*world_.state()->GetRestore(undone)));
+  EXPECT_EQ(Live(), changed);
+}
+
+TEST_F(RestoreEngineTest, NoticesAnotherStoreThatComesBackAfterABreak) {
+  const StoreModel before = Live();
+  int attempts = 0;
+  hooks_.begin = [&] {
+    if (++attempts > 1) {
+      return absl::OkStatus();
+    }
+    world_.Bind("the one that was there before the break");
+    return MakeError(Reason::kSessionLost, "broke off");
+  };
+  const state::RestoreRecord restore = world_.Restore(Order(state::MIRROR));
+  EXPECT_EQ(restore.failure().reason(), "STORE_IDENTITY_CHANGED");
+  EXPECT_EQ(attempts, 1);
+  EXPECT_EQ(Live(), before);
+}
+
+TEST_F(RestoreEngineTest, AsksNoOtherStoreWhatBecameOfACommit) {
+  bool committed = false;
+  hooks_.after_commit = [&] {
+    committed = true;
+    return MakeError(Reason::kCommitUnknown, "the answer was lost");
+  };
+  // Another store answers from the moment on that the tenant's lock is asked for again.
+  bool opened = false;
+  hooks_.open_tenant = [&] { opened = committed; };
+  hooks_.identity_found = [&](StoreIdentity* identity) {
+    identity->id = opened ? "another" : identity->id;
+  };
+  hooks_.resolve = CommitOutcome::kNotCommitted;
+  const state::RestoreRecord restore = world_.Restore(Order(state::MIRROR));
+  EXPECT_EQ(restore.state(), state::IN_DOUBT);
+}
+
 // --- The answer of the commit is lost ---
 
 TEST_F(RestoreEngineTest, ALostAnswerIsSettledByTheToken) {
