@@ -109,6 +109,7 @@ class RestoreManagerImpl final : public RestoreManager {
   absl::StatusOr<state::RestoreRecord> RunChecked(const std::string& id, RunControl* control);
   absl::StatusOr<state::RestoreRecord> Refuse(state::RestoreRecord record,
                                               const absl::Status& cause);
+  void BlockInDoubt(const state::RestoreRecord& record);
   void OnReport(const std::string& id, const JobRunner::View& view);
   void AddPresent(state::RestoreRecord* record) const;
   void TellEnded(const state::RestoreRecord& record) const;
@@ -352,6 +353,15 @@ absl::StatusOr<state::RestoreRecord> RestoreManagerImpl::RunChecked(const std::s
   return ended;
 }
 
+// Somebody may have settled it between its record and the block, and lifted what was not there yet.
+void RestoreManagerImpl::BlockInDoubt(const state::RestoreRecord& record) {
+  restores_.Block(record.order().store(), record.order().tenant());
+  const auto now = state_->GetRestore(record.id());
+  if (now.ok() && now->state() != state::IN_DOUBT) {
+    restores_.Unblock(record.order().store(), record.order().tenant());
+  }
+}
+
 JobRunner::Outcome RestoreManagerImpl::RunRestore(const std::string& id, RunControl* control) {
   {
     MutexLock lock(&mu_);
@@ -365,7 +375,7 @@ JobRunner::Outcome RestoreManagerImpl::RunRestore(const std::string& id, RunCont
     eta_.Ended(id, record.ok() ? record->size_bytes() : 0, succeeded, options_.clock->Now());
   }
   if (record.ok() && record->state() == state::IN_DOUBT) {
-    restores_.Block(record->order().store(), record->order().tenant());
+    BlockInDoubt(*record);
   } else if (record.ok()) {
     pins_.Unpin(*record);
   }

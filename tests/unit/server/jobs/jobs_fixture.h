@@ -21,8 +21,14 @@ namespace reinstate {
 // Keeps what it was told, in the order of the tellings. Thread-safe.
 class EndedJobs final : public JobObserver {
  public:
+  // Called with each restore that has ended, on the thread that ran it. Set before there are any.
+  std::function<void(const state::RestoreRecord& restore)> on_restore;
+
   void RestoreEnded(const state::RestoreRecord& restore) override {
     Add(restore.order().tenant() + " " + state::JobState_Name(restore.state()));
+    if (on_restore) {
+      on_restore(restore);
+    }
   }
   void HistoryJobEnded(const state::HistoryJob& job) override {
     Add(state::JobKind_Name(job.kind()) + " " + state::JobState_Name(job.state()));

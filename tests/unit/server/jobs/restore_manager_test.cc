@@ -437,6 +437,26 @@ TEST_F(RestoreManagerTest, BlocksATenantInDoubtUntilSomebodySettlesIt) {
   EXPECT_THAT(manager_->ResolveRestore(doubtful, true, Ada(), ""), FailsWith(Reason::kNotInDoubt));
 }
 
+TEST_F(RestoreManagerTest, LeavesNoTenantBlockedThatIsSettledAsSoonAsItIsInDoubt) {
+  // It is told after it was recorded, before anything else is made of it.
+  ended_.on_restore = [this](const state::RestoreRecord& restore) {
+    if (restore.state() == state::IN_DOUBT) {
+      EXPECT_THAT(manager_->ResolveRestore(restore.id(), true, Ada(), "looked at it"), IsOk());
+    }
+  };
+  Begin(/*workers=*/1);
+  engine_->Write("t1", {.hold = true, .end = state::IN_DOUBT});
+  Start();
+  const std::string doubtful = Create("t1");
+  engine_->AwaitBegun(1);
+  const std::string next = Create("t1");
+  engine_->Release("t1");
+  AwaitState(doubtful, state::SUCCEEDED);
+  AwaitState(next, state::SUCCEEDED);
+  manager_->Shutdown();
+  EXPECT_TRUE(manager_->Loads().empty());
+}
+
 // --- Undo ---
 
 TEST_F(RestoreManagerTest, UndoesARestoreOnce) {
