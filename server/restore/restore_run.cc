@@ -443,7 +443,7 @@ void RestoreRun::LookAgain(const TenantPlan& plan, state::Certificate certificat
   const absl::Time now = Now();
   const auto look = [&]() -> absl::StatusOr<std::vector<state::TableFinding>> {
     RETURN_IF_ERROR(session_->Begin());
-    return Verifier::LookAgain(plan, session_.get());
+    return Verifier::LookAgain(plan, session_.get(), *parts_.control);
   };
   absl::StatusOr<std::vector<state::TableFinding>> differing = look();
   // The restore is done: that it could not be looked at again is no failure of it.

@@ -503,6 +503,32 @@ TEST_F(RestoreEngineTest, AMirrorThatCouldNotBeLookedAtOnceMoreSaysSoInItsExcept
             "not compared once more since the commit: the store is away");
 }
 
+TEST_F(RestoreEngineTest, AStopEndsTheSecondLookOfAMirrorAndACancelDoesNot) {
+  const auto look_after = [this](const std::vector<void (RunControl::*)()>& asked) {
+    world_.Put("acme", "issues", "9", "newer");
+    RunControl control;
+    hooks_.after_commit = [&] {
+      for (const auto ask : asked) {
+        (control.*ask)();
+      }
+      return absl::OkStatus();
+    };
+    const state::RestoreRecord restore = world_.Restore(Order(state::MIRROR), &control);
+    EXPECT_EQ(restore.state(), state::SUCCEEDED);
+    return *world_.state()->GetCertificate(restore.id());
+  };
+  EXPECT_GT(look_after({}).second_look_us(), 0);
+  EXPECT_GT(look_after({&RunControl::Cancel}).second_look_us(), 0);
+  for (const auto& asked : std::vector<std::vector<void (RunControl::*)()>>{
+           {&RunControl::Stop}, {&RunControl::Cancel, &RunControl::Stop}}) {
+    const state::Certificate certificate = look_after(asked);
+    EXPECT_EQ(certificate.second_look_us(), 0);
+    EXPECT_THAT(
+        certificate.exceptions(),
+        testing::ElementsAre("not compared once more since the commit: the daemon was stopped"));
+  }
+}
+
 TEST_F(RestoreEngineTest, AMirrorThatAPersonResolvedSaysThatItWasNotLookedAtOnceMore) {
   hooks_.resolve = CommitOutcome::kNotKnown;
   hooks_.before_commit = [&] {
