@@ -158,11 +158,11 @@ absl::Status RestoreRun::CheckConsents(const TenantPlan& plan) const {
                      "; choose that snapshot, or accept it with --accept-shrunken"));
   }
   if (!plan.unresolved_tables.empty() && !order.accept_uncovered()) {
-    return MakeError(
-        Reason::kTableUnresolved,
-        absl::StrCat("it is not known how these tables relate to tenants: ",
-                     absl::StrJoin(plan.unresolved_tables, ", "),
-                     "; resolve them in the config, or leave them out with --accept-uncovered"));
+    return MakeError(Reason::kTableUnresolved,
+                     absl::StrCat("it is not known how these tables relate to tenants: ",
+                                  absl::StrJoin(plan.unresolved_tables, ", "),
+                                  "; resolve them in the config, or leave them out with "
+                                  "--accept-uncovered-tables"));
   }
   if (summary.uncovered_tables_size() > 0 && order.mode() == state::MIRROR &&
       !order.accept_uncovered()) {
@@ -170,7 +170,8 @@ absl::Status RestoreRun::CheckConsents(const TenantPlan& plan) const {
         Reason::kTablesUncovered,
         absl::StrCat(
             "the snapshot does not cover these tables, which a mirror would leave as they are: ",
-            absl::StrJoin(summary.uncovered_tables(), ", "), "; accept with --accept-uncovered"));
+            absl::StrJoin(summary.uncovered_tables(), ", "),
+            "; accept with --accept-uncovered-tables"));
   }
   if (!order.plan_digest().empty() && order.plan_digest() != summary.digest()) {
     return MakeError(Reason::kPlanChanged,
