@@ -284,7 +284,8 @@ void AddSpecOptions(CLI::App* command, const Options& options) {
   command->add_flag("--accept-shrunken", options->accept_shrunken,
                     "Also from a point with less than half of an earlier snapshot's rows");
   command->add_flag("--accept-uncovered-tables", options->accept_uncovered_tables,
-                    "Mirror: tables that the snapshot does not cover are kept");
+                    "Leave tables as they are that the snapshot does not cover (a mirror asks for "
+                    "it), or of which it is not known how they relate to tenants");
 }
 
 void AddPlanCommand(CommandTree* tree, CLI::App* noun, const Options& options) {

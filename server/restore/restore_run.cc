@@ -157,10 +157,10 @@ absl::Status RestoreRun::CheckConsents(const TenantPlan& plan) const {
                      summary.peak_rows(), " rows that it had in ", summary.peak_snapshot(),
                      "; choose that snapshot, or accept it with --accept-shrunken"));
   }
-  if (!plan.unresolved_tables.empty() && !order.accept_uncovered()) {
+  if (summary.unresolved_tables_size() > 0 && !order.accept_uncovered()) {
     return MakeError(Reason::kTableUnresolved,
                      absl::StrCat("it is not known how these tables relate to tenants: ",
-                                  absl::StrJoin(plan.unresolved_tables, ", "),
+                                  absl::StrJoin(summary.unresolved_tables(), ", "),
                                   "; resolve them in the config, or leave them out with "
                                   "--accept-uncovered-tables"));
   }

@@ -290,6 +290,27 @@ TEST_F(ProgramTest, PrintsAPlanThatAPersonUnderstandsWithTheNextCommand) {
                                           "--digest 5f2a --wait\n")));
 }
 
+TEST_F(ProgramTest, OffersACommandThatLeavesUnresolvedTablesOutInEveryMode) {
+  v1::Plan plan = MirrorPlan();
+  plan.add_uncovered_tables("odd");
+  answers_.watch_plan = [&](const auto& /*request*/, auto* /*context*/, const auto& send) {
+    send(plan);
+    return grpc::Status::OK;
+  };
+  const auto command_for = [&](v1::RestoreMode mode) {
+    plan.mutable_restore()->set_mode(mode);
+    out_.str("");
+    EXPECT_EQ(Run({"restore", "plan", "1001", "--at", "2h"}), 0);
+    return out_.str().substr(out_.str().find("To do exactly this:"));
+  };
+  EXPECT_THAT(command_for(v1::RESTORE_MODE_MIRROR), HasSubstr(" --accept-uncovered-tables --wait"));
+  EXPECT_THAT(command_for(v1::RESTORE_MODE_OVERWRITE), Not(HasSubstr("--accept")));
+  plan.add_unresolved_tables("odd");
+  EXPECT_THAT(command_for(v1::RESTORE_MODE_CREATE_MISSING),
+              HasSubstr(" --accept-uncovered-tables --wait"));
+  EXPECT_THAT(out_.str(), HasSubstr("It is not known how these relate to tenants: odd."));
+}
+
 TEST_F(ProgramTest, OffersNoCommandForAPlanWithConflicts) {
   answers_.watch_plan = [](const auto& /*request*/, auto* /*context*/, const auto& send) {
     v1::Plan plan = MirrorPlan();

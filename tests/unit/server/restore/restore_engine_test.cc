@@ -186,6 +186,25 @@ TEST_F(RestoreEngineTest, AMirrorNeedsConsentToKeepTablesThatTheSnapshotDoesNotC
   EXPECT_EQ(world_.Read({"acme"}, {"made later"})["acme"]["made later"]["1"], "row");
 }
 
+TEST_F(RestoreEngineTest, EveryModeNeedsConsentToLeaveUnresolvedTablesOut) {
+  world_.Put("acme", "odd", "1", "whose?");
+  hooks_.catalog = [](TenantMap* map) {
+    for (MappedTable& table : map->tables) {
+      table.relation = table.schema.name == "odd" ? Relation::kUnresolved : table.relation;
+    }
+  };
+  for (const state::Mode mode : kModes) {
+    RunControl control;
+    const auto plan = world_.engine()->Plan(Order(mode), &wrapped_, &control);
+    ASSERT_TRUE(plan.ok()) << plan.status();
+    EXPECT_THAT(plan->unresolved_tables(), testing::ElementsAre("odd"));
+    state::RestoreOrder order = Order(mode);
+    EXPECT_EQ(world_.Restore(order).failure().reason(), "TABLE_UNRESOLVED");
+    order.set_accept_uncovered(true);
+    EXPECT_EQ(world_.Restore(order).state(), state::SUCCEEDED);
+  }
+}
+
 TEST_F(RestoreEngineTest, PlansAgainWhenTheApplicationWritesTheSameRow) {
   int commits = 0;
   hooks_.before_commit = [&] {
