@@ -17,6 +17,7 @@
 #include "storage/base/error.h"
 #include "storage/base/id_generator.h"
 #include "storage/base/status_macros.h"
+#include "storage/state/job_state_words.h"
 
 namespace reinstate {
 namespace {
@@ -172,10 +173,10 @@ absl::Status RestoreManagerImpl::Resume(const state::RestoreRecord& record) {
       restores_.Add(ToJob(record));
       return absl::OkStatus();
     default:
-      return MakeError(Reason::kInternal,
-                       absl::StrCat("restore ", record.id(), " is stored in state ",
-                                    state::JobState_Name(record.state()),
-                                    ", from which this version cannot go on"));
+      return MakeError(
+          Reason::kInternal,
+          absl::StrCat("restore ", record.id(), " is stored in state ",
+                       JobStateWords(record.state()), ", from which this version cannot go on"));
   }
 }
 

@@ -13,6 +13,7 @@
 #include "server/restore/restore_run.h"
 #include "storage/base/error.h"
 #include "storage/base/status_macros.h"
+#include "storage/state/job_state_words.h"
 
 namespace reinstate {
 namespace {
@@ -42,7 +43,7 @@ class RestoreEngineImpl final : public RestoreEngine {
     ASSIGN_OR_RETURN(state::RestoreRecord record, state_->GetRestore(id));
     if (record.state() != state::IN_DOUBT) {
       return MakeError(Reason::kNotInDoubt, absl::StrCat("restore ", id, " is not in doubt: it is ",
-                                                         state::JobState_Name(record.state())));
+                                                         JobStateWords(record.state())));
     }
     record.set_resolved_by(actor.name());
     record.set_resolved_reason(reason);

@@ -174,7 +174,7 @@ absl::StatusOr<state::RestoreOrder> RestoreServiceImpl::OrderOfPlan(
     const std::string& id, const std::string& digest) const {
   ASSIGN_OR_RETURN(const state::PlanRecord plan, parts_.restores->GetPlan(id));
   if (plan.state() != state::PLAN_READY) {
-    return FieldError("plan", absl::StrCat("names ", id, ", which is not READY."));
+    return FieldError("plan", absl::StrCat("names ", id, ", which is not ready."));
   }
   if (!digest.empty() && digest != plan.summary().digest()) {
     return MakeError(Reason::kPlanChanged,

@@ -1,5 +1,6 @@
 #include "server/jobs/restore_manager.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -493,6 +494,8 @@ TEST_F(RestoreManagerTest, RefusesAnUndoThatHasExpiredOrWhoseRestoreDidNotSuccee
     order.set_undo_of(id);
     EXPECT_THAT(manager_->CreateUndo(RequestKey(), order, false), FailsWith(Reason::kNotUndoable));
   }
+  EXPECT_THAT(std::string(manager_->CreateUndo(RequestKey(), order, false).status().message()),
+              testing::HasSubstr(" is failed; "));
 }
 
 // --- Plans ---
