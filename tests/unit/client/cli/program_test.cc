@@ -64,6 +64,11 @@ class ProgramTest : public testing::Test {
       response->add_stores()->set_name("main");
       return grpc::Status::OK;
     };
+    answers_.get_store = [](const v1::GetStoreRequest& request, v1::Store* store) {
+      store->set_name(request.store());
+      store->set_address("db7.example.com, database shop");
+      return grpc::Status::OK;
+    };
     answers_.plan_restore = [this](const v1::PlanRestoreRequest& request, v1::Plan* plan) {
       plans_.push_back(request);
       plan->set_id("plan-1");
@@ -167,6 +172,23 @@ TEST_F(ProgramTest, TakesTheTenantsIdAsConfirmationAndNoOther) {
   EXPECT_EQ(Run(With(kMirror, {"--confirm", "1001"})), 0);
   ASSERT_THAT(created_, SizeIs(1));
   EXPECT_EQ(created_[0].spec().mode(), v1::RESTORE_MODE_MIRROR);
+  EXPECT_THAT(plans_, IsEmpty());
+}
+
+TEST_F(ProgramTest, ShowsWhatAndWhereAlsoIfItIsConfirmedBeforehand) {
+  EXPECT_EQ(Run(With(kMirror, {"--confirm", "1001"})), 0);
+  EXPECT_THAT(err_.str(), AllOf(HasSubstr("Restore, mirror of tenant 1001 in store main\n"
+                                          "  where     db7.example.com, database shop\n"),
+                                HasSubstr("  at        2h\n")));
+  err_.str("");
+  EXPECT_EQ(Run({"restore", "undo", "rst-1", "--confirm", "1001"}), 0);
+  EXPECT_THAT(err_.str(), HasSubstr("Undo of rst-1 of tenant 1001 in store main\n"
+                                    "  where     db7.example.com, database shop\n"));
+  EXPECT_THAT(plans_, IsEmpty());
+  err_.str("");
+  EXPECT_EQ(Run({"restore", "create", "1001", "--plan", "plan-1", "--confirm", "1001"}), 0);
+  EXPECT_THAT(err_.str(), AllOf(HasSubstr("Restore, mirror of tenant 1001"),
+                                HasSubstr("  where     db7.example.com, database shop\n")));
 }
 
 TEST_F(ProgramTest, AsksNothingBeforeWhatCannotDestroy) {
