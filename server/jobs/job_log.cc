@@ -27,7 +27,7 @@ std::string Why(const state::Failure& failure) {
 }  // namespace
 
 void LogEnded(const state::HistoryJob& job) {
-  spdlog::log(LevelOf(job.state(), job.notes_size() > 0),
+  spdlog::log(LevelOf(job.state(), job.needs_a_look()),
               "job ended job={} kind={} store={} snapshot={} state={} scheduled={} {}{}", job.id(),
               state::JobKind_Name(job.kind()), job.store(), job.snapshot(),
               state::JobState_Name(job.state()), job.scheduled(), absl::StrJoin(job.notes(), " "),

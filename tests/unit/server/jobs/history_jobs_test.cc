@@ -211,6 +211,7 @@ TEST_F(HistoryJobsTest, NotesACollapse) {
   site_.clock().Advance(absl::Minutes(1));
   const std::string id = Create(state::TAKE_SNAPSHOT);
   AwaitState(id, state::SUCCEEDED);
+  EXPECT_TRUE(jobs_->GetJob(id)->needs_a_look());
   ASSERT_EQ(jobs_->GetJob(id)->notes_size(), 1);
   EXPECT_NE(jobs_->GetJob(id)->notes(0).find("10 tenants are gone"), std::string::npos);
 }
