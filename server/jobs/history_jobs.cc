@@ -1,6 +1,7 @@
 #include "server/jobs/history_jobs.h"
 
 #include <algorithm>
+#include <nlohmann/json.hpp>
 #include <optional>
 #include <utility>
 
@@ -42,14 +43,17 @@ std::string_view KindName(state::JobKind kind) {
 }
 
 AuditDraft JobAudit(const state::HistoryJob& job, std::string_view what) {
+  const bool cancelled = job.state() == state::CANCELLED;
   AuditDraft audit;
-  *audit.mutable_actor() = job.actor();
+  *audit.mutable_actor() = cancelled ? job.cancelled_by() : job.actor();
   audit.set_action(absl::StrCat(std::string(KindName(job.kind())), "_", std::string(what)));
   audit.set_subject(job.snapshot().empty() ? job.id() : job.snapshot());
   audit.set_store(job.store());
-  // Ids and reasons only: nothing that would have to be escaped.
-  audit.set_details(
-      absl::StrCat("{\"job\":\"", job.id(), "\",\"failure\":\"", job.failure().reason(), "\"}"));
+  const nlohmann::json details = {{"job", job.id()},
+                                  {"failure", job.failure().reason()},
+                                  {"reason", cancelled ? job.cancel_reason() : job.reason()},
+                                  {"ordered_by", job.actor().name()}};
+  audit.set_details(details.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));
   return audit;
 }
 
@@ -92,8 +96,8 @@ class HistoryJobsImpl final : public HistoryJobs {
   absl::StatusOr<std::vector<state::HistoryJob>> ListJobs(const std::string& store,
                                                           const std::string& after,
                                                           int64_t limit) const override;
-  absl::StatusOr<state::HistoryJob> CancelJob(const std::string& id,
-                                              const state::Actor& actor) override;
+  absl::StatusOr<state::HistoryJob> CancelJob(const std::string& id, const state::Actor& actor,
+                                              const std::string& reason) override;
   std::shared_ptr<void> WatchJob(const std::string& id, std::function<void()> on_change) override {
     return watchers_.Watch(id, std::move(on_change));
   }
@@ -249,7 +253,8 @@ absl::StatusOr<std::vector<state::HistoryJob>> HistoryJobsImpl::ListJobs(const s
 // --- Cancel ---
 
 absl::StatusOr<state::HistoryJob> HistoryJobsImpl::CancelJob(const std::string& id,
-                                                             const state::Actor& actor) {
+                                                             const state::Actor& actor,
+                                                             const std::string& reason) {
   ASSIGN_OR_RETURN(const state::HistoryJob job, GetJob(id));
   if (job.state() == state::CANCELLED) {
     return job;
@@ -258,8 +263,13 @@ absl::StatusOr<state::HistoryJob> HistoryJobsImpl::CancelJob(const std::string& 
     return MakeError(Reason::kNotCancellable,
                      absl::StrCat("job ", id, " cannot be cancelled: it has ended"));
   }
-  auto marked = state_->UpdateHistoryJob(id, [](state::HistoryJob* stored) {
-    stored->set_cancel_requested(true);
+  auto marked = state_->UpdateHistoryJob(id, [&](state::HistoryJob* stored) {
+    // The first who asked stays the one who did.
+    if (!stored->cancel_requested()) {
+      stored->set_cancel_requested(true);
+      *stored->mutable_cancelled_by() = actor;
+      stored->set_cancel_reason(reason);
+    }
     return absl::OkStatus();
   });
   if (!marked.ok() && !HasReason(marked.status(), Reason::kInternal)) {
@@ -286,6 +296,13 @@ absl::Status HistoryJobsImpl::End(state::HistoryJob job,
     const bool cancelled = HasReason(result.status(), Reason::kCancelled);
     job.set_state(cancelled ? state::CANCELLED : state::FAILED);
     *job.mutable_failure() = FailureOf(result.status());
+  }
+  if (job.state() == state::CANCELLED) {
+    // Who asked for it was stored while this ran.
+    ASSIGN_OR_RETURN(const state::HistoryJob stored, state_->GetHistoryJob(job.id()));
+    job.set_cancel_requested(stored.cancel_requested());
+    *job.mutable_cancelled_by() = stored.cancelled_by();
+    job.set_cancel_reason(stored.cancel_reason());
   }
   const std::string_view what = job.state() == state::SUCCEEDED   ? "succeeded"
                                 : job.state() == state::CANCELLED ? "cancelled"

@@ -62,13 +62,11 @@ class RestoreEngineImpl final : public RestoreEngine {
           absl::StrCat(actor.name(), " stated that it was not committed: ", reason));
       record.clear_intent();
     }
-    AuditDraft audit = RestoreAudit(
-        record, committed ? "restore.resolved_committed" : "restore.resolved_not_committed");
-    *audit.mutable_actor() = actor;
-    RETURN_IF_ERROR(state_->RecordOutcome(record, certificate, audit));
-    if (!committed) {
-      RETURN_IF_ERROR(state_->DiscardUndo(id));
-    }
+    RETURN_IF_ERROR(state_->RecordOutcome(
+        record, certificate,
+        RestoreAudit(record,
+                     committed ? "restore.resolved_committed" : "restore.resolved_not_committed",
+                     actor, reason)));
     return record;
   }
 

@@ -58,8 +58,17 @@ bool IsUndo(const state::RestoreRecord& record) { return !record.order().undo_of
 }  // namespace
 
 AuditDraft RestoreAudit(const state::RestoreRecord& record, const std::string& action) {
+  return RestoreAudit(record, action, record.order().actor(), record.order().reason());
+}
+
+AuditDraft CancelAudit(const state::RestoreRecord& record) {
+  return RestoreAudit(record, "restore.cancelled", record.cancelled_by(), record.cancel_reason());
+}
+
+AuditDraft RestoreAudit(const state::RestoreRecord& record, const std::string& action,
+                        const state::Actor& actor, const std::string& reason) {
   AuditDraft audit;
-  *audit.mutable_actor() = record.order().actor();
+  *audit.mutable_actor() = actor;
   audit.set_action(action);
   audit.set_subject(record.id());
   audit.set_store(record.order().store());
@@ -68,7 +77,8 @@ AuditDraft RestoreAudit(const state::RestoreRecord& record, const std::string& a
                             {"snapshot", record.order().point().snapshot()},
                             {"plan_digest", absl::BytesToHexString(record.plan().digest())},
                             {"rows_changed", record.plan().rows_to_change()},
-                            {"reason", record.order().reason()},
+                            {"reason", reason},
+                            {"ordered_by", record.order().actor().name()},
                             {"reference", record.order().reference()}};
   if (IsUndo(record)) {
     details["undo_of"] = record.order().undo_of();
@@ -404,9 +414,16 @@ absl::Status RestoreRun::RecordEnd(state::JobState end, const absl::Status& caus
   record_.clear_phase();
   *record_.mutable_failure() = ToFailure(cause);
   record_.set_finished_us(absl::ToUnixMicros(Now()));
-  return parts_.state->RecordOutcome(
-      record_, std::nullopt,
-      RestoreAudit(record_, end == state::CANCELLED ? "restore.cancelled" : "restore.failed"));
+  if (end != state::CANCELLED) {
+    return parts_.state->RecordOutcome(record_, std::nullopt,
+                                       RestoreAudit(record_, "restore.failed"));
+  }
+  // Who asked for it was stored while this ran.
+  ASSIGN_OR_RETURN(const state::RestoreRecord stored, parts_.state->GetRestore(record_.id()));
+  record_.set_cancel_requested(stored.cancel_requested());
+  *record_.mutable_cancelled_by() = stored.cancelled_by();
+  record_.set_cancel_reason(stored.cancel_reason());
+  return parts_.state->RecordOutcome(record_, std::nullopt, CancelAudit(record_));
 }
 
 absl::Status RestoreRun::RecordSuccess(bool by_evidence) {

@@ -322,7 +322,7 @@ absl::StatusOr<v1::Restore> RestoreServiceImpl::Cancel(const Call& call,
                                                        const v1::CancelRestoreRequest& request) {
   RETURN_IF_ERROR(CheckWritable(parts_));
   RETURN_IF_ERROR(OnlyOnce(parts_.state, call.request, request.restore(), [&] {
-    return parts_.restores->CancelRestore(request.restore(), call.actor).status();
+    return parts_.restores->CancelRestore(request.restore(), call.actor, call.reason).status();
   }));
   return Load(request.restore());
 }

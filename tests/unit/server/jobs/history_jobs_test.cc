@@ -108,7 +108,7 @@ TEST_F(HistoryJobsTest, TakesASnapshotAndKeepsItsWitness) {
 
 TEST_F(HistoryJobsTest, TellsWhatBecameOfAJob) {
   const std::string cancelled = Create(state::TAKE_SNAPSHOT);
-  ASSERT_THAT(jobs_->CancelJob(cancelled, Ada()), IsOk());
+  ASSERT_THAT(jobs_->CancelJob(cancelled, Ada(), "why"), IsOk());
   Start();
   Snapshot();
   jobs_->Shutdown();
@@ -178,13 +178,17 @@ TEST_F(HistoryJobsTest, RunsAnInterruptedJobAgain) {
 
 TEST_F(HistoryJobsTest, CancelsAQueuedJobForGood) {
   const std::string id = Create(state::TAKE_SNAPSHOT);
-  EXPECT_EQ(jobs_->CancelJob(id, Ada())->state(), state::CANCELLED);
-  EXPECT_EQ(jobs_->CancelJob(id, Ada())->state(), state::CANCELLED);
+  EXPECT_EQ(jobs_->CancelJob(id, Person("eve"), "not now")->state(), state::CANCELLED);
+  EXPECT_EQ(jobs_->CancelJob(id, Ada(), "why")->state(), state::CANCELLED);
+  const state::AuditEntry audited = Audited("snapshot.take_cancelled");
+  EXPECT_EQ(audited.actor().name(), "eve");
+  EXPECT_THAT(audited.details(), testing::HasSubstr(R"("reason":"not now")"));
+  EXPECT_THAT(audited.details(), testing::HasSubstr(R"("ordered_by":"ada")"));
   Begin({});
   Start();
   const std::string next = Create(state::TAKE_SNAPSHOT);
   AwaitState(next, state::SUCCEEDED);
-  EXPECT_THAT(jobs_->CancelJob(next, Ada()), FailsWith(Reason::kNotCancellable));
+  EXPECT_THAT(jobs_->CancelJob(next, Ada(), "why"), FailsWith(Reason::kNotCancellable));
   EXPECT_EQ(jobs_->GetJob(next)->snapshot(), "snap-1-1");
 }
 
@@ -262,9 +266,13 @@ class VerificationTest : public HistoryJobsTest {
 
 TEST_F(VerificationTest, EndsBeforeTheNextTenantWhenItIsCancelled) {
   const std::string id = BeginToVerify();
-  ASSERT_THAT(jobs_->CancelJob(id, Ada()), IsOk());
+  ASSERT_THAT(jobs_->CancelJob(id, Person("eve"), "not now"), IsOk());
+  ASSERT_THAT(jobs_->CancelJob(id, Ada(), "me too"), IsOk());
   GoOn();
   AwaitState(id, state::CANCELLED);
+  const state::AuditEntry audited = Audited("snapshot.verify_cancelled");
+  EXPECT_EQ(audited.actor().name(), "eve");
+  EXPECT_THAT(audited.details(), testing::HasSubstr(R"("reason":"not now")"));
 }
 
 // --- Retention and witnesses ---

@@ -80,10 +80,24 @@ class JobsFixture : public testing::Test {
     return store;
   }
 
-  static state::Actor Ada() {
+  static state::Actor Person(const std::string& name) {
     state::Actor actor;
-    actor.set_name("ada");
+    actor.set_name(name);
     return actor;
+  }
+  static state::Actor Ada() { return Person("ada"); }
+
+  // The last audit entry with this action.
+  state::AuditEntry Audited(const std::string& action) const {
+    const auto entries = state_->ListAudit(0, 1000);
+    EXPECT_THAT(entries, IsOk());
+    for (auto entry = entries->rbegin(); entry != entries->rend(); ++entry) {
+      if (entry->action() == action) {
+        return *entry;
+      }
+    }
+    ADD_FAILURE() << "nothing was audited as " << action;
+    return state::AuditEntry();
   }
 
   // Blocks until `holds`, which is looked at after each change of the job. `watch` is WatchJob.

@@ -244,14 +244,28 @@ TEST_F(RestoreEngineTest, GivesUpAsTenantBusyWhenItLosesEveryRace) {
 
 TEST_F(RestoreEngineTest, NothingHappensWhenItIsCancelledBeforeTheCommit) {
   const StoreModel before = Live();
+  const std::string id = world_.Create(Order(state::MIRROR));
   RunControl control;
   world_.faults()->Arm("restore.verifying", [&] {
+    const auto mark = [](state::RestoreRecord* record) {
+      record->set_cancel_requested(true);
+      record->mutable_cancelled_by()->set_name("eve");
+      record->set_cancel_reason("the wrong tenant");
+      return absl::OkStatus();
+    };
+    EXPECT_TRUE(world_.state()->UpdateRestore(id, mark).ok());
     control.Cancel();
     return absl::OkStatus();
   });
-  const state::RestoreRecord restore = world_.Restore(Order(state::MIRROR), &control);
-  EXPECT_EQ(restore.state(), state::CANCELLED);
+  EXPECT_EQ(world_.Run(id, &control).state(), state::CANCELLED);
   EXPECT_EQ(Live(), before);
+  EXPECT_EQ(world_.state()->GetRestore(id)->cancelled_by().name(), "eve");
+  const state::AuditEntry audited = world_.state()->ListAudit(0, 100)->back();
+  EXPECT_EQ(audited.action(), "restore.cancelled");
+  EXPECT_EQ(audited.actor().name(), "eve");
+  EXPECT_THAT(audited.details(),
+              testing::AllOf(testing::HasSubstr(R"("reason":"the wrong tenant")"),
+                             testing::HasSubstr(R"("ordered_by":"test")")));
 }
 
 TEST_F(RestoreEngineTest, ACancelDuringTheCommitHasNoEffect) {
@@ -412,6 +426,9 @@ TEST_F(RestoreEngineTest, WhatTheEvidenceDoesNotSettleBlocksTheTenantUntilAPerso
       world_.engine()->Resolve(restore.id(), /*committed=*/false, actor, "looked at the rows");
   ASSERT_TRUE(resolved.ok()) << resolved.status();
   EXPECT_EQ(resolved->state(), state::FAILED);
+  const state::AuditEntry audited = world_.state()->ListAudit(0, 100)->back();
+  EXPECT_EQ(audited.actor().name(), "auditor");
+  EXPECT_THAT(audited.details(), testing::HasSubstr(R"("reason":"looked at the rows")"));
   EXPECT_FALSE(world_.state()->InDoubt("main", "acme")->has_value());
   EXPECT_TRUE(HasReason(world_.engine()->Resolve(restore.id(), true, actor, "again").status(),
                         Reason::kNotInDoubt));
