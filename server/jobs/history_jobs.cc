@@ -1,12 +1,14 @@
 #include "server/jobs/history_jobs.h"
 
 #include <algorithm>
-#include <nlohmann/json.hpp>
+#include <map>
 #include <optional>
+#include <set>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "server/jobs/history_work.h"
+#include "server/jobs/job_audit.h"
 #include "server/jobs/job_failure.h"
 #include "server/jobs/job_log.h"
 #include "server/jobs/job_runner.h"
@@ -24,37 +26,12 @@ namespace {
 constexpr int kThreads = 2;
 constexpr absl::Duration kTick = absl::Seconds(1);
 constexpr absl::Duration kCleanUpEvery = absl::Hours(1);
+constexpr absl::Duration kOrderAgainAfter = absl::Minutes(1);  // what could not be stored
 constexpr int64_t kJobsLookedAt = 1000;  // for the last snapshot of each store, at a start
 
 bool HasEnded(const state::HistoryJob& job) {
   return job.state() == state::SUCCEEDED || job.state() == state::FAILED ||
          job.state() == state::CANCELLED;
-}
-
-std::string_view KindName(state::JobKind kind) {
-  switch (kind) {
-    case state::TAKE_SNAPSHOT:
-      return "snapshot.take";
-    case state::VERIFY_SNAPSHOT:
-      return "snapshot.verify";
-    default:
-      return "retention.apply";
-  }
-}
-
-AuditDraft JobAudit(const state::HistoryJob& job, std::string_view what) {
-  const bool cancelled = job.state() == state::CANCELLED;
-  AuditDraft audit;
-  *audit.mutable_actor() = cancelled ? job.cancelled_by() : job.actor();
-  audit.set_action(absl::StrCat(std::string(KindName(job.kind())), "_", std::string(what)));
-  audit.set_subject(job.snapshot().empty() ? job.id() : job.snapshot());
-  audit.set_store(job.store());
-  const nlohmann::json details = {{"job", job.id()},
-                                  {"failure", job.failure().reason()},
-                                  {"reason", cancelled ? job.cancel_reason() : job.reason()},
-                                  {"ordered_by", job.actor().name()}};
-  audit.set_details(details.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));
-  return audit;
 }
 
 state::Actor Daemon() {
@@ -103,6 +80,8 @@ class HistoryJobsImpl final : public HistoryJobs {
   }
 
  private:
+  using Scheduled = std::pair<std::string, state::JobKind>;  // a store, and what to do with it
+
   absl::Status Check(const state::HistoryJob& job) const;
   void Enqueue(const state::HistoryJob& job);
   void AddPresent(state::HistoryJob* job) const;
@@ -111,7 +90,8 @@ class HistoryJobsImpl final : public HistoryJobs {
   JobRunner::Outcome Run(const std::string& id, RunControl* control);
   WorkerPool::Task NextTick();
   void Tick();
-  void OrderScheduled(const std::string& store, state::JobKind kind);
+  std::set<Scheduled> TakeDue(absl::Time now);
+  void Order(const Scheduled& scheduled, absl::Time now);
 
   const HistoryJobsOptions options_;
   StoreRegistry* const stores_;
@@ -124,6 +104,8 @@ class HistoryJobsImpl final : public HistoryJobs {
   CondVar stop_;
   bool stopping_ ABSL_GUARDED_BY(mu_) = false;
   SnapshotSchedule schedule_ ABSL_GUARDED_BY(mu_);
+  // What could not be ordered, and when it is tried again.
+  std::map<Scheduled, absl::Time> owed_ ABSL_GUARDED_BY(mu_);
   absl::Time cleaned_up_ ABSL_GUARDED_BY(mu_) = absl::InfinitePast();
   JobRunner runner_;  // after all that its threads use
   std::unique_ptr<WorkerPool> ticker_;
@@ -345,7 +327,7 @@ JobRunner::Outcome HistoryJobsImpl::Run(const std::string& id, RunControl* contr
     return JobRunner::Outcome::kAgain;
   }
   if (result.ok() && job->kind() == state::TAKE_SNAPSHOT && job->scheduled()) {
-    OrderScheduled(job->store(), state::APPLY_RETENTION);
+    Order({job->store(), state::APPLY_RETENTION}, options_.clock->Now());
   }
   return JobRunner::Outcome::kDone;
 }
@@ -360,24 +342,39 @@ WorkerPool::Task HistoryJobsImpl::NextTick() {
   return stopping_ ? WorkerPool::Task() : [this] { Tick(); };
 }
 
+// What is due by the schedule, and what is still owed.
+std::set<HistoryJobsImpl::Scheduled> HistoryJobsImpl::TakeDue(absl::Time now) {
+  MutexLock lock(&mu_);
+  std::set<Scheduled> due;
+  for (const auto& [store, schedule] : options_.schedules) {
+    if (schedule_.IsDue(store, now)) {
+      due.emplace(store, state::TAKE_SNAPSHOT);
+      // Also if the order fails, so that it is not tried again at every tick.
+      schedule_.Began(store, now);
+    }
+  }
+  for (const auto& [scheduled, time] : owed_) {
+    // The clock may have been set back.
+    if (now >= time || time - now > kOrderAgainAfter) {
+      due.insert(scheduled);
+    }
+  }
+  for (const Scheduled& scheduled : due) {
+    owed_.erase(scheduled);
+  }
+  return due;
+}
+
 void HistoryJobsImpl::Tick() {
   const absl::Time now = options_.clock->Now();
-  std::vector<std::string> due;
+  for (const Scheduled& scheduled : TakeDue(now)) {
+    Order(scheduled, now);
+  }
   bool clean_up = false;
   {
     MutexLock lock(&mu_);
-    for (const auto& [store, schedule] : options_.schedules) {
-      if (schedule_.IsDue(store, now)) {
-        due.push_back(store);
-        // Also if the order fails, so that it is not tried again at every tick.
-        schedule_.Began(store, now);
-      }
-    }
     clean_up = now - cleaned_up_ >= kCleanUpEvery || now < cleaned_up_;
     cleaned_up_ = clean_up ? now : cleaned_up_;
-  }
-  for (const std::string& store : due) {
-    OrderScheduled(store, state::TAKE_SNAPSHOT);
   }
   if (clean_up) {
     // Nothing depends on it; what fails is tried again at the next hour.
@@ -385,20 +382,24 @@ void HistoryJobsImpl::Tick() {
   }
 }
 
-void HistoryJobsImpl::OrderScheduled(const std::string& store, state::JobKind kind) {
+void HistoryJobsImpl::Order(const Scheduled& scheduled, absl::Time now) {
   state::HistoryJob job;
   job.set_id(ids_.Next("job"));
-  job.set_kind(kind);
-  job.set_store(store);
+  job.set_kind(scheduled.second);
+  job.set_store(scheduled.first);
   job.set_scheduled(true);
   *job.mutable_actor() = Daemon();
   // Not checked before: a store that is away becomes a failed job that people see.
   const absl::StatusOr<Created> created =
       state_->CreateHistoryJob(RequestKey(), job, JobAudit(job, "ordered"));
-  if (created.ok()) {
-    job.set_created_us(absl::ToUnixMicros(options_.clock->Now()));
-    Enqueue(job);
+  if (!created.ok()) {
+    LogNotOrdered(job, created.status());
+    MutexLock lock(&mu_);
+    owed_[scheduled] = now + kOrderAgainAfter;
+    return;
   }
+  job.set_created_us(absl::ToUnixMicros(now));
+  Enqueue(job);
 }
 
 }  // namespace

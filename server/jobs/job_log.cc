@@ -44,6 +44,13 @@ void LogEnded(const state::RestoreRecord& restore) {
               Why(restore.failure()));
 }
 
+void LogNotOrdered(const state::HistoryJob& job, const absl::Status& why) {
+  spdlog::error(
+      "scheduled job not ordered, to be tried again within a minute kind={} store={} {}: {}",
+      state::JobKind_Name(job.kind()), job.store(), ReasonOf(why),
+      Printable({why.message().data(), why.message().size()}, kMaxTextBytes));
+}
+
 void LogInterrupted(const std::string& id, const absl::Status& why) {
   const bool stopping = HasReason(why, Reason::kShuttingDown);
   spdlog::log(stopping ? spdlog::level::info : spdlog::level::err,

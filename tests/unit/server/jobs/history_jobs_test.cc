@@ -1,8 +1,11 @@
 #include "server/jobs/history_jobs.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "server/jobs/witness_keeper.h"
@@ -351,6 +354,26 @@ TEST_F(HistoryJobsTest, TakesScheduledSnapshotsAndAppliesRetentionAfterEach) {
   EXPECT_TRUE(jobs->at(1).scheduled());
   EXPECT_EQ(jobs->at(1).actor().name(), "reinstated");
   EXPECT_EQ(site_.history().ListSnapshots(site_.lineage())->size(), 2U);
+}
+
+TEST_F(HistoryJobsTest, TriesAScheduledSnapshotAgainAfterAMinuteIfItCouldNotBeOrdered) {
+  StoreSchedule schedule;
+  schedule.every = absl::Hours(24);
+  Begin(schedule);
+  Start();
+  AwaitSucceeded(2);
+  std::atomic<int> tries = 0;
+  state_faults_.Arm("state.before_batch", [&] {
+    ++tries;
+    return MakeError(Reason::kNoSpace, "the disk is full");
+  });
+  site_.clock().Advance(absl::Hours(24));
+  while (tries == 0) {
+    std::this_thread::yield();
+  }
+  state_faults_.Disarm("state.before_batch");
+  site_.clock().Advance(absl::Minutes(1));
+  AwaitSucceeded(4);
 }
 
 TEST_F(HistoryJobsTest, RemembersTheScheduleOverARestart) {

@@ -5,9 +5,12 @@
 #include <spdlog/sinks/ostream_sink.h>
 #include <spdlog/spdlog.h>
 
+#include <functional>
 #include <memory>
 #include <sstream>
 #include <string>
+
+#include "storage/base/error.h"
 
 namespace reinstate {
 namespace {
@@ -26,9 +29,9 @@ class JobLogTest : public testing::Test {
   }
   ~JobLogTest() override { spdlog::set_default_logger(before_); }
 
-  std::string Logged(const state::HistoryJob& job) {
+  std::string Logged(const std::function<void()>& log) {
     text_.str("");
-    LogEnded(job);
+    log();
     return text_.str();
   }
 
@@ -43,11 +46,21 @@ TEST_F(JobLogTest, WarnsOfWhatNeedsALookAndNotOfEveryNote) {
   job.set_kind(state::APPLY_RETENTION);
   job.set_state(state::SUCCEEDED);
   job.add_notes("2 snapshots hidden");
-  EXPECT_THAT(Logged(job), AllOf(StartsWith("info "), HasSubstr("2 snapshots hidden")));
+  const auto log = [&job] { LogEnded(job); };
+  EXPECT_THAT(Logged(log), AllOf(StartsWith("info "), HasSubstr("2 snapshots hidden")));
   job.set_needs_a_look(true);
-  EXPECT_THAT(Logged(job), StartsWith("warning "));
+  EXPECT_THAT(Logged(log), StartsWith("warning "));
   job.set_state(state::FAILED);
-  EXPECT_THAT(Logged(job), StartsWith("error "));
+  EXPECT_THAT(Logged(log), StartsWith("error "));
+}
+
+TEST_F(JobLogTest, ComplainsOfWhatTheScheduleCouldNotOrder) {
+  state::HistoryJob job;
+  job.set_kind(state::TAKE_SNAPSHOT);
+  job.set_store("main");
+  EXPECT_THAT(Logged([&] { LogNotOrdered(job, MakeError(Reason::kNoSpace, "the disk is full")); }),
+              AllOf(StartsWith("error "), HasSubstr("TAKE_SNAPSHOT store=main"),
+                    HasSubstr("NO_SPACE: the disk is full")));
 }
 
 }  // namespace

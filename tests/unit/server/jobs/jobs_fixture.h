@@ -62,6 +62,7 @@ class JobsFixture : public testing::Test {
     options.path = folder_.path() + "/state";
     options.clock = &site_.clock();
     options.reserve_bytes = 0;
+    options.faults = &state_faults_;
     auto state = StateStore::Open(options);
     ASSERT_TRUE(state.ok()) << state.status();
     state_ = *std::move(state);
@@ -126,6 +127,7 @@ class JobsFixture : public testing::Test {
 
   SmallSite site_;
   TempDir folder_;
+  FaultPoints state_faults_;
   std::unique_ptr<StateStore> state_;
   std::unique_ptr<StoreRegistry> registry_;
 };

@@ -1,5 +1,6 @@
 #include "server/jobs/store_registry.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <optional>
