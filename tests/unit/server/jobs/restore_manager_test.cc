@@ -466,8 +466,8 @@ TEST_F(RestoreManagerTest, AnswersTheSameWordOnARestoreInDoubtAsTheFirstTime) {
                 FailsWith(Reason::kNotInDoubt));
   }
   manager_->Shutdown();
-  EXPECT_EQ(ended_.all(),
-            std::vector<std::string>({"t1 IN_DOUBT", "t1 SUCCEEDED", "t2 IN_DOUBT", "t2 FAILED"}));
+  EXPECT_THAT(ended_.all(), testing::UnorderedElementsAre("t1 IN_DOUBT", "t1 SUCCEEDED",
+                                                          "t2 IN_DOUBT", "t2 FAILED"));
 }
 
 TEST_F(RestoreManagerTest, LeavesNoTenantBlockedThatIsSettledAsSoonAsItIsInDoubt) {
