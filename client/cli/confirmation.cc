@@ -19,15 +19,15 @@ absl::Status Declined(const std::string& message) {
 
 absl::Status Confirm(const Confirmation& confirmation, const Console& console) {
   const std::string& expected = confirmation.expected;
+  for (const std::string& fact : confirmation.facts) {
+    console.Say(fact);
+  }
   if (!confirmation.given.empty()) {
     return confirmation.given == expected
                ? absl::OkStatus()
                : Declined(absl::StrCat("--confirm ", Printable(confirmation.given), " is not ",
                                        confirmation.name, ", ", Printable(expected),
                                        ". Nothing was done."));
-  }
-  for (const std::string& fact : confirmation.facts) {
-    console.Say(fact);
   }
   if (!console.in_is_terminal) {
     return Declined(absl::StrCat(

@@ -16,8 +16,8 @@ struct Confirmation {
   std::string given;               // of --confirm; empty if it was not given
 };
 
-// OK if `given`, or else what is typed after the facts, is `expected`. DECLINED if it is something
-// else, or if there is no terminal to ask on.
+// Shows the facts. OK if `given`, or else what is typed after them, is `expected`. DECLINED if it
+// is something else, or if there is no terminal to ask on.
 absl::Status Confirm(const Confirmation& confirmation, const Console& console);
 
 }  // namespace reinstate

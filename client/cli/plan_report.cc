@@ -150,10 +150,23 @@ std::string Warnings(const v1::Plan& plan, absl::Time now) {
     absl::StrAppend(&text, "\nNot in the snapshot, and kept as they are: ",
                     Printable(absl::StrJoin(plan.uncovered_tables(), ", ")), ".\n");
   }
+  if (plan.unresolved_tables_size() > 0) {
+    absl::StrAppend(&text, "\nIt is not known how these relate to tenants: ",
+                    Printable(absl::StrJoin(plan.unresolved_tables(), ", ")),
+                    ".\nResolve them in the config, or leave them out with "
+                    "--accept-uncovered-tables.\n");
+  }
   for (const std::string& warning : plan.warnings()) {
     absl::StrAppend(&text, "\n", Printable(warning), "\n");
   }
   return text;
+}
+
+bool NeedsUncoveredTablesAccepted(const v1::Plan& plan) {
+  const bool is_mirror = ModeOf(plan.restore()) == v1::RESTORE_MODE_MIRROR;
+  const bool needs_consent = plan.unresolved_tables_size() > 0 ||
+                             (plan.uncovered_tables_size() > 0 && is_mirror && !plan.has_undo());
+  return needs_consent && !plan.restore().accept_uncovered_tables();
 }
 
 // The command that does what the plan says, or why there is none.
@@ -175,8 +188,7 @@ std::string NextCommand(const v1::Plan& plan) {
   if (plan.has_shrunken() && !plan.restore().accept_shrunken()) {
     absl::StrAppend(&command, " --accept-shrunken");
   }
-  if (plan.uncovered_tables_size() > 0 && ModeOf(plan.restore()) == v1::RESTORE_MODE_MIRROR &&
-      !plan.restore().accept_uncovered_tables()) {
+  if (NeedsUncoveredTablesAccepted(plan)) {
     absl::StrAppend(&command, " --accept-uncovered-tables");
   }
   return absl::StrCat("Nothing was changed. To do exactly this:\n  ", command, " --wait\n");

@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "client/cli/command_tree.h"
 #include "client/cli/confirmation.h"
+#include "client/cli/display_text.h"
 #include "client/cli/restore_views.h"
 #include "client/cli/words.h"
 #include "storage/base/error.h"
@@ -137,6 +138,19 @@ absl::Status ConfirmPlan(const v1::Plan& plan, const BeginOptions& options, Sess
                  session.console());
 }
 
+// What is known of it without a plan: what is to be done, and where.
+absl::StatusOr<std::vector<std::string>> FactsWithoutPlan(const std::string& what,
+                                                          const v1::TenantRef& tenant,
+                                                          Session& session) {
+  v1::GetStoreRequest request;
+  request.set_store(tenant.store());
+  ASSIGN_OR_RETURN(ReinstateClient * client, session.Client());
+  ASSIGN_OR_RETURN(const v1::Store store, client->GetStore(request));
+  return std::vector<std::string>{
+      absl::StrCat(what, " of tenant ", NameOf(tenant), " in store ", Printable(tenant.store())),
+      absl::StrCat("  where     ", Printable(store.address()))};
+}
+
 void UsePlan(const v1::Plan& plan, v1::CreateRestoreRequest* request) {
   request->set_plan(plan.id());
   request->set_plan_digest(plan.digest());
@@ -175,7 +189,14 @@ absl::Status FillFromSpec(const BeginOptions& options, Session& session,
     return absl::OkStatus();
   }
   if (!options.confirm.empty()) {
-    RETURN_IF_ERROR(Confirm({.facts = {},
+    v1::TenantRef tenant;
+    tenant.set_store(spec.store());
+    tenant.set_tenant(spec.tenant());
+    ASSIGN_OR_RETURN(
+        std::vector<std::string> facts,
+        FactsWithoutPlan(absl::StrCat("Restore, ", WordFor(spec.mode())), tenant, session));
+    facts.push_back(absl::StrCat("  at        ", Printable(spec.at())));
+    RETURN_IF_ERROR(Confirm({.facts = std::move(facts),
                              .name = "the tenant's id",
                              .expected = options.tenant,
                              .given = options.confirm},
@@ -219,7 +240,10 @@ absl::Status ConfirmUndo(const BeginOptions& options, Session& session,
     v1::GetRestoreRequest get;
     get.set_restore(options.restore);
     ASSIGN_OR_RETURN(const v1::Restore restore, client->GetRestore(get));
-    return Confirm({.facts = {},
+    ASSIGN_OR_RETURN(std::vector<std::string> facts,
+                     FactsWithoutPlan(absl::StrCat("Undo of ", Printable(options.restore)),
+                                      restore.tenant(), session));
+    return Confirm({.facts = std::move(facts),
                     .name = "the tenant's id",
                     .expected = restore.tenant().tenant(),
                     .given = options.confirm},
@@ -284,7 +308,8 @@ void AddSpecOptions(CLI::App* command, const Options& options) {
   command->add_flag("--accept-shrunken", options->accept_shrunken,
                     "Also from a point with less than half of an earlier snapshot's rows");
   command->add_flag("--accept-uncovered-tables", options->accept_uncovered_tables,
-                    "Mirror: tables that the snapshot does not cover are kept");
+                    "Leave tables as they are that the snapshot does not cover (a mirror asks for "
+                    "it), or of which it is not known how they relate to tenants");
 }
 
 void AddPlanCommand(CommandTree* tree, CLI::App* noun, const Options& options) {

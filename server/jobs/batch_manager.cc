@@ -138,7 +138,7 @@ class BatchManagerImpl final : public BatchManager {
   absl::StatusOr<state::BatchRecord> Move(const std::string& id,
                                           const std::set<state::BatchState>& from,
                                           state::BatchState to, const std::string& message,
-                                          const AuditDraft& audit);
+                                          const AuditDraft& audit, const std::string& reason);
   absl::StatusOr<state::BatchRecord> Stored(const std::string& id) const {
     return state_->GetBatch(id);
   }
@@ -348,11 +348,9 @@ absl::StatusOr<std::vector<BatchView>> BatchManagerImpl::List(const std::string&
 
 // --- Control ---
 
-absl::StatusOr<state::BatchRecord> BatchManagerImpl::Move(const std::string& id,
-                                                          const std::set<state::BatchState>& from,
-                                                          state::BatchState to,
-                                                          const std::string& message,
-                                                          const AuditDraft& audit) {
+absl::StatusOr<state::BatchRecord> BatchManagerImpl::Move(
+    const std::string& id, const std::set<state::BatchState>& from, state::BatchState to,
+    const std::string& message, const AuditDraft& audit, const std::string& reason) {
   RETURN_IF_ERROR(shelf_.Load(id));
   MutexLock lock(&changing_);
   ASSIGN_OR_RETURN(const state::BatchRecord present, Stored(id));
@@ -378,7 +376,7 @@ absl::StatusOr<BatchView> BatchManagerImpl::Pause(const std::string& id, const s
       const state::BatchRecord batch,
       Move(id, {state::BATCH_RUNNING, state::BATCH_CHECKING, state::BATCH_WAITING_FOR_CONSENT},
            state::BATCH_PAUSED, absl::StrCat("paused by ", actor.name()),
-           BatchAudit(present, "batch.paused", actor, reason, 0)));
+           BatchAudit(present, "batch.paused", actor, reason, 0), reason));
   if (batch.state() != state::BATCH_PAUSED) {
     return Ended(batch);
   }
@@ -392,7 +390,7 @@ absl::StatusOr<BatchView> BatchManagerImpl::Resume(const std::string& id, const 
   ASSIGN_OR_RETURN(
       const state::BatchRecord batch,
       Move(id, {state::BATCH_PAUSED, state::BATCH_WAITING_FOR_CONSENT}, state::BATCH_RUNNING, "",
-           BatchAudit(present, "batch.resumed", actor, reason, 0)));
+           BatchAudit(present, "batch.resumed", actor, reason, 0), reason));
   if (HasEnded(batch.state())) {
     return Ended(batch);
   }
@@ -412,7 +410,7 @@ absl::StatusOr<BatchView> BatchManagerImpl::Cancel(const std::string& id, const 
            {state::BATCH_PENDING_APPROVAL, state::BATCH_PLANNING, state::BATCH_CHECKING,
             state::BATCH_WAITING_FOR_CONSENT, state::BATCH_RUNNING, state::BATCH_PAUSED},
            state::BATCH_CANCELLING, absl::StrCat("cancelled by ", actor.name()),
-           BatchAudit(present, "batch.cancelled", actor, reason, 0)));
+           BatchAudit(present, "batch.cancelled", actor, reason, 0), reason));
   if (batch.state() == state::BATCH_CANCELLING) {
     restores_->Hold(Unfinished(id));
     stepper_.Wake(id);

@@ -331,7 +331,8 @@ absl::Status BatchStepper::CancelRest(const state::BatchRecord& batch) {
     }
   });
   for (const std::string& restore : restores) {
-    const auto cancelled = restores_->CancelRestore(restore, batch.order().actor());
+    const auto cancelled =
+        restores_->CancelRestore(restore, batch.cancelled_by(), batch.cancel_reason());
     // What commits, or has ended meanwhile, is told of when it has.
     if (!cancelled.ok() && !HasReason(cancelled.status(), Reason::kNotCancellable) &&
         !batch.order().dry_run()) {

@@ -1,11 +1,14 @@
 #include "server/jobs/history_jobs.h"
 
 #include <algorithm>
+#include <map>
 #include <optional>
+#include <set>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "server/jobs/history_work.h"
+#include "server/jobs/job_audit.h"
 #include "server/jobs/job_failure.h"
 #include "server/jobs/job_log.h"
 #include "server/jobs/job_runner.h"
@@ -23,34 +26,12 @@ namespace {
 constexpr int kThreads = 2;
 constexpr absl::Duration kTick = absl::Seconds(1);
 constexpr absl::Duration kCleanUpEvery = absl::Hours(1);
+constexpr absl::Duration kOrderAgainAfter = absl::Minutes(1);  // what could not be stored
 constexpr int64_t kJobsLookedAt = 1000;  // for the last snapshot of each store, at a start
 
 bool HasEnded(const state::HistoryJob& job) {
   return job.state() == state::SUCCEEDED || job.state() == state::FAILED ||
          job.state() == state::CANCELLED;
-}
-
-std::string_view KindName(state::JobKind kind) {
-  switch (kind) {
-    case state::TAKE_SNAPSHOT:
-      return "snapshot.take";
-    case state::VERIFY_SNAPSHOT:
-      return "snapshot.verify";
-    default:
-      return "retention.apply";
-  }
-}
-
-AuditDraft JobAudit(const state::HistoryJob& job, std::string_view what) {
-  AuditDraft audit;
-  *audit.mutable_actor() = job.actor();
-  audit.set_action(absl::StrCat(std::string(KindName(job.kind())), "_", std::string(what)));
-  audit.set_subject(job.snapshot().empty() ? job.id() : job.snapshot());
-  audit.set_store(job.store());
-  // Ids and reasons only: nothing that would have to be escaped.
-  audit.set_details(
-      absl::StrCat("{\"job\":\"", job.id(), "\",\"failure\":\"", job.failure().reason(), "\"}"));
-  return audit;
 }
 
 state::Actor Daemon() {
@@ -92,13 +73,15 @@ class HistoryJobsImpl final : public HistoryJobs {
   absl::StatusOr<std::vector<state::HistoryJob>> ListJobs(const std::string& store,
                                                           const std::string& after,
                                                           int64_t limit) const override;
-  absl::StatusOr<state::HistoryJob> CancelJob(const std::string& id,
-                                              const state::Actor& actor) override;
+  absl::StatusOr<state::HistoryJob> CancelJob(const std::string& id, const state::Actor& actor,
+                                              const std::string& reason) override;
   std::shared_ptr<void> WatchJob(const std::string& id, std::function<void()> on_change) override {
     return watchers_.Watch(id, std::move(on_change));
   }
 
  private:
+  using Scheduled = std::pair<std::string, state::JobKind>;  // a store, and what to do with it
+
   absl::Status Check(const state::HistoryJob& job) const;
   void Enqueue(const state::HistoryJob& job);
   void AddPresent(state::HistoryJob* job) const;
@@ -107,7 +90,8 @@ class HistoryJobsImpl final : public HistoryJobs {
   JobRunner::Outcome Run(const std::string& id, RunControl* control);
   WorkerPool::Task NextTick();
   void Tick();
-  void OrderScheduled(const std::string& store, state::JobKind kind);
+  std::set<Scheduled> TakeDue(absl::Time now);
+  void Order(const Scheduled& scheduled, absl::Time now);
 
   const HistoryJobsOptions options_;
   StoreRegistry* const stores_;
@@ -120,6 +104,8 @@ class HistoryJobsImpl final : public HistoryJobs {
   CondVar stop_;
   bool stopping_ ABSL_GUARDED_BY(mu_) = false;
   SnapshotSchedule schedule_ ABSL_GUARDED_BY(mu_);
+  // What could not be ordered, and when it is tried again.
+  std::map<Scheduled, absl::Time> owed_ ABSL_GUARDED_BY(mu_);
   absl::Time cleaned_up_ ABSL_GUARDED_BY(mu_) = absl::InfinitePast();
   JobRunner runner_;  // after all that its threads use
   std::unique_ptr<WorkerPool> ticker_;
@@ -249,7 +235,8 @@ absl::StatusOr<std::vector<state::HistoryJob>> HistoryJobsImpl::ListJobs(const s
 // --- Cancel ---
 
 absl::StatusOr<state::HistoryJob> HistoryJobsImpl::CancelJob(const std::string& id,
-                                                             const state::Actor& actor) {
+                                                             const state::Actor& actor,
+                                                             const std::string& reason) {
   ASSIGN_OR_RETURN(const state::HistoryJob job, GetJob(id));
   if (job.state() == state::CANCELLED) {
     return job;
@@ -258,8 +245,13 @@ absl::StatusOr<state::HistoryJob> HistoryJobsImpl::CancelJob(const std::string& 
     return MakeError(Reason::kNotCancellable,
                      absl::StrCat("job ", id, " cannot be cancelled: it has ended"));
   }
-  auto marked = state_->UpdateHistoryJob(id, [](state::HistoryJob* stored) {
-    stored->set_cancel_requested(true);
+  auto marked = state_->UpdateHistoryJob(id, [&](state::HistoryJob* stored) {
+    // The first who asked stays the one who did.
+    if (!stored->cancel_requested()) {
+      stored->set_cancel_requested(true);
+      *stored->mutable_cancelled_by() = actor;
+      stored->set_cancel_reason(reason);
+    }
     return absl::OkStatus();
   });
   if (!marked.ok() && !HasReason(marked.status(), Reason::kInternal)) {
@@ -286,6 +278,13 @@ absl::Status HistoryJobsImpl::End(state::HistoryJob job,
     const bool cancelled = HasReason(result.status(), Reason::kCancelled);
     job.set_state(cancelled ? state::CANCELLED : state::FAILED);
     *job.mutable_failure() = FailureOf(result.status());
+  }
+  if (job.state() == state::CANCELLED) {
+    // Who asked for it was stored while this ran.
+    ASSIGN_OR_RETURN(const state::HistoryJob stored, state_->GetHistoryJob(job.id()));
+    job.set_cancel_requested(stored.cancel_requested());
+    *job.mutable_cancelled_by() = stored.cancelled_by();
+    job.set_cancel_reason(stored.cancel_reason());
   }
   const std::string_view what = job.state() == state::SUCCEEDED   ? "succeeded"
                                 : job.state() == state::CANCELLED ? "cancelled"
@@ -328,7 +327,7 @@ JobRunner::Outcome HistoryJobsImpl::Run(const std::string& id, RunControl* contr
     return JobRunner::Outcome::kAgain;
   }
   if (result.ok() && job->kind() == state::TAKE_SNAPSHOT && job->scheduled()) {
-    OrderScheduled(job->store(), state::APPLY_RETENTION);
+    Order({job->store(), state::APPLY_RETENTION}, options_.clock->Now());
   }
   return JobRunner::Outcome::kDone;
 }
@@ -343,24 +342,39 @@ WorkerPool::Task HistoryJobsImpl::NextTick() {
   return stopping_ ? WorkerPool::Task() : [this] { Tick(); };
 }
 
+// What is due by the schedule, and what is still owed.
+std::set<HistoryJobsImpl::Scheduled> HistoryJobsImpl::TakeDue(absl::Time now) {
+  MutexLock lock(&mu_);
+  std::set<Scheduled> due;
+  for (const auto& [store, schedule] : options_.schedules) {
+    if (schedule_.IsDue(store, now)) {
+      due.emplace(store, state::TAKE_SNAPSHOT);
+      // Also if the order fails, so that it is not tried again at every tick.
+      schedule_.Began(store, now);
+    }
+  }
+  for (const auto& [scheduled, time] : owed_) {
+    // The clock may have been set back.
+    if (now >= time || time - now > kOrderAgainAfter) {
+      due.insert(scheduled);
+    }
+  }
+  for (const Scheduled& scheduled : due) {
+    owed_.erase(scheduled);
+  }
+  return due;
+}
+
 void HistoryJobsImpl::Tick() {
   const absl::Time now = options_.clock->Now();
-  std::vector<std::string> due;
+  for (const Scheduled& scheduled : TakeDue(now)) {
+    Order(scheduled, now);
+  }
   bool clean_up = false;
   {
     MutexLock lock(&mu_);
-    for (const auto& [store, schedule] : options_.schedules) {
-      if (schedule_.IsDue(store, now)) {
-        due.push_back(store);
-        // Also if the order fails, so that it is not tried again at every tick.
-        schedule_.Began(store, now);
-      }
-    }
     clean_up = now - cleaned_up_ >= kCleanUpEvery || now < cleaned_up_;
     cleaned_up_ = clean_up ? now : cleaned_up_;
-  }
-  for (const std::string& store : due) {
-    OrderScheduled(store, state::TAKE_SNAPSHOT);
   }
   if (clean_up) {
     // Nothing depends on it; what fails is tried again at the next hour.
@@ -368,20 +382,24 @@ void HistoryJobsImpl::Tick() {
   }
 }
 
-void HistoryJobsImpl::OrderScheduled(const std::string& store, state::JobKind kind) {
+void HistoryJobsImpl::Order(const Scheduled& scheduled, absl::Time now) {
   state::HistoryJob job;
   job.set_id(ids_.Next("job"));
-  job.set_kind(kind);
-  job.set_store(store);
+  job.set_kind(scheduled.second);
+  job.set_store(scheduled.first);
   job.set_scheduled(true);
   *job.mutable_actor() = Daemon();
   // Not checked before: a store that is away becomes a failed job that people see.
   const absl::StatusOr<Created> created =
       state_->CreateHistoryJob(RequestKey(), job, JobAudit(job, "ordered"));
-  if (created.ok()) {
-    job.set_created_us(absl::ToUnixMicros(options_.clock->Now()));
-    Enqueue(job);
+  if (!created.ok()) {
+    LogNotOrdered(job, created.status());
+    MutexLock lock(&mu_);
+    owed_[scheduled] = now + kOrderAgainAfter;
+    return;
   }
+  job.set_created_us(absl::ToUnixMicros(now));
+  Enqueue(job);
 }
 
 }  // namespace

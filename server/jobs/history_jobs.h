@@ -53,7 +53,8 @@ class HistoryJobs {
                                                                   const std::string& after,
                                                                   int64_t limit) const = 0;
   virtual absl::StatusOr<state::HistoryJob> CancelJob(const std::string& id,
-                                                      const state::Actor& actor) = 0;
+                                                      const state::Actor& actor,
+                                                      const std::string& reason) = 0;
 
   // As RestoreManager::WatchJob.
   virtual std::shared_ptr<void> WatchJob(const std::string& id,

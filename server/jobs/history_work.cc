@@ -25,6 +25,7 @@ WorkCallbacks CallbacksOf(RunControl* control) {
 
 void NoteCollapse(const SnapshotInfo& snapshot, state::HistoryJob* job) {
   if (snapshot.collapse.marked) {
+    job->set_needs_a_look(true);
     job->add_notes(absl::StrCat(
         snapshot.collapse.vanished_tenants, " tenants are gone and ",
         snapshot.collapse.shrunken_tenants,

@@ -27,7 +27,7 @@ std::string Why(const state::Failure& failure) {
 }  // namespace
 
 void LogEnded(const state::HistoryJob& job) {
-  spdlog::log(LevelOf(job.state(), job.notes_size() > 0),
+  spdlog::log(LevelOf(job.state(), job.needs_a_look()),
               "job ended job={} kind={} store={} snapshot={} state={} scheduled={} {}{}", job.id(),
               state::JobKind_Name(job.kind()), job.store(), job.snapshot(),
               state::JobState_Name(job.state()), job.scheduled(), absl::StrJoin(job.notes(), " "),
@@ -49,6 +49,13 @@ void LogHook(const std::string& restore, const state::HookOutcome& hook) {
               "hook ended restore={} hook={} when={} required={} succeeded={} attempts={} {}",
               restore, hook.name(), hook.after() ? "after" : "before", hook.required(),
               hook.succeeded(), hook.attempts(), Printable(hook.message(), kMaxTextBytes));
+}
+
+void LogNotOrdered(const state::HistoryJob& job, const absl::Status& why) {
+  spdlog::error(
+      "scheduled job not ordered, to be tried again within a minute kind={} store={} {}: {}",
+      state::JobKind_Name(job.kind()), job.store(), ReasonOf(why),
+      Printable({why.message().data(), why.message().size()}, kMaxTextBytes));
 }
 
 void LogInterrupted(const std::string& id, const absl::Status& why) {

@@ -16,6 +16,9 @@ void LogEnded(const state::RestoreRecord& restore);
 // printed.
 void LogHook(const std::string& restore, const state::HookOutcome& hook);
 
+// What the schedule wants could not be ordered, and is tried again soon.
+void LogNotOrdered(const state::HistoryJob& job, const absl::Status& why);
+
 // The job `id` came to no end that could be recorded, and is run again later.
 void LogInterrupted(const std::string& id, const absl::Status& why);
 

@@ -8,6 +8,7 @@
 #include "storage/base/error.h"
 #include "storage/base/status_macros.h"
 #include "storage/model/tenant_id.h"
+#include "storage/state/job_state_words.h"
 
 namespace reinstate {
 namespace {
@@ -127,10 +128,9 @@ absl::StatusOr<state::RestoreRecord> OrderChecker::CheckUndo(state::RestoreOrder
                                   "instead"));
   }
   if (undone.state() != state::SUCCEEDED) {
-    return MakeError(
-        Reason::kNotUndoable,
-        absl::StrCat("restore ", undone.id(), " is ", state::JobState_Name(undone.state()),
-                     "; only one that has succeeded can be undone, once"));
+    return MakeError(Reason::kNotUndoable,
+                     absl::StrCat("restore ", undone.id(), " is ", JobStateWords(undone.state()),
+                                  "; only one that has succeeded can be undone, once"));
   }
   if (undone.undo_expires_us() <= absl::ToUnixMicros(clock_->Now())) {
     return MakeError(Reason::kNotUndoable,

@@ -18,6 +18,7 @@
 #include "storage/base/error.h"
 #include "storage/base/id_generator.h"
 #include "storage/base/status_macros.h"
+#include "storage/state/job_state_words.h"
 
 namespace reinstate {
 namespace {
@@ -38,6 +39,24 @@ absl::Status NotCancellable(const state::RestoreRecord& record, std::string_view
   return MakeError(
       Reason::kNotCancellable,
       absl::StrCat("restore ", record.id(), " cannot be cancelled: ", std::string(why)));
+}
+
+// The first who asked stays the one who did.
+void MarkCancelled(const state::Actor& actor, const std::string& reason,
+                   state::RestoreRecord* record) {
+  if (!record->cancel_requested()) {
+    record->set_cancel_requested(true);
+    *record->mutable_cancelled_by() = actor;
+    record->set_cancel_reason(reason);
+  }
+}
+
+// Whether this is what became of a restore that was in doubt, by the same word of the same person.
+bool WasResolvedSo(const state::RestoreRecord& record, bool committed, const state::Actor& actor,
+                   const std::string& reason) {
+  const bool is_committed = record.state() == state::SUCCEEDED || record.state() == state::UNDONE;
+  return HasEnded(record) && is_committed == committed && !record.resolved_by().empty() &&
+         record.resolved_by() == actor.name() && record.resolved_reason() == reason;
 }
 
 class RestoreManagerImpl final : public RestoreManager {
@@ -100,7 +119,8 @@ class RestoreManagerImpl final : public RestoreManager {
                                                                  const std::string& after,
                                                                  int64_t limit) const override;
   absl::StatusOr<state::RestoreRecord> CancelRestore(const std::string& id,
-                                                     const state::Actor& actor) override;
+                                                     const state::Actor& actor,
+                                                     const std::string& reason) override;
   absl::StatusOr<state::RestoreRecord> ResolveRestore(const std::string& id, bool committed,
                                                       const state::Actor& actor,
                                                       const std::string& reason) override;
@@ -120,14 +140,16 @@ class RestoreManagerImpl final : public RestoreManager {
   absl::StatusOr<state::RestoreRecord> Enqueue(const RequestKey& request,
                                                state::RestoreRecord record);
   absl::Status Resume(const state::RestoreRecord& record);
-  absl::Status EndCancelled(state::RestoreRecord record, const state::Actor& actor);
-  absl::Status CancelRemoved(const std::string& id, const state::Actor& actor);
+  absl::Status EndCancelled(state::RestoreRecord record);
+  absl::Status CancelRemoved(const std::string& id, const state::Actor& actor,
+                             const std::string& reason);
 
   JobRunner::Outcome RunRestore(const std::string& id, RunControl* control);
   absl::StatusOr<state::RestoreRecord> RunChecked(const std::string& id, RunControl* control);
   absl::StatusOr<state::RestoreRecord> Refuse(state::RestoreRecord record,
                                               const absl::Status& cause);
   absl::StatusOr<state::RestoreRecord> EndUnbegun(const std::string& id, const absl::Status& why);
+  void BlockInDoubt(const state::RestoreRecord& record);
   void OnReport(const std::string& id, const JobRunner::View& view);
   void AddPresent(state::RestoreRecord* record) const;
   void TellEnded(const state::RestoreRecord& record);
@@ -190,15 +212,15 @@ absl::Status RestoreManagerImpl::Resume(const state::RestoreRecord& record) {
     case state::QUEUED:
       // What was cancelled before its commit, when the daemon was stopped.
       if (record.cancel_requested() && !record.has_intent()) {
-        return EndCancelled(record, record.order().actor());
+        return EndCancelled(record);
       }
       restores_.Add(ToJob(record));
       return absl::OkStatus();
     default:
-      return MakeError(Reason::kInternal,
-                       absl::StrCat("restore ", record.id(), " is stored in state ",
-                                    state::JobState_Name(record.state()),
-                                    ", from which this version cannot go on"));
+      return MakeError(
+          Reason::kInternal,
+          absl::StrCat("restore ", record.id(), " is stored in state ",
+                       JobStateWords(record.state()), ", from which this version cannot go on"));
   }
 }
 
@@ -421,7 +443,7 @@ absl::StatusOr<state::RestoreRecord> RestoreManagerImpl::EndUnbegun(const std::s
   if (!HasReason(why, Reason::kCancelled)) {
     return why;
   }
-  RETURN_IF_ERROR(EndCancelled(record, record.order().actor()));
+  RETURN_IF_ERROR(EndCancelled(record));
   return state_->GetRestore(id);
 }
 
@@ -429,7 +451,7 @@ absl::StatusOr<state::RestoreRecord> RestoreManagerImpl::RunChecked(const std::s
                                                                     RunControl* control) {
   ASSIGN_OR_RETURN(state::RestoreRecord record, state_->GetRestore(id));
   if (record.cancel_requested() && !record.has_intent()) {
-    RETURN_IF_ERROR(EndCancelled(record, record.order().actor()));
+    RETURN_IF_ERROR(EndCancelled(record));
     return state_->GetRestore(id);
   }
   const std::string& name = record.order().store();
@@ -450,6 +472,15 @@ absl::StatusOr<state::RestoreRecord> RestoreManagerImpl::RunChecked(const std::s
   return ended;
 }
 
+// Somebody may have settled it between its record and the block, and lifted what was not there yet.
+void RestoreManagerImpl::BlockInDoubt(const state::RestoreRecord& record) {
+  restores_.Block(record.order().store(), record.order().tenant());
+  const auto now = state_->GetRestore(record.id());
+  if (now.ok() && now->state() != state::IN_DOUBT) {
+    restores_.Unblock(record.order().store(), record.order().tenant());
+  }
+}
+
 JobRunner::Outcome RestoreManagerImpl::RunRestore(const std::string& id, RunControl* control) {
   {
     MutexLock lock(&mu_);
@@ -463,7 +494,7 @@ JobRunner::Outcome RestoreManagerImpl::RunRestore(const std::string& id, RunCont
     eta_.Ended(id, record.ok() ? record->size_bytes() : 0, succeeded, options_.clock->Now());
   }
   if (record.ok() && record->state() == state::IN_DOUBT) {
-    restores_.Block(record->order().store(), record->order().tenant());
+    BlockInDoubt(*record);
   } else if (record.ok()) {
     pins_.Unpin(*record);
   }
@@ -478,17 +509,15 @@ JobRunner::Outcome RestoreManagerImpl::RunRestore(const std::string& id, RunCont
 
 // --- Cancel and resolve ---
 
-absl::Status RestoreManagerImpl::EndCancelled(state::RestoreRecord record,
-                                              const state::Actor& actor) {
+// Of a restore that bears who asked for it.
+absl::Status RestoreManagerImpl::EndCancelled(state::RestoreRecord record) {
   record.set_state(state::CANCELLED);
   record.clear_phase();
-  record.set_cancel_requested(true);
   record.set_finished_us(absl::ToUnixMicros(options_.clock->Now()));
   *record.mutable_failure() = FailureOf(MakeError(
-      Reason::kCancelled, absl::StrCat("cancelled by ", actor.name(), "; nothing was changed")));
-  AuditDraft audit = RestoreAudit(record, "restore.cancelled");
-  *audit.mutable_actor() = actor;
-  RETURN_IF_ERROR(state_->RecordOutcome(record, std::nullopt, audit));
+      Reason::kCancelled,
+      absl::StrCat("cancelled by ", record.cancelled_by().name(), "; nothing was changed")));
+  RETURN_IF_ERROR(state_->RecordOutcome(record, std::nullopt, CancelAudit(record)));
   TellEnded(record);
   pins_.Unpin(record);
   watchers_.Notify(record.id());
@@ -497,16 +526,19 @@ absl::Status RestoreManagerImpl::EndCancelled(state::RestoreRecord record,
 
 // Of a restore that is no longer queued, so that nobody else changes it. It is read again: it may
 // have run since it was looked at.
-absl::Status RestoreManagerImpl::CancelRemoved(const std::string& id, const state::Actor& actor) {
+absl::Status RestoreManagerImpl::CancelRemoved(const std::string& id, const state::Actor& actor,
+                                               const std::string& reason) {
   ASSIGN_OR_RETURN(state::RestoreRecord record, state_->GetRestore(id));
   if (record.has_intent()) {
     return NotCancellable(record, "it is being committed; undo it afterwards");
   }
-  return EndCancelled(std::move(record), actor);
+  MarkCancelled(actor, reason, &record);
+  return EndCancelled(std::move(record));
 }
 
 absl::StatusOr<state::RestoreRecord> RestoreManagerImpl::CancelRestore(const std::string& id,
-                                                                       const state::Actor& actor) {
+                                                                       const state::Actor& actor,
+                                                                       const std::string& reason) {
   ASSIGN_OR_RETURN(const state::RestoreRecord record, GetRestore(id));
   if (record.state() == state::CANCELLED) {
     return record;
@@ -523,7 +555,7 @@ absl::StatusOr<state::RestoreRecord> RestoreManagerImpl::CancelRestore(const std
     return NotCancellable(record, "it is being committed; undo it afterwards");
   }
   if (restores_.Remove(id)) {
-    const absl::Status ended = CancelRemoved(id, actor);
+    const absl::Status ended = CancelRemoved(id, actor, reason);
     if (!ended.ok()) {
       restores_.Add(ToJob(record));
       return ended;
@@ -531,8 +563,8 @@ absl::StatusOr<state::RestoreRecord> RestoreManagerImpl::CancelRestore(const std
     return GetRestore(id);
   }
   // Stored as well, so that it is not begun again if the daemon stops before it has ended.
-  const auto marked = state_->UpdateRestore(id, [](state::RestoreRecord* stored) {
-    stored->set_cancel_requested(true);
+  const auto marked = state_->UpdateRestore(id, [&](state::RestoreRecord* stored) {
+    MarkCancelled(actor, reason, stored);
     return absl::OkStatus();
   });
   restores_.Cancel(id);
@@ -544,11 +576,14 @@ absl::StatusOr<state::RestoreRecord> RestoreManagerImpl::ResolveRestore(const st
                                                                         bool committed,
                                                                         const state::Actor& actor,
                                                                         const std::string& reason) {
-  ASSIGN_OR_RETURN(const state::RestoreRecord record,
-                   engine_->Resolve(id, committed, actor, reason));
+  ASSIGN_OR_RETURN(state::RestoreRecord record, state_->GetRestore(id));
+  // The process may have ended before it could be recorded that the call was carried out.
+  if (!WasResolvedSo(record, committed, actor, reason)) {
+    ASSIGN_OR_RETURN(record, engine_->Resolve(id, committed, actor, reason));
+    TellEnded(record);
+  }
   pins_.Unpin(record);
   restores_.Unblock(record.order().store(), record.order().tenant());
-  TellEnded(record);
   watchers_.Notify(id);
   return record;
 }

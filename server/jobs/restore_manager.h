@@ -96,9 +96,10 @@ class RestoreManager {
   // A queued one ends at once, a running one soon. OK if it is CANCELLED already; NOT_CANCELLABLE
   // once it commits or has ended otherwise.
   virtual absl::StatusOr<state::RestoreRecord> CancelRestore(const std::string& id,
-                                                             const state::Actor& actor) = 0;
+                                                             const state::Actor& actor,
+                                                             const std::string& reason) = 0;
 
-  // NOT_IN_DOUBT.
+  // NOT_IN_DOUBT, unless it was settled before by the same word of the same person.
   virtual absl::StatusOr<state::RestoreRecord> ResolveRestore(const std::string& id, bool committed,
                                                               const state::Actor& actor,
                                                               const std::string& reason) = 0;

@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "server/restore/bound_identity.h"
 #include "storage/base/error.h"
 #include "storage/base/status_macros.h"
 #include "storage/model/tenant_id.h"
@@ -13,13 +14,15 @@ namespace reinstate {
 namespace {
 
 AuditDraft StoreAudit(const std::string& action, const std::string& store,
-                      const StoreIdentity& identity, const state::Actor& actor) {
+                      const StoreIdentity& identity, const state::Actor& actor,
+                      const std::string& reason) {
   AuditDraft audit;
   *audit.mutable_actor() = actor;
   audit.set_action(action);
   audit.set_subject(store);
   audit.set_store(store);
-  const nlohmann::json details = {{"identity", identity.id}, {"address", identity.address}};
+  const nlohmann::json details = {
+      {"identity", identity.id}, {"address", identity.address}, {"reason", reason}};
   audit.set_details(details.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));
   return audit;
 }
@@ -110,17 +113,9 @@ absl::Status StoreRegistry::CheckIdentity(const std::string& name) {
   ASSIGN_OR_RETURN(const StoreIdentity identity, store->live->Identity());
   ASSIGN_OR_RETURN(const auto bound, Bound(name));
   if (!bound.has_value()) {
-    return Bind(*store, identity, StoreAudit("store.registered", name, identity, Daemon()));
+    return Bind(*store, identity, StoreAudit("store.registered", name, identity, Daemon(), ""));
   }
-  if (bound->identity() != identity.id) {
-    return MakeError(
-        Reason::kStoreIdentityChanged,
-        absl::StrCat("store ", name, " at ", identity.address,
-                     " is not the one that was registered (at ", bound->address(),
-                     "): nothing is read from it or restored into it until somebody confirms it "
-                     "with `reinstate store rebind`"));
-  }
-  return absl::OkStatus();
+  return CheckBoundIdentity(*bound, identity);
 }
 
 absl::StatusOr<TenantId> StoreRegistry::CanonicalTenant(const std::string& name,
@@ -134,7 +129,7 @@ absl::StatusOr<TenantId> StoreRegistry::CanonicalTenant(const std::string& name,
 }
 
 absl::Status StoreRegistry::Rebind(const std::string& name, const std::string& expected_identity,
-                                   const state::Actor& actor) {
+                                   const state::Actor& actor, const std::string& reason) {
   ASSIGN_OR_RETURN(const ServedStore* store, Find(name));
   ASSIGN_OR_RETURN(const StoreIdentity identity, store->live->Identity());
   if (identity.id != expected_identity) {
@@ -142,7 +137,7 @@ absl::Status StoreRegistry::Rebind(const std::string& name, const std::string& e
                      absl::StrCat("store ", name, " at ", identity.address, " has the identity ",
                                   identity.id, ", not the one that was confirmed"));
   }
-  return Bind(*store, identity, StoreAudit("store.rebound", name, identity, actor));
+  return Bind(*store, identity, StoreAudit("store.rebound", name, identity, actor, reason));
 }
 
 absl::StatusOr<state::StoreRecord> StoreRegistry::Record(const std::string& name) const {

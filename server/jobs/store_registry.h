@@ -54,7 +54,7 @@ class StoreRegistry {
   // Binds the store to the identity that it has now, which must be `expected_identity`:
   // STORE_IDENTITY_CHANGED with the one that it has if it is not. STORE_NOT_FOUND, UNAVAILABLE.
   absl::Status Rebind(const std::string& name, const std::string& expected_identity,
-                      const state::Actor& actor);
+                      const state::Actor& actor, const std::string& reason);
 
   // As registered: identity and address. STORE_NOT_FOUND; UNAVAILABLE if it never could be reached.
   absl::StatusOr<state::StoreRecord> Record(const std::string& name) const;

@@ -66,6 +66,8 @@ MetricFamily Ready(const StoreMetrics::Sources& sources) {
 
 void AddSnapshots(const StoreMetrics::Sources& sources, std::vector<MetricFamily>* families) {
   GaugeFamily number("reinstate_snapshots", "Snapshots that a restore can go back to.");
+  GaugeFamily collapsed("reinstate_collapsed_snapshots",
+                        "Those of them that bear a mark of collapse which nobody has lifted.");
   GaugeFamily age("reinstate_last_good_snapshot_age_seconds",
                   "Since the instant of the newest snapshot that bears no mark of collapse: what "
                   "a restore would lose. Absent if there is none.");
@@ -77,12 +79,14 @@ void AddSnapshots(const StoreMetrics::Sources& sources, std::vector<MetricFamily
       continue;
     }
     number.Add({{"store", store->name}}, static_cast<double>(tally->visible));
+    collapsed.Add({{"store", store->name}}, static_cast<double>(tally->collapsed));
     if (tally->last_good.has_value()) {
       age.Add({{"store", store->name}},
               absl::ToDoubleSeconds(tally->AgeOfLastGood(sources.clock->Now())));
     }
   }
   families->push_back(number.Take());
+  families->push_back(collapsed.Take());
   families->push_back(age.Take());
 }
 

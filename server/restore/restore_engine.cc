@@ -13,6 +13,7 @@
 #include "server/restore/restore_run.h"
 #include "storage/base/error.h"
 #include "storage/base/status_macros.h"
+#include "storage/state/job_state_words.h"
 
 namespace reinstate {
 namespace {
@@ -42,7 +43,7 @@ class RestoreEngineImpl final : public RestoreEngine {
     ASSIGN_OR_RETURN(state::RestoreRecord record, state_->GetRestore(id));
     if (record.state() != state::IN_DOUBT) {
       return MakeError(Reason::kNotInDoubt, absl::StrCat("restore ", id, " is not in doubt: it is ",
-                                                         state::JobState_Name(record.state())));
+                                                         JobStateWords(record.state())));
     }
     record.set_resolved_by(actor.name());
     record.set_resolved_reason(reason);
@@ -61,13 +62,11 @@ class RestoreEngineImpl final : public RestoreEngine {
           absl::StrCat(actor.name(), " stated that it was not committed: ", reason));
       record.clear_intent();
     }
-    AuditDraft audit = RestoreAudit(
-        record, committed ? "restore.resolved_committed" : "restore.resolved_not_committed");
-    *audit.mutable_actor() = actor;
-    RETURN_IF_ERROR(state_->RecordOutcome(record, certificate, audit));
-    if (!committed) {
-      RETURN_IF_ERROR(state_->DiscardUndo(id));
-    }
+    RETURN_IF_ERROR(state_->RecordOutcome(
+        record, certificate,
+        RestoreAudit(record,
+                     committed ? "restore.resolved_committed" : "restore.resolved_not_committed",
+                     actor, reason)));
     return record;
   }
 

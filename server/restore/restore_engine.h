@@ -27,7 +27,8 @@ struct RestoreEngineOptions {
 };
 
 // Plans and executes restores and undos of one tenant: the six steps of the design. Knows no
-// particular store.
+// particular store, but works only on the one that the state has as order.store():
+// STORE_IDENTITY_CHANGED if it is given another one.
 //
 // Thread-safe: each call works on the calling thread. Borrows history and state, which outlive it.
 class RestoreEngine {

@@ -198,7 +198,7 @@ class TablesPlanner {
     const TableSchema& schema = pair.live->schema;
     plan_->summary.add_uncovered_tables(schema.name);
     if (pair.live->relation != Relation::kOwned) {
-      plan_->unresolved_tables.push_back(schema.name);
+      plan_->summary.add_unresolved_tables(schema.name);
       return absl::OkStatus();
     }
     writer_.BeginTable({.identity = schema.identity, .name = schema.name}, /*covered=*/false);

@@ -8,6 +8,7 @@
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "server/restore/bound_identity.h"
 #include "server/restore/certificate.h"
 #include "server/restore/evidence.h"
 #include "server/restore/restore_planner.h"
@@ -57,8 +58,17 @@ bool IsUndo(const state::RestoreRecord& record) { return !record.order().undo_of
 }  // namespace
 
 AuditDraft RestoreAudit(const state::RestoreRecord& record, const std::string& action) {
+  return RestoreAudit(record, action, record.order().actor(), record.order().reason());
+}
+
+AuditDraft CancelAudit(const state::RestoreRecord& record) {
+  return RestoreAudit(record, "restore.cancelled", record.cancelled_by(), record.cancel_reason());
+}
+
+AuditDraft RestoreAudit(const state::RestoreRecord& record, const std::string& action,
+                        const state::Actor& actor, const std::string& reason) {
   AuditDraft audit;
-  *audit.mutable_actor() = record.order().actor();
+  *audit.mutable_actor() = actor;
   audit.set_action(action);
   audit.set_subject(record.id());
   audit.set_store(record.order().store());
@@ -67,7 +77,8 @@ AuditDraft RestoreAudit(const state::RestoreRecord& record, const std::string& a
                             {"snapshot", record.order().point().snapshot()},
                             {"plan_digest", absl::BytesToHexString(record.plan().digest())},
                             {"rows_changed", record.plan().rows_to_change()},
-                            {"reason", record.order().reason()},
+                            {"reason", reason},
+                            {"ordered_by", record.order().actor().name()},
                             {"reference", record.order().reference()}};
   if (IsUndo(record)) {
     details["undo_of"] = record.order().undo_of();
@@ -101,6 +112,13 @@ void RestoreRun::Close() {
   session_.reset();
 }
 
+// Asked with the session open: by then another store may have the address of the one that was
+// checked when the job began.
+absl::Status RestoreRun::CheckStore() {
+  ASSIGN_OR_RETURN(identity_, parts_.store->Identity());
+  return CheckBoundIdentity(*parts_.state, record_.order().store(), identity_);
+}
+
 absl::StatusOr<TenantPlan> RestoreRun::MakePlan(ProgressMeter* meter) {
   const state::RestoreOrder& order = record_.order();
   const std::string& folder = parts_.options->spill_path;
@@ -121,6 +139,7 @@ absl::StatusOr<TenantPlan> RestoreRun::MakePlan(ProgressMeter* meter) {
 
 absl::StatusOr<state::PlanSummary> RestoreRun::PlanOnly() {
   RETURN_IF_ERROR(Open());
+  RETURN_IF_ERROR(CheckStore());
   RETURN_IF_ERROR(session_->Begin());
   ProgressMeter meter(parts_.control, /*passes=*/1, record_.size_rows(), record_.size_bytes());
   ASSIGN_OR_RETURN(TenantPlan plan, MakePlan(&meter));
@@ -148,12 +167,12 @@ absl::Status RestoreRun::CheckConsents(const TenantPlan& plan) const {
                      summary.peak_rows(), " rows that it had in ", summary.peak_snapshot(),
                      "; choose that snapshot, or accept it with --accept-shrunken"));
   }
-  if (!plan.unresolved_tables.empty() && !order.accept_uncovered()) {
-    return MakeError(
-        Reason::kTableUnresolved,
-        absl::StrCat("it is not known how these tables relate to tenants: ",
-                     absl::StrJoin(plan.unresolved_tables, ", "),
-                     "; resolve them in the config, or leave them out with --accept-uncovered"));
+  if (summary.unresolved_tables_size() > 0 && !order.accept_uncovered()) {
+    return MakeError(Reason::kTableUnresolved,
+                     absl::StrCat("it is not known how these tables relate to tenants: ",
+                                  absl::StrJoin(summary.unresolved_tables(), ", "),
+                                  "; resolve them in the config, or leave them out with "
+                                  "--accept-uncovered-tables"));
   }
   if (summary.uncovered_tables_size() > 0 && order.mode() == state::MIRROR &&
       !order.accept_uncovered()) {
@@ -161,7 +180,8 @@ absl::Status RestoreRun::CheckConsents(const TenantPlan& plan) const {
         Reason::kTablesUncovered,
         absl::StrCat(
             "the snapshot does not cover these tables, which a mirror would leave as they are: ",
-            absl::StrJoin(summary.uncovered_tables(), ", "), "; accept with --accept-uncovered"));
+            absl::StrJoin(summary.uncovered_tables(), ", "),
+            "; accept with --accept-uncovered-tables"));
   }
   if (!order.plan_digest().empty() && order.plan_digest() != summary.digest()) {
     return MakeError(Reason::kPlanChanged,
@@ -221,6 +241,7 @@ absl::Status RestoreRun::Attempt() {
   if (session_ == nullptr) {
     RETURN_IF_ERROR(Open());
   }
+  RETURN_IF_ERROR(CheckStore());
   RETURN_IF_ERROR(session_->Begin());
   ProgressMeter meter(parts_.control, kPasses, record_.size_rows(), record_.size_bytes());
   RETURN_IF_ERROR(Hit("restore.planning"));
@@ -229,7 +250,6 @@ absl::Status RestoreRun::Attempt() {
   parts_.control->ReportPlan(plan.summary);
   RETURN_IF_ERROR(CheckConsents(plan));
 
-  ASSIGN_OR_RETURN(identity_, parts_.store->Identity());
   state::Intent intent;
   *intent.mutable_plan() = plan.summary;
   intent.set_live_identity(identity_.id);
@@ -285,13 +305,13 @@ absl::Status RestoreRun::CommitWithIntent(state::Intent intent) {
 }
 
 absl::StatusOr<CommitOutcome> RestoreRun::FindOutcome() {
+  RETURN_IF_ERROR(Open());
   ASSIGN_OR_RETURN(identity_, parts_.store->Identity());
   if (identity_.id != record_.intent().live_identity()) {
     return MakeError(Reason::kStoreIdentityChanged,
                      "the store is not the one that the restore was committed to; it cannot say "
                      "what became of it");
   }
-  RETURN_IF_ERROR(Open());
   ASSIGN_OR_RETURN(const CommitOutcome outcome,
                    session_->Resolve({.bytes = record_.intent().commit_token()}));
   if (outcome != CommitOutcome::kNotKnown) {
@@ -394,9 +414,16 @@ absl::Status RestoreRun::RecordEnd(state::JobState end, const absl::Status& caus
   record_.clear_phase();
   *record_.mutable_failure() = ToFailure(cause);
   record_.set_finished_us(absl::ToUnixMicros(Now()));
-  return parts_.state->RecordOutcome(
-      record_, std::nullopt,
-      RestoreAudit(record_, end == state::CANCELLED ? "restore.cancelled" : "restore.failed"));
+  if (end != state::CANCELLED) {
+    return parts_.state->RecordOutcome(record_, std::nullopt,
+                                       RestoreAudit(record_, "restore.failed"));
+  }
+  // Who asked for it was stored while this ran.
+  ASSIGN_OR_RETURN(const state::RestoreRecord stored, parts_.state->GetRestore(record_.id()));
+  record_.set_cancel_requested(stored.cancel_requested());
+  *record_.mutable_cancelled_by() = stored.cancelled_by();
+  record_.set_cancel_reason(stored.cancel_reason());
+  return parts_.state->RecordOutcome(record_, std::nullopt, CancelAudit(record_));
 }
 
 absl::Status RestoreRun::RecordSuccess(bool by_evidence) {
@@ -434,7 +461,7 @@ void RestoreRun::LookAgain(const TenantPlan& plan, state::Certificate certificat
   const absl::Time now = Now();
   const auto look = [&]() -> absl::StatusOr<std::vector<state::TableFinding>> {
     RETURN_IF_ERROR(session_->Begin());
-    return Verifier::LookAgain(plan, session_.get());
+    return Verifier::LookAgain(plan, session_.get(), *parts_.control);
   };
   absl::StatusOr<std::vector<state::TableFinding>> differing = look();
   // The restore is done: that it could not be looked at again is no failure of it.

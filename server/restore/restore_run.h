@@ -51,6 +51,8 @@ class RestoreRun {
 
   // Takes the tenant's lock.
   absl::Status Open();
+  // Whether the session is one with the store that is registered.
+  absl::Status CheckStore();
   void Close();
   absl::StatusOr<TenantPlan> MakePlan(ProgressMeter* meter);
   // Refuses a plan that may not be carried out.
@@ -78,12 +80,20 @@ class RestoreRun {
   const Parts parts_;
   state::RestoreRecord record_;
   std::unique_ptr<PointReader> point_;  // null for an undo
-  StoreIdentity identity_;              // of the store, as of the attempt or settlement
+  StoreIdentity identity_;              // of the store, once the session was open
   std::unique_ptr<TenantSession> session_;
   std::optional<state::Certificate> certificate_;  // once recorded
 };
 
-// The audit entry of what became of `record`, by `action`, e.g. "restore.succeeded".
+// The audit entry of what became of `record`, by `action`, e.g. "restore.succeeded", in the name of
+// who ordered it.
 AuditDraft RestoreAudit(const state::RestoreRecord& record, const std::string& action);
+
+// The same of what somebody else did with it, and why.
+AuditDraft RestoreAudit(const state::RestoreRecord& record, const std::string& action,
+                        const state::Actor& actor, const std::string& reason);
+
+// The same of a cancelled one, in the name of who asked for that.
+AuditDraft CancelAudit(const state::RestoreRecord& record);
 
 }  // namespace reinstate

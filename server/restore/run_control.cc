@@ -14,6 +14,7 @@ void RunControl::Ask(End end) {
   if (end_ == End::kNone) {
     end_ = end;
   }
+  stopping_ = stopping_ || end == End::kStop;
   // Under the lock, so that the session cannot be detached and destroyed meanwhile. Cancel does not
   // block.
   if (session_ != nullptr && !committing_) {
@@ -40,6 +41,11 @@ absl::Status RunControl::Check() const {
   return CheckLocked();
 }
 
+absl::Status RunControl::CheckStop() const {
+  MutexLock lock(&mu_);
+  return stopping_ ? MakeError(Reason::kShuttingDown, "the daemon was stopped") : absl::OkStatus();
+}
+
 absl::Status RunControl::Sleep(absl::Duration duration) {
   MutexLock lock(&mu_);
   if (end_ == End::kNone) {
@@ -61,11 +67,13 @@ void RunControl::EnterSettlement() {
 }
 
 absl::Status RunControl::SleepInSettlement(absl::Duration duration) {
-  MutexLock lock(&mu_);
-  if (end_ != End::kStop) {
-    changed_.WaitFor(&mu_, duration);
+  {
+    MutexLock lock(&mu_);
+    if (!stopping_) {
+      changed_.WaitFor(&mu_, duration);
+    }
   }
-  return end_ == End::kStop ? CheckLocked() : absl::OkStatus();
+  return CheckStop();
 }
 
 void RunControl::LeaveCommit() {

@@ -38,6 +38,9 @@ class RunControl {
   // steps.
   absl::Status Check() const;
 
+  // SHUTTING_DOWN if the daemon stops, whatever else was asked for: for what follows a commit.
+  absl::Status CheckStop() const;
+
   // As Check, after waiting for `duration` or until asked to end.
   absl::Status Sleep(absl::Duration duration);
 
@@ -71,7 +74,8 @@ class RunControl {
   const Listener listener_;
   mutable Mutex mu_;
   CondVar changed_;
-  End end_ ABSL_GUARDED_BY(mu_) = End::kNone;
+  End end_ ABSL_GUARDED_BY(mu_) = End::kNone;  // what was asked for first
+  bool stopping_ ABSL_GUARDED_BY(mu_) = false;
   bool committing_ ABSL_GUARDED_BY(mu_) = false;
   TenantSession* session_ ABSL_GUARDED_BY(mu_) = nullptr;
 };

@@ -31,7 +31,6 @@ struct TenantPlan {
 
   RecordHasher hasher;
   std::vector<PlannedTable> tables;
-  std::vector<std::string> unresolved_tables;  // names; whose rows belong to whom is not known
   ActionLog actions;
   state::PlanSummary summary;
 

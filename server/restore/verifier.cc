@@ -1,5 +1,6 @@
 #include "server/restore/verifier.h"
 
+#include <functional>
 #include <memory>
 #include <utility>
 
@@ -28,10 +29,13 @@ absl::Status SkipMissing(OrderedStream* point, const OrderedStream& live, const 
   return absl::OkStatus();
 }
 
+// Called with the bytes of each row that was read; an error ends the reading.
+using OnRow = std::function<absl::Status(int64_t bytes)>;
+
 // Reads a live table to its end; counts which keys of `at_point` (may be null) it lacks.
 absl::StatusOr<TableReading> Read(const RecordHasher& hasher, uint32_t number,
                                   RecordStream* live_rows, RecordStream* at_point,
-                                  ProgressMeter* meter) {
+                                  const OnRow& on_row) {
   TableReading reading;
   OrderedStream live(live_rows);
   OrderedStream point(at_point);
@@ -40,9 +44,7 @@ absl::StatusOr<TableReading> Read(const RecordHasher& hasher, uint32_t number,
   while (live.has()) {
     const Record& record = live.record();
     reading.sum.Add(hasher.Hash(number, record.key.bytes(), record.payload), RecordBytes(record));
-    if (meter != nullptr) {
-      RETURN_IF_ERROR(meter->Tick(RecordBytes(record)));
-    }
+    RETURN_IF_ERROR(on_row(RecordBytes(record)));
     RETURN_IF_ERROR(SkipMissing(&point, live, &record.key, &reading.missing_keys));
     if (point.has() && point.record().key == record.key) {
       RETURN_IF_ERROR(point.Advance());
@@ -107,7 +109,8 @@ absl::StatusOr<std::vector<state::TableFinding>> Verifier::ReadBack(const Tenant
     }
     ASSIGN_OR_RETURN(const std::unique_ptr<RecordStream> live, session->ReadTable(table.identity));
     ASSIGN_OR_RETURN(const TableReading reading,
-                     Read(plan.hasher, table.number, live.get(), at_point.get(), meter));
+                     Read(plan.hasher, table.number, live.get(), at_point.get(),
+                          [meter](int64_t bytes) { return meter->Tick(bytes); }));
     RETURN_IF_ERROR(Judge(table, yardstick.promise, reading));
     findings.push_back(Finding(table, reading.sum));
   }
@@ -115,12 +118,15 @@ absl::StatusOr<std::vector<state::TableFinding>> Verifier::ReadBack(const Tenant
 }
 
 absl::StatusOr<std::vector<state::TableFinding>> Verifier::LookAgain(const TenantPlan& plan,
-                                                                     TenantSession* session) {
+                                                                     TenantSession* session,
+                                                                     const RunControl& control) {
   std::vector<state::TableFinding> differing;
   for (const PlannedTable& table : plan.tables) {
+    RETURN_IF_ERROR(control.CheckStop());
     ASSIGN_OR_RETURN(const std::unique_ptr<RecordStream> live, session->ReadTable(table.identity));
     ASSIGN_OR_RETURN(const TableReading reading,
-                     Read(plan.hasher, table.number, live.get(), nullptr, nullptr));
+                     Read(plan.hasher, table.number, live.get(), nullptr,
+                          [&control](int64_t) { return control.CheckStop(); }));
     if (reading.sum != table.expected) {
       differing.push_back(Finding(table, reading.sum));
     }

@@ -4,6 +4,7 @@
 
 #include "absl/status/statusor.h"
 #include "server/restore/progress_meter.h"
+#include "server/restore/run_control.h"
 #include "server/restore/tenant_plan.h"
 #include "storage/history/point_reader.h"
 #include "storage/live/tenant_session.h"
@@ -38,9 +39,11 @@ class Verifier {
                                                                    ProgressMeter* meter);
 
   // Sums every table of `plan` in `session`'s view, for the second look, and returns those that no
-  // longer are as the plan left them.
+  // longer are as the plan left them. SHUTTING_DOWN soon after `control` was stopped: the restore
+  // is done, and nobody is to wait for this.
   static absl::StatusOr<std::vector<state::TableFinding>> LookAgain(const TenantPlan& plan,
-                                                                    TenantSession* session);
+                                                                    TenantSession* session,
+                                                                    const RunControl& control);
 };
 
 }  // namespace reinstate

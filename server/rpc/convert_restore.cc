@@ -140,6 +140,7 @@ void SummaryToWire(const state::PlanSummary& summary, bool undo, v1::Plan* plan)
   }
   ConflictsToWire(summary, undo, plan);
   *plan->mutable_uncovered_tables() = summary.uncovered_tables();
+  *plan->mutable_unresolved_tables() = summary.unresolved_tables();
   *plan->mutable_warnings() = summary.warnings();
   if (summary.shrunken()) {
     v1::ShrunkenWarning* shrunken = plan->mutable_shrunken();

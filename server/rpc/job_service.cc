@@ -64,7 +64,7 @@ class JobServiceImpl final : public Base {
 
   absl::StatusOr<v1::Job> Cancel(const Call& call, const v1::CancelJobRequest& request) {
     RETURN_IF_ERROR(OnlyOnce(parts_.state, call.request, request.job(), [&] {
-      return parts_.history_jobs->CancelJob(request.job(), call.actor).status();
+      return parts_.history_jobs->CancelJob(request.job(), call.actor, call.reason).status();
     }));
     ASSIGN_OR_RETURN(const state::HistoryJob job, parts_.history_jobs->GetJob(request.job()));
     return ToWire(job);

@@ -175,7 +175,7 @@ absl::StatusOr<state::RestoreOrder> RestoreServiceImpl::OrderOfPlan(
     const std::string& id, const std::string& digest) const {
   ASSIGN_OR_RETURN(const state::PlanRecord plan, parts_.restores->GetPlan(id));
   if (plan.state() != state::PLAN_READY) {
-    return FieldError("plan", absl::StrCat("names ", id, ", which is not READY."));
+    return FieldError("plan", absl::StrCat("names ", id, ", which is not ready."));
   }
   if (!digest.empty() && digest != plan.summary().digest()) {
     return MakeError(Reason::kPlanChanged,
@@ -323,7 +323,7 @@ absl::StatusOr<v1::Restore> RestoreServiceImpl::Cancel(const Call& call,
                                                        const v1::CancelRestoreRequest& request) {
   RETURN_IF_ERROR(CheckWritable(parts_));
   RETURN_IF_ERROR(OnlyOnce(parts_.state, call.request, request.restore(), [&] {
-    return parts_.restores->CancelRestore(request.restore(), call.actor).status();
+    return parts_.restores->CancelRestore(request.restore(), call.actor, call.reason).status();
   }));
   return Load(request.restore());
 }

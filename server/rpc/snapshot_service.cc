@@ -121,10 +121,18 @@ class SnapshotServiceImpl final : public Base {
   // All snapshots of the store, or of all stores if it is empty.
   absl::StatusOr<std::vector<Found>> Collect(const std::string& store) const;
 
-  // Changes the snapshot once per request, audited, and returns it as it is then.
+  // What a change of a snapshot is called in the audit.
+  struct Action {
+    std::string order;  // before it, followed by "_ordered", and by "_failed" if it failed
+    std::string done;   // after it
+  };
+  // Changes the snapshot once per request, audited, and returns it as it is then. No change is
+  // without an entry: the order's comes first.
   using Change = std::function<absl::Status(const SnapshotId&)>;
-  absl::StatusOr<v1::Snapshot> Apply(const Call& call, const Found& found,
-                                     const std::string& action, const Change& change);
+  absl::StatusOr<v1::Snapshot> Apply(const Call& call, const Found& found, const Action& action,
+                                     const Change& change);
+  absl::Status ApplyAudited(const Call& call, const Found& found, const Action& action,
+                            const Change& change) const;
 
   CallGate* const gate_;
   const ServiceParts parts_;
@@ -134,6 +142,7 @@ absl::StatusOr<v1::Job> SnapshotServiceImpl::CreateJob(const Call& call, state::
                                                        bool validate_only) {
   RETURN_IF_ERROR(CheckWritable(parts_));
   *job.mutable_actor() = call.actor;
+  job.set_reason(call.reason);
   ASSIGN_OR_RETURN(const state::HistoryJob created,
                    parts_.history_jobs->CreateJob(call.request, std::move(job), validate_only));
   return ToWire(created);
@@ -258,36 +267,47 @@ absl::StatusOr<v1::ListSnapshotsResponse> SnapshotServiceImpl::List(
 }
 
 absl::StatusOr<v1::Snapshot> SnapshotServiceImpl::Apply(const Call& call, const Found& found,
-                                                        const std::string& action,
+                                                        const Action& action,
                                                         const Change& change) {
   RETURN_IF_ERROR(CheckWritable(parts_));
   const std::string id = found.info.id.ToString();
-  RETURN_IF_ERROR(OnlyOnce(parts_.state, call.request, id, [&]() -> absl::Status {
-    RETURN_IF_ERROR(change(found.info.id));
-    return parts_.state->AppendAudit(MakeAuditDraft(call, action, id, found.store));
-  }));
+  RETURN_IF_ERROR(OnlyOnce(parts_.state, call.request, id,
+                           [&] { return ApplyAudited(call, found, action, change); }));
   ASSIGN_OR_RETURN(const Found after, Find(id));
   return ToWire(after.info, after.store, Grace(after.store));
+}
+
+absl::Status SnapshotServiceImpl::ApplyAudited(const Call& call, const Found& found,
+                                               const Action& action, const Change& change) const {
+  const std::string id = found.info.id.ToString();
+  RETURN_IF_ERROR(parts_.state->AppendAudit(
+      MakeAuditDraft(call, action.order + "_ordered", id, found.store, absl::OkStatus())));
+  const absl::Status changed = change(found.info.id);
+  const std::string end = changed.ok() ? action.done : action.order + "_failed";
+  const absl::Status audited =
+      parts_.state->AppendAudit(MakeAuditDraft(call, end, id, found.store, changed));
+  return changed.ok() ? audited : changed;
 }
 
 absl::StatusOr<v1::Snapshot> SnapshotServiceImpl::Hold(const Call& call,
                                                        const v1::HoldSnapshotRequest& request) {
   RETURN_IF_ERROR(CheckPresent("reason", request.reason()));
   ASSIGN_OR_RETURN(const Found found, Find(request.snapshot()));
-  return Apply(call, found, "snapshot.held", [&](const SnapshotId& id) -> absl::Status {
-    if (!found.info.visible()) {
-      return MakeError(Reason::kSnapshotHidden,
-                       absl::StrCat("Snapshot ", request.snapshot(),
-                                    " was deleted; undelete it first, then hold it."));
-    }
-    return parts_.history->Hold(id, request.reason());
-  });
+  return Apply(call, found, {.order = "snapshot.hold", .done = "snapshot.held"},
+               [&](const SnapshotId& id) -> absl::Status {
+                 if (!found.info.visible()) {
+                   return MakeError(Reason::kSnapshotHidden,
+                                    absl::StrCat("Snapshot ", request.snapshot(),
+                                                 " was deleted; undelete it first, then hold it."));
+                 }
+                 return parts_.history->Hold(id, request.reason());
+               });
 }
 
 absl::StatusOr<v1::Snapshot> SnapshotServiceImpl::Release(
     const Call& call, const v1::ReleaseSnapshotRequest& request) {
   ASSIGN_OR_RETURN(const Found found, Find(request.snapshot()));
-  return Apply(call, found, "snapshot.released",
+  return Apply(call, found, {.order = "snapshot.release", .done = "snapshot.released"},
                [&](const SnapshotId& id) { return parts_.history->Release(id); });
 }
 
@@ -310,14 +330,14 @@ absl::StatusOr<v1::Snapshot> SnapshotServiceImpl::Delete(const Call& call,
     }
     return ToWire(found.info, found.store, Grace(found.store));
   }
-  return Apply(call, found, "snapshot.hidden",
+  return Apply(call, found, {.order = "snapshot.hide", .done = "snapshot.hidden"},
                [&](const SnapshotId& id) { return parts_.history->Hide(id); });
 }
 
 absl::StatusOr<v1::Snapshot> SnapshotServiceImpl::Undelete(
     const Call& call, const v1::UndeleteSnapshotRequest& request) {
   ASSIGN_OR_RETURN(const Found found, Find(request.snapshot()));
-  return Apply(call, found, "snapshot.undeleted",
+  return Apply(call, found, {.order = "snapshot.undelete", .done = "snapshot.undeleted"},
                [&](const SnapshotId& id) { return parts_.history->Undelete(id); });
 }
 
@@ -325,7 +345,7 @@ absl::StatusOr<v1::Snapshot> SnapshotServiceImpl::Lift(const Call& call,
                                                        const v1::LiftCollapseRequest& request) {
   RETURN_IF_ERROR(CheckPresent("reason", request.reason()));
   ASSIGN_OR_RETURN(const Found found, Find(request.snapshot()));
-  return Apply(call, found, "snapshot.collapse_lifted",
+  return Apply(call, found, {.order = "snapshot.lift_collapse", .done = "snapshot.collapse_lifted"},
                [&](const SnapshotId& id) { return parts_.history->LiftCollapse(id); });
 }
 

@@ -126,7 +126,7 @@ absl::StatusOr<v1::Store> StoreServiceImpl::Rebind(const Call& call,
   RETURN_IF_ERROR(CheckPresent("expected_identity", request.expected_identity()));
   RETURN_IF_ERROR(CheckPresent("reason", request.reason()));
   RETURN_IF_ERROR(OnlyOnce(parts_.state, call.request, store->name, [&] {
-    return parts_.stores->Rebind(store->name, request.expected_identity(), call.actor);
+    return parts_.stores->Rebind(store->name, request.expected_identity(), call.actor, call.reason);
   }));
   RETURN_IF_ERROR(parts_.monitor->Look(store->name).status());
   return StoreToWire(*store);

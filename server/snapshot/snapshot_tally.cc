@@ -21,7 +21,9 @@ absl::StatusOr<SnapshotTally> TallySnapshots(const History& history, uint32_t li
       continue;
     }
     ++tally.visible;
-    if (!snapshot.collapse.marked || snapshot.collapse.lifted) {
+    if (snapshot.collapse.marked && !snapshot.collapse.lifted) {
+      ++tally.collapsed;
+    } else {
       tally.last_good = std::move(snapshot);
     }
   }

@@ -13,6 +13,7 @@ namespace reinstate {
 // What a lineage has to go back to. A value.
 struct SnapshotTally {
   int64_t visible = 0;                    // snapshots
+  int64_t collapsed = 0;                  // of them those with a mark that nobody has lifted
   std::optional<SnapshotInfo> last_good;  // the newest visible one without a mark of collapse
 
   // Zero if the clock is behind it, or if there is none.

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "storage/state/job_state_words.h"
 #include "storage/state/rocksdb_state_store.h"
 #include "storage/state/state_records.h"
 
@@ -36,7 +37,7 @@ absl::Status RocksDbStateStore::CheckUndoable(const std::string& restore) const 
   }
   if (record.state() != state::SUCCEEDED) {
     return MakeError(Reason::kNotUndoable,
-                     absl::StrCat("restore ", restore, " is ", state::JobState_Name(record.state()),
+                     absl::StrCat("restore ", restore, " is ", JobStateWords(record.state()),
                                   "; only one that has succeeded can be undone"));
   }
   if (const auto under_way = index_.UndoUnderWay(restore); under_way.has_value()) {
@@ -189,9 +190,8 @@ absl::Status RocksDbStateStore::MarkUndone(const std::string& restore, const std
                                            ChangeSet* change, state::RestoreRecord* undone) const {
   ASSIGN_OR_RETURN(*undone, GetRestore(restore));
   if (undone->state() != state::SUCCEEDED) {
-    return MakeError(Reason::kInternal,
-                     absl::StrCat("restore ", restore, " is undone by ", undo, " but was ",
-                                  state::JobState_Name(undone->state())));
+    return MakeError(Reason::kInternal, absl::StrCat("restore ", restore, " is undone by ", undo,
+                                                     " but was ", JobStateWords(undone->state())));
   }
   undone->set_state(state::UNDONE);
   undone->set_undone_by(undo);
@@ -205,7 +205,7 @@ absl::Status RocksDbStateStore::RecordOutcome(const state::RestoreRecord& record
                                               const AuditDraft& audit) {
   if (!HasEnded(record.state()) && record.state() != state::IN_DOUBT) {
     return MakeError(Reason::kInternal,
-                     absl::StrCat(state::JobState_Name(record.state()), " is no outcome"));
+                     absl::StrCat(JobStateWords(record.state()), " is no outcome"));
   }
   const bool succeeded = record.state() == state::SUCCEEDED;
   MutexLock lock(&mu_);

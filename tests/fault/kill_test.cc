@@ -1,6 +1,6 @@
-// kill -9 of the daemon at every step of a restore and at random moments: the tenant is always as
-// before or as after, never between; the restore goes on by itself after the next start; nobody
-// else loses a write.
+// kill -9 of the daemon at every step of a restore or undo and at random moments: the tenant is
+// always as before or as after, never between; it goes on by itself after the next start; what was
+// undone is undone once; nobody else loses a write.
 
 #include <gtest/gtest.h>
 
@@ -48,7 +48,20 @@ const std::vector<Phase> kPhases = {
 
 const char kNotBegun[] = "not begun";
 const char kEnded[] = "ended";
-constexpr int kRandomKills = 12;  // of each tenant
+constexpr int kRandomKills = 12;     // of restores of each tenant
+constexpr int kRandomUndoKills = 4;  // of undos
+
+// What is killed.
+enum class Work { kRestore, kUndo };
+
+// A restore or undo of a tenant that is to be killed.
+struct Victim {
+  Work work = Work::kRestore;
+  std::string tenant;
+  std::string undone;  // by an undo: the restore
+  std::string request_id;
+  std::string id;
+};
 
 // Kills that fell into one phase.
 struct Tally {
@@ -146,13 +159,40 @@ class KillTest : public testing::Test {
     }
   }
 
+  // What is to be killed, up to where it can begin.
+  Victim Prepare(Work work, const std::string& tenant) {
+    Victim victim{.work = work, .tenant = tenant, .request_id = NextRequest()};
+    if (work == Work::kUndo) {
+      world_.Start();
+      victim.undone = world_.CreateRestore(tenant, v1::RESTORE_MODE_MIRROR, NextRequest());
+      EXPECT_EQ(world_.WaitForEnd(victim.undone).state(), v1::RESTORE_STATE_SUCCEEDED);
+    }
+    return victim;
+  }
+
+  // Orders it, unless its request has made it before. Leaves no id if the daemon ended before it
+  // answered.
+  void Order(Victim* victim) {
+    victim->id =
+        victim->work == Work::kUndo
+            ? world_.CreateUndo(victim->undone, victim->request_id)
+            : world_.CreateRestore(victim->tenant, v1::RESTORE_MODE_MIRROR, victim->request_id);
+  }
+
+  const std::map<std::string, std::map<std::string, std::string>>& After(const Victim& victim) {
+    return (victim.work == Work::kUndo ? before_ : point_)[victim.tenant];
+  }
+  const std::map<std::string, std::map<std::string, std::string>>& Before(const Victim& victim) {
+    return (victim.work == Work::kUndo ? point_ : before_)[victim.tenant];
+  }
+
   // The tenant while no daemon runs, which must be wholly before or wholly after. Returns whether
   // it is after.
-  bool IsAfter(const std::string& tenant, const std::string& when) {
-    const auto found = world_.ReadAtRest({tenant}, kTables)[tenant];
-    EXPECT_TRUE(found == before_[tenant] || found == point_[tenant])
-        << tenant << " is between, killed " << when;
-    return found == point_[tenant];
+  bool IsAfter(const Victim& victim, const std::string& when) {
+    const auto found = world_.ReadAtRest({victim.tenant}, kTables)[victim.tenant];
+    EXPECT_TRUE(found == Before(victim) || found == After(victim))
+        << victim.tenant << " is between, killed " << when;
+    return found == After(victim);
   }
 
   void ExpectBystanderWhole(const Bystander& bystander, const std::string& when) {
@@ -165,50 +205,68 @@ class KillTest : public testing::Test {
   }
 
   // The next start goes on by itself; then the tenant is put back to how it was, for the next kill.
-  void ExpectItGoesOn(const std::string& tenant, const std::string& restore_id,
-                      const std::string& when) {
+  void ExpectItGoesOn(const Victim& victim, const std::string& when) {
     world_.Start();
-    const v1::Restore restore = world_.WaitForEnd(restore_id);
-    ASSERT_EQ(restore.state(), v1::RESTORE_STATE_SUCCEEDED)
-        << when << ": " << restore.failure().message();
-    EXPECT_TRUE(restore.has_certificate()) << when;
-    EXPECT_EQ(world_.Read({tenant}, kTables)[tenant], point_[tenant]) << when;
+    const v1::Restore ended = world_.WaitForEnd(victim.id);
+    ASSERT_EQ(ended.state(), v1::RESTORE_STATE_SUCCEEDED)
+        << when << ": " << ended.failure().message();
+    EXPECT_TRUE(ended.has_certificate()) << when;
+    EXPECT_EQ(world_.Read({victim.tenant}, kTables)[victim.tenant], After(victim)) << when;
+    if (victim.work == Work::kUndo) {
+      ExpectUndoneOnce(victim, when);
+      return;
+    }
     const v1::Restore undo =
-        world_.WaitForEnd(world_.CreateUndo(restore_id, absl::StrCat("undo ", restore_id)));
+        world_.WaitForEnd(world_.CreateUndo(victim.id, absl::StrCat("undo ", victim.id)));
     ASSERT_EQ(undo.state(), v1::RESTORE_STATE_SUCCEEDED)
         << when << ": " << undo.failure().message();
-    EXPECT_EQ(world_.Read({tenant}, kTables)[tenant], before_[tenant]) << when;
+    EXPECT_EQ(world_.Read({victim.tenant}, kTables)[victim.tenant], before_[victim.tenant]) << when;
   }
 
-  // Kills the daemon in that phase of a restore, at one of the hits of its place.
-  void KillAt(const Phase& phase, const std::string& tenant) {
+  // The same request is that undo, and another one is refused: what has been written since stays.
+  void ExpectUndoneOnce(const Victim& victim, const std::string& when) {
+    EXPECT_EQ(world_.WaitForEnd(victim.undone).state(), v1::RESTORE_STATE_UNDONE) << when;
+    world_.Write(victim.tenant, {{"issues", {{"row 0", "newer than the undo"}}}});
+    EXPECT_EQ(world_.CreateUndo(victim.undone, victim.request_id), victim.id) << when;
+    EXPECT_EQ(world_.TryUndo(victim.undone, NextRequest()), grpc::StatusCode::FAILED_PRECONDITION)
+        << when;
+    auto wanted = before_[victim.tenant];
+    wanted["issues"]["row 0"] = "newer than the undo";
+    EXPECT_EQ(world_.Read({victim.tenant}, kTables)[victim.tenant], wanted) << when;
+    world_.Write(victim.tenant,
+                 {{"issues", {{"row 0", before_[victim.tenant]["issues"]["row 0"]}}}});
+  }
+
+  // Kills the daemon in that phase of a restore or undo, at one of the hits of its place.
+  void KillAt(const Phase& phase, Work work, const std::string& tenant) {
+    Victim victim = Prepare(work, tenant);
     const int hit = std::uniform_int_distribution<int>(1, phase.hits)(random_);
     const std::string when = absl::StrCat("at ", phase.place, " (hit ", hit, ")");
     world_.Start(absl::StrCat(phase.place, "=crash@", hit));
     Bystander bystander(&world_);
-    const std::string request_id = NextRequest();
-    std::string id = world_.CreateRestore(tenant, v1::RESTORE_MODE_MIRROR, request_id);
+    Order(&victim);
     ASSERT_EQ(world_.daemon()->WaitForEnd(absl::Seconds(60)), FaultPoints::kCrashExitCode)
         << when << world_.Output();
     bystander.Stop();
     Tally& tally = tallies_[phase.name];
     ++tally.aimed;
-    tally.found_after += IsAfter(tenant, when) ? 1 : 0;
+    tally.found_after += IsAfter(victim, when) ? 1 : 0;
     ExpectBystanderWhole(bystander, when);
-    if (id.empty()) {
+    if (victim.id.empty()) {
       // The daemon ended before it answered; the same request finds the same restore.
       world_.Start();
-      id = world_.CreateRestore(tenant, v1::RESTORE_MODE_MIRROR, request_id);
+      Order(&victim);
     }
-    ExpectItGoesOn(tenant, id, when);
+    ExpectItGoesOn(victim, when);
   }
 
   // Kills the daemon after `delay`, wherever it is by then.
-  void KillAfter(absl::Duration delay, const std::string& tenant) {
+  void KillAfter(absl::Duration delay, Work work, const std::string& tenant) {
+    Victim victim = Prepare(work, tenant);
     world_.Start(Traces());
     const size_t begin = world_.daemon()->Output().size();
     Bystander bystander(&world_);
-    const std::string id = world_.CreateRestore(tenant, v1::RESTORE_MODE_MIRROR, NextRequest());
+    Order(&victim);
     absl::SleepFor(delay);
     world_.daemon()->Kill();
     bystander.Stop();
@@ -216,9 +274,9 @@ class KillTest : public testing::Test {
     const std::string when = absl::StrCat(phase, ", after ", absl::FormatDuration(delay));
     Tally& tally = tallies_[phase];
     ++tally.random;
-    tally.found_after += IsAfter(tenant, when) ? 1 : 0;
+    tally.found_after += IsAfter(victim, when) ? 1 : 0;
     ExpectBystanderWhole(bystander, when);
-    ExpectItGoesOn(tenant, id, when);
+    ExpectItGoesOn(victim, when);
   }
 
   // How long a restore of the tenant takes that nobody kills. Undoes it.
@@ -247,6 +305,34 @@ class KillTest : public testing::Test {
     }
   }
 
+  void KillAnywhere(Work work, int random_kills) {
+    for (const char* tenant : {kSmall, kLarge}) {
+      for (const Phase& phase : kPhases) {
+        ASSERT_NO_FATAL_FAILURE(KillAt(phase, work, tenant));
+      }
+      const absl::Duration taken = Measure(tenant);
+      for (int i = 0; i < random_kills; ++i) {
+        const double part = std::uniform_real_distribution<double>(0, 1)(random_);
+        ASSERT_NO_FATAL_FAILURE(KillAfter(part * taken, work, tenant));
+      }
+    }
+    PrintTallies();
+  }
+
+  // What is committed is after; what is not, is before: the phases are those that they are called.
+  void ExpectPhasesAsTheyAreCalled() {
+    for (const Phase& phase : kPhases) {
+      EXPECT_GT(tallies_[phase.name].aimed + tallies_[phase.name].random, 0) << phase.name;
+    }
+    for (const char* before : {"before the synced batch", "after the synced batch"}) {
+      EXPECT_EQ(tallies_[before].found_after, 0) << before;
+    }
+    for (const char* after : {"after the commit", "before the outcome", kEnded}) {
+      EXPECT_EQ(tallies_[after].found_after, tallies_[after].aimed + tallies_[after].random)
+          << after;
+    }
+  }
+
   std::string NextRequest() { return absl::StrCat("request ", ++requests_); }
 
   DaemonWorld world_;
@@ -258,27 +344,13 @@ class KillTest : public testing::Test {
 };
 
 TEST_F(KillTest, AKillInAnyPhaseAndAtAnyMomentLeavesBeforeOrAfterAndTheRestoreGoesOn) {
-  for (const char* tenant : {kSmall, kLarge}) {
-    for (const Phase& phase : kPhases) {
-      ASSERT_NO_FATAL_FAILURE(KillAt(phase, tenant));
-    }
-    const absl::Duration taken = Measure(tenant);
-    for (int i = 0; i < kRandomKills; ++i) {
-      const double part = std::uniform_real_distribution<double>(0, 1)(random_);
-      ASSERT_NO_FATAL_FAILURE(KillAfter(part * taken, tenant));
-    }
-  }
-  PrintTallies();
-  for (const Phase& phase : kPhases) {
-    EXPECT_GT(tallies_[phase.name].aimed + tallies_[phase.name].random, 0) << phase.name;
-  }
-  // What is committed is after; what is not, is before: the phases are those that they are called.
-  for (const char* before : {"before the synced batch", "after the synced batch"}) {
-    EXPECT_EQ(tallies_[before].found_after, 0) << before;
-  }
-  for (const char* after : {"after the commit", "before the outcome", kEnded}) {
-    EXPECT_EQ(tallies_[after].found_after, tallies_[after].aimed + tallies_[after].random) << after;
-  }
+  ASSERT_NO_FATAL_FAILURE(KillAnywhere(Work::kRestore, kRandomKills));
+  ExpectPhasesAsTheyAreCalled();
+}
+
+TEST_F(KillTest, AKillOfAnUndoLeavesBeforeOrAfterAndItIsUndoneOnce) {
+  ASSERT_NO_FATAL_FAILURE(KillAnywhere(Work::kUndo, kRandomUndoKills));
+  ExpectPhasesAsTheyAreCalled();
 }
 
 TEST_F(KillTest, ControlPuttingRowsBackByHandLeavesTheTenantBetween) {

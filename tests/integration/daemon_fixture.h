@@ -20,7 +20,7 @@ class DaemonTest : public ::testing::Test {
  protected:
   std::string Path(const std::string& name) const { return folder_.path() + "/" + name; }
 
-  // Starts it on the usual data and connects to it.
+  // Starts it on the usual data, with these fault points, and connects to it.
   void Start(std::vector<std::string> arguments = {}, const std::string& fault_points = "") {
     absl::StatusOr<std::unique_ptr<DaemonProcess>> started =
         DaemonProcess::Start({.data_path = Path("data"),
@@ -39,6 +39,7 @@ class DaemonTest : public ::testing::Test {
   void Stop() {
     client_.reset();
     ASSERT_EQ(daemon_->Terminate(), 0) << daemon_->Output();
+    stopped_output_ = daemon_->Output();
     daemon_.reset();
   }
 
@@ -118,6 +119,7 @@ class DaemonTest : public ::testing::Test {
 
   const TempDir folder_;
   std::unique_ptr<DaemonProcess> daemon_;
+  std::string stopped_output_;  // of the daemon that was stopped last
   std::unique_ptr<ReinstateClient> client_;
 };
 

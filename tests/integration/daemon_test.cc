@@ -21,6 +21,7 @@ namespace reinstate {
 namespace {
 
 using ::testing::HasSubstr;
+using ::testing::Not;
 
 // One message to any method, one message back.
 std::string CallRaw(const std::string& address, const std::string& method,
@@ -185,8 +186,11 @@ TEST_F(DaemonTest, WhatWasDoneIsThereAfterARestart) {
   EXPECT_THAT(Get("acme", "99"), FailsWith(Reason::kRecordNotFound));
 }
 
+// Each restore takes a second, so that few of them are done when the daemon is stopped.
+constexpr char kSlow[] = "restore.verifying=slow";
+
 TEST_F(DaemonTest, RestoresThatAShutdownInterruptsGoOnAfterTheNextStart) {
-  Start();
+  Start({}, kSlow);
   for (int tenant = 0; tenant < 20; ++tenant) {
     for (int i = 0; i < 20; ++i) {
       Put(absl::StrCat("t", tenant), absl::StrCat(i), "payload");
@@ -200,7 +204,11 @@ TEST_F(DaemonTest, RestoresThatAShutdownInterruptsGoOnAfterTheNextStart) {
     ASSERT_THAT(created, IsOk());
     ids.push_back(created->id());
   }
+  ASSERT_EQ(client_->WaitForRestore(ids.front(), {})->state(), v1::RESTORE_STATE_SUCCEEDED);
   Stop();
+  EXPECT_THAT(stopped_output_, HasSubstr("job interrupted, to be run again")) << "none was running";
+  EXPECT_THAT(stopped_output_, Not(HasSubstr("restore ended restore=" + ids.back())))
+      << "none was queued";
   Start();
   for (const std::string& id : ids) {
     const absl::StatusOr<v1::Restore> restore = client_->WaitForRestore(id, {});
@@ -214,7 +222,7 @@ TEST_F(DaemonTest, RestoresThatAShutdownInterruptsGoOnAfterTheNextStart) {
 
 TEST_F(DaemonTest, AWaitingClientFollowsItThroughAnEndAndANewStart) {
   const std::string socket = "unix:" + Path("socket");
-  Start({"--listen", socket});
+  Start({"--listen", socket}, kSlow);
   for (int tenant = 0; tenant < 30; ++tenant) {
     Put(absl::StrCat("t", tenant), "1", "payload");
   }
@@ -231,6 +239,8 @@ TEST_F(DaemonTest, AWaitingClientFollowsItThroughAnEndAndANewStart) {
   std::future<absl::StatusOr<v1::Restore>> waiting =
       std::async(std::launch::async, [&] { return (*follower)->WaitForRestore(last, {}); });
   Stop();
+  EXPECT_THAT(stopped_output_, Not(HasSubstr("restore ended restore=" + last)))
+      << "there was nothing left to follow";
   Start({"--listen", socket});
   const absl::StatusOr<v1::Restore> restore = waiting.get();
   ASSERT_THAT(restore, IsOk());

@@ -5,6 +5,7 @@
 
 #include <fstream>
 #include <optional>
+#include <regex>
 #include <string>
 
 #include "absl/strings/str_cat.h"
@@ -95,6 +96,7 @@ TEST_F(DaemonMetricsTest, TellWhatBecameOfSnapshotsAndRestores) {
     EXPECT_EQ(text.Find("reinstate_restores", {{"store", "main"}, {"state", state}}), 0) << state;
   }
   EXPECT_EQ(text.Find("reinstate_snapshots", main), 1);
+  EXPECT_EQ(text.Find("reinstate_collapsed_snapshots", main), 0);
   EXPECT_EQ(text.Find("reinstate_store_ready", main), 1);
   const std::optional<double> age = text.Find("reinstate_last_good_snapshot_age_seconds", main);
   ASSERT_TRUE(age.has_value());
@@ -104,6 +106,24 @@ TEST_F(DaemonMetricsTest, TellWhatBecameOfSnapshotsAndRestores) {
                       {{"store", "main"}, {"kind", "take_snapshot"}, {"state", "succeeded"}}),
             1);
   EXPECT_EQ(text.families().at("reinstate_build_info").samples.size(), 1U);
+}
+
+TEST_F(DaemonMetricsTest, AreThoseThatTheAlertsAskFor) {
+  StartWithMetrics();
+  Put("acme", "1", "one");
+  MustTakeSnapshot();
+  Restore("acme");
+  const PrometheusText text = Scrape();
+  std::ifstream file(REINSTATE_ALERTS);
+  int asked = 0;
+  for (std::string line; std::getline(file, line);) {
+    const std::regex name("reinstate_[a-z_]+");
+    for (std::sregex_iterator match(line.begin(), line.end(), name), end; match != end; ++match) {
+      ++asked;
+      EXPECT_TRUE(text.families().contains(match->str())) << match->str();
+    }
+  }
+  EXPECT_GE(asked, 6);
 }
 
 TEST_F(DaemonMetricsTest, CountCallsByMethodAndCode) {

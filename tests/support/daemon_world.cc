@@ -202,6 +202,16 @@ std::string DaemonWorld::CreateUndo(const std::string& restore_id, const std::st
   return restore.id();
 }
 
+grpc::StatusCode DaemonWorld::TryUndo(const std::string& restore_id,
+                                      const std::string& request_id) {
+  grpc::ClientContext context;
+  v1::UndoRestoreRequest request;
+  request.set_restore(restore_id);
+  request.set_request_id(request_id);
+  v1::Restore restore;
+  return restores_->UndoRestore(&context, request, &restore).error_code();
+}
+
 v1::Restore DaemonWorld::WaitForEnd(const std::string& restore_id) {
   const absl::Time deadline = absl::Now() + kPatience;
   while (absl::Now() < deadline) {

@@ -53,6 +53,9 @@ class DaemonWorld {
                             const std::string& request_id);
   std::string CreateUndo(const std::string& restore, const std::string& request_id);
 
+  // The code of the answer to such a request.
+  grpc::StatusCode TryUndo(const std::string& restore, const std::string& request_id);
+
   // Waits until the restore has ended, one way or another.
   v1::Restore WaitForEnd(const std::string& restore);
 

@@ -38,11 +38,20 @@ RestoreWorld::RestoreWorld(LiveStore* store, RecordStore* records)
   history.state_id = state_->id();
   history_ = Require(History::Open(std::move(history)), "open history");
   lineage_ = Require(history_->EnsureLineage("main"), "lineage");
+  Bind(Require(store_->Identity(), "identity").id);
   options_.spill_path = folder_.path() + "/spill";
   options_.memory_budget_bytes = 64 << 10;  // small, so that spilling happens in tests
   options_.lock_timeout = absl::Seconds(2);
   options_.faults = &faults_;
   engine_ = Require(RestoreEngine::Create(options_, history_.get(), state_.get()), "engine");
+}
+
+void RestoreWorld::Bind(const std::string& identity) {
+  state::StoreRecord record;
+  record.set_name("main");
+  record.set_identity(identity);
+  record.set_lineage(lineage_);
+  Require(state_->PutStore(record, AuditDraft()), "bind");
 }
 
 void RestoreWorld::Put(const std::string& tenant, const std::string& table, const std::string& key,

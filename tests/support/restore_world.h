@@ -36,6 +36,9 @@ class RestoreWorld {
   FaultPoints* faults() { return &faults_; }
   const RestoreEngineOptions& engine_options() const { return options_; }
 
+  // Binds the store's name to this identity; at first it is that of the store.
+  void Bind(const std::string& identity);
+
   // As the application does.
   void Put(const std::string& tenant, const std::string& table, const std::string& key,
            const std::string& payload);

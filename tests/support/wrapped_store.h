@@ -23,6 +23,10 @@ struct StoreHooks {
   std::function<absl::StatusOr<TenantId>(const TenantId&)> canonical_tenant;
   // Called before Identity is passed on; an error is returned instead.
   std::function<absl::Status()> identity;
+  // Called with the answer of Identity, to alter it.
+  std::function<void(StoreIdentity*)> identity_found;
+  // Called before OpenTenant is passed on.
+  std::function<void()> open_tenant;
   // Called before Commit is passed on; an error is returned instead.
   std::function<absl::Status()> before_commit;
   // Called after Commit has succeeded; an error is returned instead: the answer is lost.
@@ -43,7 +47,11 @@ class WrappedStore final : public LiveStore {
     if (hooks_->identity) {
       RETURN_IF_ERROR(hooks_->identity());
     }
-    return store_->Identity();
+    absl::StatusOr<StoreIdentity> identity = store_->Identity();
+    if (identity.ok() && hooks_->identity_found) {
+      hooks_->identity_found(&*identity);
+    }
+    return identity;
   }
   absl::StatusOr<TenantMap> Catalog() override {
     absl::StatusOr<TenantMap> map = store_->Catalog();
@@ -61,6 +69,9 @@ class WrappedStore final : public LiveStore {
   }
   absl::StatusOr<std::unique_ptr<TenantSession>> OpenTenant(
       const TenantId& tenant, const SessionOptions& options) override {
+    if (hooks_->open_tenant) {
+      hooks_->open_tenant();
+    }
     ASSIGN_OR_RETURN(std::unique_ptr<TenantSession> session, store_->OpenTenant(tenant, options));
     return std::make_unique<Session>(std::move(session), hooks_);
   }

@@ -232,10 +232,10 @@ void SessionCall::Beat() {
   }
   // While reading pauses it is we who do not listen.
   if (reading_ && absl::FromChrono(steady_clock::now() - last_heard_) > silence_) {
-    AbortLocked(MakeError(
-        opened_ ? Reason::kSessionLost : Reason::kUnavailable,
-        absl::StrCat("the store's server has not been heard for ", absl::FormatDuration(silence_),
-                     "; the session counts as lost and nothing was committed")));
+    AbortLocked(
+        MakeError(opened_ ? Reason::kSessionLost : Reason::kUnavailable,
+                  absl::StrCat("the store's server has not been heard for ",
+                               absl::FormatDuration(silence_), "; the session counts as lost")));
     return;
   }
   if (!std::exchange(beat_waits_, true)) {
@@ -304,9 +304,7 @@ void SessionCall::OnDone(const grpc::Status& status) {
                         : live_wire::FromGrpcStatus(status);
     if (opened_) {
       lost_ = MakeError(Reason::kSessionLost,
-                        absl::StrCat("the session with the store broke off and nothing was "
-                                     "committed: ",
-                                     lost_.message()));
+                        absl::StrCat("the session with the store broke off: ", lost_.message()));
     }
   }
   Complete(lost_);

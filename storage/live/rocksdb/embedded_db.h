@@ -118,6 +118,7 @@ class EmbeddedDb {
   absl::Status ClearBuiltFiles();
   absl::Status CheckBeforeWriting(const rocksdb::Options& options) const;
   absl::Status CheckReadOnly(const rocksdb::Options& options) const;
+  absl::Status CheckSequence(const OpenedReadOnly& opened) const;
   absl::Status CheckCounts(const OpenedReadOnly& opened) const;
   absl::Status CheckCornerstones(const OpenedReadOnly& opened) const;
   absl::Status AfterWrite(const rocksdb::Status& status);

@@ -70,8 +70,30 @@ absl::Status EmbeddedDb::CheckReadOnly(const rocksdb::Options& options) const {
   RETURN_IF_ERROR(FromRocksdb(
       rocksdb::DB::OpenForReadOnly(options, options_.path, families, &opened.families, &opened.db),
       absl::StrCat("cannot read the store in ", options_.path)));
+  RETURN_IF_ERROR(CheckSequence(opened));
   RETURN_IF_ERROR(CheckCounts(opened));
   return CheckCornerstones(opened);
+}
+
+// A database into which nothing was ever written but by taking files over is at sequence number 0,
+// where a compaction can drop keys that are in use (facebook/rocksdb#13155). The first start
+// writes.
+absl::Status EmbeddedDb::CheckSequence(const OpenedReadOnly& opened) const {
+  if (opened.db->GetLatestSequenceNumber() > 0) {
+    return absl::OkStatus();
+  }
+  std::string format;
+  const rocksdb::Status status =
+      opened.db->Get(rocksdb::ReadOptions(), ToSlice(EmbeddedKeyCodec::kFormatKey), &format);
+  if (status.IsNotFound()) {
+    return absl::OkStatus();  // the first start was interrupted
+  }
+  RETURN_IF_ERROR(FromRocksdb(status, "cannot look at the store"));
+  return MakeError(Reason::kCorrupt,
+                   absl::StrCat("the store in ", options_.path,
+                                " has the sequence number 0, with which a compaction could lose "
+                                "records. Nothing was changed. Bring the folder back from a "
+                                "backup"));
 }
 
 absl::Status EmbeddedDb::CheckCounts(const OpenedReadOnly& opened) const {

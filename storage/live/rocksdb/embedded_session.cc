@@ -211,10 +211,12 @@ absl::Status EmbeddedSession::StartGeneration() {
     head = now.value_or(TenantHead());
     rocksdb::WriteBatch batch;
     // Listed before it has records, so that it is removed if this process ends before the switch.
+    // Synced, since the database takes its files over for good without syncing the log before: a
+    // crash of the machine could lose the list and the number, and keep the records.
     batch.Put(parts_.db->meta(), EmbeddedKeyCodec::RetiredKey(tenant_, head.next_generation), {});
     ++head.next_generation;
     batch.Put(parts_.db->heads(), tenant_.value(), EmbeddedKeyCodec::EncodeHead(head));
-    RETURN_IF_ERROR(parts_.db->Write(&batch));
+    RETURN_IF_ERROR(parts_.db->WriteSynced(&batch, hold.shards()));
   }
   // The last change is in the overlay, so whether changes ascend is seen from the next one on.
   transaction_->writer = std::make_unique<GenerationWriter>(

@@ -139,7 +139,9 @@ TEST_F(BrokenConnectionTest, DoesNotKnowACommitWhoseAnswerIsLostAndResolvesIt) {
     world_.proxy()->CutAll();
     return absl::OkStatus();
   });
-  EXPECT_THAT(session->Commit(absl::Now() + absl::Seconds(10)), FailsWith(Reason::kCommitUnknown));
+  const absl::Status unknown = session->Commit(absl::Now() + absl::Seconds(10));
+  EXPECT_THAT(unknown, FailsWith(Reason::kCommitUnknown));
+  EXPECT_EQ(unknown.message().find("nothing was committed"), absl::string_view::npos) << unknown;
   session = nullptr;
   const auto direct = world_.ConnectDirectly();
   const auto later = direct->OpenTenant(acme_, {});

@@ -34,6 +34,10 @@ class FakeDaemon::Stores : public v1::StoreService::Service {
                           v1::ListStoresResponse* response) override {
     return Answered(answers_.list_stores, request, response);
   }
+  grpc::Status GetStore(grpc::ServerContext* /*context*/, const v1::GetStoreRequest* request,
+                        v1::Store* response) override {
+    return Answered(answers_.get_store, request, response);
+  }
 
  private:
   const FakeAnswers& answers_;

@@ -24,6 +24,7 @@ struct FakeAnswers {
                                             const std::function<void(const Response&)>& send)>;
 
   Unary<v1::ListStoresRequest, v1::ListStoresResponse> list_stores;
+  Unary<v1::GetStoreRequest, v1::Store> get_store;
   Unary<v1::FindTenantsRequest, v1::FindTenantsResponse> find_tenants;
   Unary<v1::PlanRestoreRequest, v1::Plan> plan_restore;
   Unary<v1::GetPlanRequest, v1::Plan> get_plan;

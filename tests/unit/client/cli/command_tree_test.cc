@@ -1,5 +1,11 @@
 #include "client/cli/command_tree.h"
 
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <regex>
+#include <set>
+#include <sstream>
 #include <string>
 #include <utility>
 #include <vector>
@@ -113,6 +119,70 @@ TEST(CommandTree, TakesTheOptionsOfEveryCommandAnywhere) {
     ASSERT_TRUE(tree.Parse(words).ok()) << line;
     EXPECT_EQ(tree.globals().output, "json") << line;
   }
+}
+
+// Of `reinstate`, all commands together.
+void CollectFlags(const CLI::App& app, std::set<std::string>* flags) {
+  for (const CLI::Option* option : app.get_options()) {
+    for (const std::string& name : option->get_lnames()) {
+      flags->insert("--" + name);
+    }
+  }
+  for (const CLI::App* child : app.get_subcommands([](const CLI::App*) { return true; })) {
+    CollectFlags(*child, flags);
+  }
+}
+
+std::string ReadSource(const std::filesystem::path& path) {
+  std::ifstream file(path);
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+
+std::set<std::string> FindAll(const std::string& text, const std::regex& pattern) {
+  std::set<std::string> found;
+  for (std::sregex_iterator match(text.begin(), text.end(), pattern), end; match != end; ++match) {
+    found.insert(match->str(1));
+  }
+  return found;
+}
+
+// The flags that the string literals of a source file name.
+std::set<std::string> FlagsInLiterals(std::string source) {
+  // Literals that follow each other are one.
+  source = std::regex_replace(source, std::regex("\"\\s*\n\\s*\""), "");
+  std::set<std::string> flags;
+  std::istringstream lines(source);
+  for (std::string line; std::getline(lines, line);) {
+    for (const std::string& literal : FindAll(line, std::regex("(\"(?:[^\"\\\\]|\\\\.)*\")"))) {
+      flags.merge(FindAll(literal, std::regex("(?:^|[^a-z-])(--[a-z][a-z-]*[a-z])")));
+    }
+  }
+  return flags;
+}
+
+TEST(CommandTree, HasEveryFlagThatAMessageOfTheDaemonNames) {
+  const std::filesystem::path root(REINSTATE_SOURCES);
+  const CommandTree tree;
+  std::set<std::string> flags;
+  CollectFlags(tree.app(), &flags);
+  ASSERT_TRUE(flags.contains("--accept-shrunken"));
+  flags.merge(FindAll(ReadSource(root / "server/main.cc"),
+                      std::regex("add_(?:option|flag)\\(\"(--[a-z-]+)\"")));
+  ASSERT_TRUE(flags.contains("--accept-history"));
+
+  std::set<std::string> named;
+  for (const char* folder : {"server", "storage"}) {
+    for (const auto& entry : std::filesystem::recursive_directory_iterator(root / folder)) {
+      if (entry.path().extension() == ".cc") {
+        for (const std::string& flag : FlagsInLiterals(ReadSource(entry.path()))) {
+          named.insert(flag);
+          EXPECT_TRUE(flags.contains(flag)) << entry.path() << " names " << flag;
+        }
+      }
+    }
+  }
+  EXPECT_TRUE(named.contains("--accept-uncovered-tables"));
+  EXPECT_TRUE(named.contains("--accept-history"));
 }
 
 TEST(CommandTree, SaysWhatIsWrongAndWhereHelpIs) {

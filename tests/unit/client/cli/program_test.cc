@@ -65,6 +65,11 @@ class ProgramTest : public testing::Test {
       response->add_stores()->set_name("main");
       return grpc::Status::OK;
     };
+    answers_.get_store = [](const v1::GetStoreRequest& request, v1::Store* store) {
+      store->set_name(request.store());
+      store->set_address("db7.example.com, database shop");
+      return grpc::Status::OK;
+    };
     answers_.plan_restore = [this](const v1::PlanRestoreRequest& request, v1::Plan* plan) {
       plans_.push_back(request);
       plan->set_id("plan-1");
@@ -168,6 +173,23 @@ TEST_F(ProgramTest, TakesTheTenantsIdAsConfirmationAndNoOther) {
   EXPECT_EQ(Run(With(kMirror, {"--confirm", "1001"})), 0);
   ASSERT_THAT(created_, SizeIs(1));
   EXPECT_EQ(created_[0].spec().mode(), v1::RESTORE_MODE_MIRROR);
+  EXPECT_THAT(plans_, IsEmpty());
+}
+
+TEST_F(ProgramTest, ShowsWhatAndWhereAlsoIfItIsConfirmedBeforehand) {
+  EXPECT_EQ(Run(With(kMirror, {"--confirm", "1001"})), 0);
+  EXPECT_THAT(err_.str(), AllOf(HasSubstr("Restore, mirror of tenant 1001 in store main\n"
+                                          "  where     db7.example.com, database shop\n"),
+                                HasSubstr("  at        2h\n")));
+  err_.str("");
+  EXPECT_EQ(Run({"restore", "undo", "rst-1", "--confirm", "1001"}), 0);
+  EXPECT_THAT(err_.str(), HasSubstr("Undo of rst-1 of tenant 1001 in store main\n"
+                                    "  where     db7.example.com, database shop\n"));
+  EXPECT_THAT(plans_, IsEmpty());
+  err_.str("");
+  EXPECT_EQ(Run({"restore", "create", "1001", "--plan", "plan-1", "--confirm", "1001"}), 0);
+  EXPECT_THAT(err_.str(), AllOf(HasSubstr("Restore, mirror of tenant 1001"),
+                                HasSubstr("  where     db7.example.com, database shop\n")));
 }
 
 TEST_F(ProgramTest, AsksNothingBeforeWhatCannotDestroy) {
@@ -289,6 +311,27 @@ TEST_F(ProgramTest, PrintsAPlanThatAPersonUnderstandsWithTheNextCommand) {
                                 HasSubstr("Nothing was changed. To do exactly this:\n"
                                           "  reinstate restore create 1001 --plan plan-1 "
                                           "--digest 5f2a --wait\n")));
+}
+
+TEST_F(ProgramTest, OffersACommandThatLeavesUnresolvedTablesOutInEveryMode) {
+  v1::Plan plan = MirrorPlan();
+  plan.add_uncovered_tables("odd");
+  answers_.watch_plan = [&](const auto& /*request*/, auto* /*context*/, const auto& send) {
+    send(plan);
+    return grpc::Status::OK;
+  };
+  const auto command_for = [&](v1::RestoreMode mode) {
+    plan.mutable_restore()->set_mode(mode);
+    out_.str("");
+    EXPECT_EQ(Run({"restore", "plan", "1001", "--at", "2h"}), 0);
+    return out_.str().substr(out_.str().find("To do exactly this:"));
+  };
+  EXPECT_THAT(command_for(v1::RESTORE_MODE_MIRROR), HasSubstr(" --accept-uncovered-tables --wait"));
+  EXPECT_THAT(command_for(v1::RESTORE_MODE_OVERWRITE), Not(HasSubstr("--accept")));
+  plan.add_unresolved_tables("odd");
+  EXPECT_THAT(command_for(v1::RESTORE_MODE_CREATE_MISSING),
+              HasSubstr(" --accept-uncovered-tables --wait"));
+  EXPECT_THAT(out_.str(), HasSubstr("It is not known how these relate to tenants: odd."));
 }
 
 TEST_F(ProgramTest, OffersNoCommandForAPlanWithConflicts) {

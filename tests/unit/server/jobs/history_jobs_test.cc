@@ -1,8 +1,11 @@
 #include "server/jobs/history_jobs.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "server/jobs/witness_keeper.h"
@@ -108,7 +111,7 @@ TEST_F(HistoryJobsTest, TakesASnapshotAndKeepsItsWitness) {
 
 TEST_F(HistoryJobsTest, TellsWhatBecameOfAJob) {
   const std::string cancelled = Create(state::TAKE_SNAPSHOT);
-  ASSERT_THAT(jobs_->CancelJob(cancelled, Ada()), IsOk());
+  ASSERT_THAT(jobs_->CancelJob(cancelled, Ada(), "why"), IsOk());
   Start();
   Snapshot();
   jobs_->Shutdown();
@@ -178,13 +181,17 @@ TEST_F(HistoryJobsTest, RunsAnInterruptedJobAgain) {
 
 TEST_F(HistoryJobsTest, CancelsAQueuedJobForGood) {
   const std::string id = Create(state::TAKE_SNAPSHOT);
-  EXPECT_EQ(jobs_->CancelJob(id, Ada())->state(), state::CANCELLED);
-  EXPECT_EQ(jobs_->CancelJob(id, Ada())->state(), state::CANCELLED);
+  EXPECT_EQ(jobs_->CancelJob(id, Person("eve"), "not now")->state(), state::CANCELLED);
+  EXPECT_EQ(jobs_->CancelJob(id, Ada(), "why")->state(), state::CANCELLED);
+  const state::AuditEntry audited = Audited("snapshot.take_cancelled");
+  EXPECT_EQ(audited.actor().name(), "eve");
+  EXPECT_THAT(audited.details(), testing::HasSubstr(R"("reason":"not now")"));
+  EXPECT_THAT(audited.details(), testing::HasSubstr(R"("ordered_by":"ada")"));
   Begin({});
   Start();
   const std::string next = Create(state::TAKE_SNAPSHOT);
   AwaitState(next, state::SUCCEEDED);
-  EXPECT_THAT(jobs_->CancelJob(next, Ada()), FailsWith(Reason::kNotCancellable));
+  EXPECT_THAT(jobs_->CancelJob(next, Ada(), "why"), FailsWith(Reason::kNotCancellable));
   EXPECT_EQ(jobs_->GetJob(next)->snapshot(), "snap-1-1");
 }
 
@@ -211,6 +218,7 @@ TEST_F(HistoryJobsTest, NotesACollapse) {
   site_.clock().Advance(absl::Minutes(1));
   const std::string id = Create(state::TAKE_SNAPSHOT);
   AwaitState(id, state::SUCCEEDED);
+  EXPECT_TRUE(jobs_->GetJob(id)->needs_a_look());
   ASSERT_EQ(jobs_->GetJob(id)->notes_size(), 1);
   EXPECT_NE(jobs_->GetJob(id)->notes(0).find("10 tenants are gone"), std::string::npos);
 }
@@ -261,9 +269,13 @@ class VerificationTest : public HistoryJobsTest {
 
 TEST_F(VerificationTest, EndsBeforeTheNextTenantWhenItIsCancelled) {
   const std::string id = BeginToVerify();
-  ASSERT_THAT(jobs_->CancelJob(id, Ada()), IsOk());
+  ASSERT_THAT(jobs_->CancelJob(id, Person("eve"), "not now"), IsOk());
+  ASSERT_THAT(jobs_->CancelJob(id, Ada(), "me too"), IsOk());
   GoOn();
   AwaitState(id, state::CANCELLED);
+  const state::AuditEntry audited = Audited("snapshot.verify_cancelled");
+  EXPECT_EQ(audited.actor().name(), "eve");
+  EXPECT_THAT(audited.details(), testing::HasSubstr(R"("reason":"not now")"));
 }
 
 // --- Retention and witnesses ---
@@ -342,6 +354,26 @@ TEST_F(HistoryJobsTest, TakesScheduledSnapshotsAndAppliesRetentionAfterEach) {
   EXPECT_TRUE(jobs->at(1).scheduled());
   EXPECT_EQ(jobs->at(1).actor().name(), "reinstated");
   EXPECT_EQ(site_.history().ListSnapshots(site_.lineage())->size(), 2U);
+}
+
+TEST_F(HistoryJobsTest, TriesAScheduledSnapshotAgainAfterAMinuteIfItCouldNotBeOrdered) {
+  StoreSchedule schedule;
+  schedule.every = absl::Hours(24);
+  Begin(schedule);
+  Start();
+  AwaitSucceeded(2);
+  std::atomic<int> tries = 0;
+  state_faults_.Arm("state.before_batch", [&] {
+    ++tries;
+    return MakeError(Reason::kNoSpace, "the disk is full");
+  });
+  site_.clock().Advance(absl::Hours(24));
+  while (tries == 0) {
+    std::this_thread::yield();
+  }
+  state_faults_.Disarm("state.before_batch");
+  site_.clock().Advance(absl::Minutes(1));
+  AwaitSucceeded(4);
 }
 
 TEST_F(HistoryJobsTest, RemembersTheScheduleOverARestart) {

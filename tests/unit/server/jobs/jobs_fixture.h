@@ -21,8 +21,14 @@ namespace reinstate {
 // Keeps what it was told, in the order of the tellings. Thread-safe.
 class EndedJobs final : public JobObserver {
  public:
+  // Called with each restore that has ended, on the thread that ran it. Set before there are any.
+  std::function<void(const state::RestoreRecord& restore)> on_restore;
+
   void RestoreEnded(const state::RestoreRecord& restore) override {
     Add(restore.order().tenant() + " " + state::JobState_Name(restore.state()));
+    if (on_restore) {
+      on_restore(restore);
+    }
   }
   void HistoryJobEnded(const state::HistoryJob& job) override {
     Add(state::JobKind_Name(job.kind()) + " " + state::JobState_Name(job.state()));
@@ -56,6 +62,7 @@ class JobsFixture : public testing::Test {
     options.path = folder_.path() + "/state";
     options.clock = &site_.clock();
     options.reserve_bytes = 0;
+    options.faults = &state_faults_;
     auto state = StateStore::Open(options);
     ASSERT_TRUE(state.ok()) << state.status();
     state_ = *std::move(state);
@@ -74,10 +81,24 @@ class JobsFixture : public testing::Test {
     return store;
   }
 
-  static state::Actor Ada() {
+  static state::Actor Person(const std::string& name) {
     state::Actor actor;
-    actor.set_name("ada");
+    actor.set_name(name);
     return actor;
+  }
+  static state::Actor Ada() { return Person("ada"); }
+
+  // The last audit entry with this action.
+  state::AuditEntry Audited(const std::string& action) const {
+    const auto entries = state_->ListAudit(0, 1000);
+    EXPECT_THAT(entries, IsOk());
+    for (auto entry = entries->rbegin(); entry != entries->rend(); ++entry) {
+      if (entry->action() == action) {
+        return *entry;
+      }
+    }
+    ADD_FAILURE() << "nothing was audited as " << action;
+    return state::AuditEntry();
   }
 
   // Blocks until `holds`, which is looked at after each change of the job. `watch` is WatchJob.
@@ -106,6 +127,7 @@ class JobsFixture : public testing::Test {
 
   SmallSite site_;
   TempDir folder_;
+  FaultPoints state_faults_;
   std::unique_ptr<StateStore> state_;
   std::unique_ptr<StoreRegistry> registry_;
 };

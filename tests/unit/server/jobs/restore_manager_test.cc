@@ -1,5 +1,6 @@
 #include "server/jobs/restore_manager.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -94,7 +95,7 @@ TEST_F(RestoreManagerTest, TellsOfEachRestoreOnceWhatBecameOfIt) {
   engine_->Write("t3", {.end = state::IN_DOUBT});
   Hold("t4");
   const std::string cancelled_in_queue = Create("t5");
-  ASSERT_THAT(manager_->CancelRestore(cancelled_in_queue, Ada()), IsOk());
+  ASSERT_THAT(manager_->CancelRestore(cancelled_in_queue, Ada(), "why"), IsOk());
   Start();
   AwaitState(Create("t1"), state::FAILED);
   const std::string again = Create("t2");
@@ -107,7 +108,7 @@ TEST_F(RestoreManagerTest, TellsOfEachRestoreOnceWhatBecameOfIt) {
   ASSERT_THAT(manager_->ResolveRestore(in_doubt, true, Ada(), "looked"), IsOk());
   const std::string cancelled_running = Create("t4");
   engine_->AwaitBegun(5);
-  ASSERT_THAT(manager_->CancelRestore(cancelled_running, Ada()), IsOk());
+  ASSERT_THAT(manager_->CancelRestore(cancelled_running, Ada(), "why"), IsOk());
   AwaitState(cancelled_running, state::CANCELLED);
   manager_->Shutdown();
   EXPECT_EQ(ended_.all(),
@@ -311,10 +312,12 @@ TEST_F(RestoreManagerTest, RefusesToRunOnAStoreThatIsAnotherOneByThen) {
 
 TEST_F(RestoreManagerTest, CancelsAQueuedRestoreAtOnce) {
   const std::string id = Create("t1");
-  const auto record = manager_->CancelRestore(id, Ada());
+  const auto record = manager_->CancelRestore(id, Ada(), "why");
   ASSERT_THAT(record, IsOk());
   EXPECT_EQ(record->state(), state::CANCELLED);
-  EXPECT_EQ(manager_->CancelRestore(id, Ada())->state(), state::CANCELLED);
+  EXPECT_EQ(manager_->CancelRestore(id, Person("eve"), "me too")->state(), state::CANCELLED);
+  EXPECT_EQ(Audited("restore.cancelled").actor().name(), "ada");
+  EXPECT_THAT(Audited("restore.cancelled").details(), testing::HasSubstr(R"("reason":"why")"));
   EXPECT_TRUE(Pins().empty());
   Start();
   const std::string other = Create("t2");
@@ -327,7 +330,7 @@ TEST_F(RestoreManagerTest, CancelsARunningRestoreSoon) {
   Start();
   const std::string id = Create("t1");
   engine_->AwaitBegun(1);
-  ASSERT_THAT(manager_->CancelRestore(id, Ada()), IsOk());
+  ASSERT_THAT(manager_->CancelRestore(id, Ada(), "why"), IsOk());
   AwaitState(id, state::CANCELLED);
 }
 
@@ -336,11 +339,12 @@ TEST_F(RestoreManagerTest, DoesNotCancelWhatIsBeingCommittedOrHasEnded) {
   Start();
   const std::string id = Create("t1");
   engine_->AwaitBegun(1);
-  EXPECT_THAT(manager_->CancelRestore(id, Ada()), FailsWith(Reason::kNotCancellable));
+  EXPECT_THAT(manager_->CancelRestore(id, Ada(), "why"), FailsWith(Reason::kNotCancellable));
   engine_->Release("t1");
   AwaitState(id, state::SUCCEEDED);
-  EXPECT_THAT(manager_->CancelRestore(id, Ada()), FailsWith(Reason::kNotCancellable));
-  EXPECT_THAT(manager_->CancelRestore("rst-nope", Ada()), FailsWith(Reason::kRestoreNotFound));
+  EXPECT_THAT(manager_->CancelRestore(id, Ada(), "why"), FailsWith(Reason::kNotCancellable));
+  EXPECT_THAT(manager_->CancelRestore("rst-nope", Ada(), "why"),
+              FailsWith(Reason::kRestoreNotFound));
 }
 
 // --- Stop and start ---
@@ -378,12 +382,17 @@ TEST_F(RestoreManagerTest, DoesNotBeginAgainWhatWasCancelledBeforeTheRestart) {
   ASSERT_THAT(state_->UpdateRestore(id,
                                     [](state::RestoreRecord* record) {
                                       record->set_cancel_requested(true);
+                                      record->mutable_cancelled_by()->set_name("eve");
+                                      record->set_cancel_reason("the wrong one");
                                       return absl::OkStatus();
                                     }),
               IsOk());
   Begin(/*workers=*/1);
   Start();
   EXPECT_EQ(manager_->GetRestore(id)->state(), state::CANCELLED);
+  EXPECT_EQ(Audited("restore.cancelled").actor().name(), "eve");
+  EXPECT_THAT(Audited("restore.cancelled").details(),
+              testing::HasSubstr(R"("reason":"the wrong one")"));
 }
 
 TEST_F(RestoreManagerTest, SettlesARecordedIntentAfterARestartEvenIfCancelWasAskedFor) {
@@ -395,7 +404,7 @@ TEST_F(RestoreManagerTest, SettlesARecordedIntentAfterARestartEvenIfCancelWasAsk
                                       return absl::OkStatus();
                                     }),
               IsOk());
-  EXPECT_THAT(manager_->CancelRestore(id, Ada()), FailsWith(Reason::kNotCancellable));
+  EXPECT_THAT(manager_->CancelRestore(id, Ada(), "why"), FailsWith(Reason::kNotCancellable));
   Begin(/*workers=*/1);
   Start();
   AwaitState(id, state::SUCCEEDED);
@@ -425,7 +434,7 @@ TEST_F(RestoreManagerTest, BlocksATenantInDoubtUntilSomebodySettlesIt) {
   AwaitState(other, state::SUCCEEDED);
   EXPECT_EQ(manager_->GetRestore(next)->state(), state::QUEUED);
   EXPECT_THAT(TryCreate(Order("t1")), FailsWith(Reason::kTenantInDoubt));
-  EXPECT_THAT(manager_->CancelRestore(doubtful, Ada()), FailsWith(Reason::kNotCancellable));
+  EXPECT_THAT(manager_->CancelRestore(doubtful, Ada(), "why"), FailsWith(Reason::kNotCancellable));
 
   Begin(/*workers=*/1);  // also after a restart
   Start();
@@ -434,7 +443,51 @@ TEST_F(RestoreManagerTest, BlocksATenantInDoubtUntilSomebodySettlesIt) {
   ASSERT_THAT(manager_->ResolveRestore(doubtful, true, Ada(), "looked at it"), IsOk());
   AwaitState(next, state::SUCCEEDED);
   EXPECT_EQ(manager_->GetRestore(doubtful)->resolved_by(), "ada");
-  EXPECT_THAT(manager_->ResolveRestore(doubtful, true, Ada(), ""), FailsWith(Reason::kNotInDoubt));
+}
+
+TEST_F(RestoreManagerTest, AnswersTheSameWordOnARestoreInDoubtAsTheFirstTime) {
+  engine_->Write("t1", {.end = state::IN_DOUBT});
+  engine_->Write("t2", {.end = state::IN_DOUBT});
+  Start();
+  for (const bool committed : {true, false}) {
+    const std::string id = Create(committed ? "t1" : "t2");
+    AwaitState(id, state::IN_DOUBT);
+    const auto first = manager_->ResolveRestore(id, committed, Ada(), "looked at it");
+    ASSERT_THAT(first, IsOk());
+    const auto second = manager_->ResolveRestore(id, committed, Ada(), "looked at it");
+    ASSERT_THAT(second, IsOk());
+    EXPECT_EQ(second->state(), first->state());
+    EXPECT_EQ(second->resolved_by(), "ada");
+    EXPECT_THAT(manager_->ResolveRestore(id, !committed, Ada(), "looked at it"),
+                FailsWith(Reason::kNotInDoubt));
+    EXPECT_THAT(manager_->ResolveRestore(id, committed, Person("eve"), "looked at it"),
+                FailsWith(Reason::kNotInDoubt));
+    EXPECT_THAT(manager_->ResolveRestore(id, committed, Ada(), "on second thoughts"),
+                FailsWith(Reason::kNotInDoubt));
+  }
+  manager_->Shutdown();
+  EXPECT_THAT(ended_.all(), testing::UnorderedElementsAre("t1 IN_DOUBT", "t1 SUCCEEDED",
+                                                          "t2 IN_DOUBT", "t2 FAILED"));
+}
+
+TEST_F(RestoreManagerTest, LeavesNoTenantBlockedThatIsSettledAsSoonAsItIsInDoubt) {
+  // It is told after it was recorded, before anything else is made of it.
+  ended_.on_restore = [this](const state::RestoreRecord& restore) {
+    if (restore.state() == state::IN_DOUBT) {
+      EXPECT_THAT(manager_->ResolveRestore(restore.id(), true, Ada(), "looked at it"), IsOk());
+    }
+  };
+  Begin(/*workers=*/1);
+  engine_->Write("t1", {.hold = true, .end = state::IN_DOUBT});
+  Start();
+  const std::string doubtful = Create("t1");
+  engine_->AwaitBegun(1);
+  const std::string next = Create("t1");
+  engine_->Release("t1");
+  AwaitState(doubtful, state::SUCCEEDED);
+  AwaitState(next, state::SUCCEEDED);
+  manager_->Shutdown();
+  EXPECT_TRUE(manager_->Loads().empty());
 }
 
 // --- Undo ---
@@ -473,6 +526,8 @@ TEST_F(RestoreManagerTest, RefusesAnUndoThatHasExpiredOrWhoseRestoreDidNotSuccee
     order.set_undo_of(id);
     EXPECT_THAT(manager_->CreateUndo(RequestKey(), order, false), FailsWith(Reason::kNotUndoable));
   }
+  EXPECT_THAT(std::string(manager_->CreateUndo(RequestKey(), order, false).status().message()),
+              testing::HasSubstr(" is failed; "));
 }
 
 // --- Plans ---

@@ -1,5 +1,6 @@
 #include "server/jobs/store_registry.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <optional>
@@ -103,13 +104,14 @@ TEST_F(StoreRegistryTest, FindsAnotherIdentityAlsoAfterARestart) {
 TEST_F(StoreRegistryTest, RebindsToTheIdentityThatWasConfirmedOnly) {
   ASSERT_THAT(registry_->Register(Served("shifting", &shifting_)), IsOk());
   shifting_.id = "second";
-  EXPECT_THAT(registry_->Rebind("shifting", "third", Ada()),
+  EXPECT_THAT(registry_->Rebind("shifting", "third", Ada(), "moved"),
               FailsWith(Reason::kConfirmationNeeded));
-  ASSERT_THAT(registry_->Rebind("shifting", "second", Ada()), IsOk());
+  ASSERT_THAT(registry_->Rebind("shifting", "second", Ada(), "moved"), IsOk());
   EXPECT_THAT(registry_->CheckIdentity("shifting"), IsOk());
   const auto audit = state_->ListAudit(0, 100);
   EXPECT_EQ(audit->back().action(), "store.rebound");
   EXPECT_EQ(audit->back().actor().name(), "ada");
+  EXPECT_THAT(audit->back().details(), testing::HasSubstr(R"("reason":"moved")"));
 }
 
 TEST_F(StoreRegistryTest, BindsAStoreThatWasAwayOnceItIsThere) {

@@ -186,6 +186,25 @@ TEST_F(RestoreEngineTest, AMirrorNeedsConsentToKeepTablesThatTheSnapshotDoesNotC
   EXPECT_EQ(world_.Read({"acme"}, {"made later"})["acme"]["made later"]["1"], "row");
 }
 
+TEST_F(RestoreEngineTest, EveryModeNeedsConsentToLeaveUnresolvedTablesOut) {
+  world_.Put("acme", "odd", "1", "whose?");
+  hooks_.catalog = [](TenantMap* map) {
+    for (MappedTable& table : map->tables) {
+      table.relation = table.schema.name == "odd" ? Relation::kUnresolved : table.relation;
+    }
+  };
+  for (const state::Mode mode : kModes) {
+    RunControl control;
+    const auto plan = world_.engine()->Plan(Order(mode), &wrapped_, &control);
+    ASSERT_TRUE(plan.ok()) << plan.status();
+    EXPECT_THAT(plan->unresolved_tables(), testing::ElementsAre("odd"));
+    state::RestoreOrder order = Order(mode);
+    EXPECT_EQ(world_.Restore(order).failure().reason(), "TABLE_UNRESOLVED");
+    order.set_accept_uncovered(true);
+    EXPECT_EQ(world_.Restore(order).state(), state::SUCCEEDED);
+  }
+}
+
 TEST_F(RestoreEngineTest, PlansAgainWhenTheApplicationWritesTheSameRow) {
   int commits = 0;
   hooks_.before_commit = [&] {
@@ -225,14 +244,28 @@ TEST_F(RestoreEngineTest, GivesUpAsTenantBusyWhenItLosesEveryRace) {
 
 TEST_F(RestoreEngineTest, NothingHappensWhenItIsCancelledBeforeTheCommit) {
   const StoreModel before = Live();
+  const std::string id = world_.Create(Order(state::MIRROR));
   RunControl control;
   world_.faults()->Arm("restore.verifying", [&] {
+    const auto mark = [](state::RestoreRecord* record) {
+      record->set_cancel_requested(true);
+      record->mutable_cancelled_by()->set_name("eve");
+      record->set_cancel_reason("the wrong tenant");
+      return absl::OkStatus();
+    };
+    EXPECT_TRUE(world_.state()->UpdateRestore(id, mark).ok());
     control.Cancel();
     return absl::OkStatus();
   });
-  const state::RestoreRecord restore = world_.Restore(Order(state::MIRROR), &control);
-  EXPECT_EQ(restore.state(), state::CANCELLED);
+  EXPECT_EQ(world_.Run(id, &control).state(), state::CANCELLED);
   EXPECT_EQ(Live(), before);
+  EXPECT_EQ(world_.state()->GetRestore(id)->cancelled_by().name(), "eve");
+  const state::AuditEntry audited = world_.state()->ListAudit(0, 100)->back();
+  EXPECT_EQ(audited.action(), "restore.cancelled");
+  EXPECT_EQ(audited.actor().name(), "eve");
+  EXPECT_THAT(audited.details(),
+              testing::AllOf(testing::HasSubstr(R"("reason":"the wrong tenant")"),
+                             testing::HasSubstr(R"("ordered_by":"test")")));
 }
 
 TEST_F(RestoreEngineTest, ACancelDuringTheCommitHasNoEffect) {
@@ -260,6 +293,63 @@ TEST_F(RestoreEngineTest, AStopRollsBackAndTheNextRunFinishes) {
   EXPECT_EQ(Live(), before);
   EXPECT_EQ(world_.state()->GetRestore(id)->state(), state::QUEUED);
   EXPECT_EQ(world_.Run(id).state(), state::SUCCEEDED);
+}
+
+// --- Another store at the same address ---
+
+TEST_F(RestoreEngineTest, TouchesNoStoreButTheOneThatIsRegistered) {
+  const StoreModel before = Live();
+  const std::string undone = world_.Restore(Order(state::MIRROR)).id();
+  const StoreModel after = Live();
+  ASSERT_NE(after, before);
+  world_.Bind("another");
+
+  RunControl control;
+  EXPECT_TRUE(
+      HasReason(world_.engine()->Plan(Order(state::CREATE_MISSING), &wrapped_, &control).status(),
+                Reason::kStoreIdentityChanged));
+  const auto refused = [](const state::RestoreRecord& restore) {
+    EXPECT_EQ(restore.state(), state::FAILED);
+    EXPECT_EQ(restore.failure().reason(), "STORE_IDENTITY_CHANGED");
+  };
+  world_.Put("acme", "issues", "1", "changed again");
+  const StoreModel changed = Live();
+  refused(world_.Restore(Order(state::MIRROR)));
+  refused(world_.Undo(*world_.state()->GetRestore(undone)));
+  EXPECT_EQ(Live(), changed);
+}
+
+TEST_F(RestoreEngineTest, NoticesAnotherStoreThatComesBackAfterABreak) {
+  const StoreModel before = Live();
+  int attempts = 0;
+  hooks_.begin = [&] {
+    if (++attempts > 1) {
+      return absl::OkStatus();
+    }
+    world_.Bind("the one that was there before the break");
+    return MakeError(Reason::kSessionLost, "broke off");
+  };
+  const state::RestoreRecord restore = world_.Restore(Order(state::MIRROR));
+  EXPECT_EQ(restore.failure().reason(), "STORE_IDENTITY_CHANGED");
+  EXPECT_EQ(attempts, 1);
+  EXPECT_EQ(Live(), before);
+}
+
+TEST_F(RestoreEngineTest, AsksNoOtherStoreWhatBecameOfACommit) {
+  bool committed = false;
+  hooks_.after_commit = [&] {
+    committed = true;
+    return MakeError(Reason::kCommitUnknown, "the answer was lost");
+  };
+  // Another store answers from the moment on that the tenant's lock is asked for again.
+  bool opened = false;
+  hooks_.open_tenant = [&] { opened = committed; };
+  hooks_.identity_found = [&](StoreIdentity* identity) {
+    identity->id = opened ? "another" : identity->id;
+  };
+  hooks_.resolve = CommitOutcome::kNotCommitted;
+  const state::RestoreRecord restore = world_.Restore(Order(state::MIRROR));
+  EXPECT_EQ(restore.state(), state::IN_DOUBT);
 }
 
 // --- The answer of the commit is lost ---
@@ -336,6 +426,9 @@ TEST_F(RestoreEngineTest, WhatTheEvidenceDoesNotSettleBlocksTheTenantUntilAPerso
       world_.engine()->Resolve(restore.id(), /*committed=*/false, actor, "looked at the rows");
   ASSERT_TRUE(resolved.ok()) << resolved.status();
   EXPECT_EQ(resolved->state(), state::FAILED);
+  const state::AuditEntry audited = world_.state()->ListAudit(0, 100)->back();
+  EXPECT_EQ(audited.actor().name(), "auditor");
+  EXPECT_THAT(audited.details(), testing::HasSubstr(R"("reason":"looked at the rows")"));
   EXPECT_FALSE(world_.state()->InDoubt("main", "acme")->has_value());
   EXPECT_TRUE(HasReason(world_.engine()->Resolve(restore.id(), true, actor, "again").status(),
                         Reason::kNotInDoubt));
@@ -444,6 +537,32 @@ TEST_F(RestoreEngineTest, AMirrorThatCouldNotBeLookedAtOnceMoreSaysSoInItsExcept
   ASSERT_EQ(certificate->exceptions_size(), 1);
   EXPECT_EQ(certificate->exceptions(0),
             "not compared once more since the commit: the store is away");
+}
+
+TEST_F(RestoreEngineTest, AStopEndsTheSecondLookOfAMirrorAndACancelDoesNot) {
+  const auto look_after = [this](const std::vector<void (RunControl::*)()>& asked) {
+    world_.Put("acme", "issues", "9", "newer");
+    RunControl control;
+    hooks_.after_commit = [&] {
+      for (const auto ask : asked) {
+        (control.*ask)();
+      }
+      return absl::OkStatus();
+    };
+    const state::RestoreRecord restore = world_.Restore(Order(state::MIRROR), &control);
+    EXPECT_EQ(restore.state(), state::SUCCEEDED);
+    return *world_.state()->GetCertificate(restore.id());
+  };
+  EXPECT_GT(look_after({}).second_look_us(), 0);
+  EXPECT_GT(look_after({&RunControl::Cancel}).second_look_us(), 0);
+  for (const auto& asked : std::vector<std::vector<void (RunControl::*)()>>{
+           {&RunControl::Stop}, {&RunControl::Cancel, &RunControl::Stop}}) {
+    const state::Certificate certificate = look_after(asked);
+    EXPECT_EQ(certificate.second_look_us(), 0);
+    EXPECT_THAT(
+        certificate.exceptions(),
+        testing::ElementsAre("not compared once more since the commit: the daemon was stopped"));
+  }
 }
 
 TEST_F(RestoreEngineTest, AMirrorThatAPersonResolvedSaysThatItWasNotLookedAtOnceMore) {

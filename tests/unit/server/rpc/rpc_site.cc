@@ -69,6 +69,7 @@ void RpcSite::OpenParts() {
   StateOptions state;
   state.path = folder_.path() + "/state";
   state.reserve_bytes = 0;
+  state.faults = &faults_;
   state_ = Must(StateStore::Open(state));
   HistoryOptions history;
   history.path = folder_.path() + "/history";

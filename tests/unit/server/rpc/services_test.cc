@@ -1,6 +1,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
 
@@ -31,6 +32,19 @@ class ServicesTest : public ::testing::Test {
     request.mutable_spec()->set_tenant(tenant);
     request.mutable_spec()->set_at("latest");
     return request;
+  }
+
+  // Of the last audit entry with this action.
+  std::string LastAuditedReason(const std::string& action) {
+    const auto audit = site_.state().ListAudit(0, 1000);
+    EXPECT_TRUE(audit.ok()) << audit.status();
+    std::string reason = "(nothing was audited)";
+    for (const state::AuditEntry& entry : *audit) {
+      if (entry.action() == action) {
+        reason = nlohmann::json::parse(entry.details()).at("reason");
+      }
+    }
+    return reason;
   }
 
   RpcSite site_;
@@ -304,8 +318,29 @@ TEST_F(ServicesTest, SnapshotsAreHeldReleasedDeletedAndBroughtBack) {
       actions.push_back(entry.action());
     }
   }
-  EXPECT_THAT(actions, ElementsAre("snapshot.take_succeeded", "snapshot.held", "snapshot.released",
-                                   "snapshot.hidden", "snapshot.undeleted"));
+  EXPECT_THAT(actions,
+              ElementsAre("snapshot.take_succeeded", "snapshot.hold_ordered", "snapshot.held",
+                          "snapshot.hide_ordered", "snapshot.hide_failed",
+                          "snapshot.release_ordered", "snapshot.released", "snapshot.hide_ordered",
+                          "snapshot.hidden", "snapshot.undelete_ordered", "snapshot.undeleted"));
+}
+
+TEST_F(ServicesTest, ASnapshotIsNotChangedUnlessTheAuditHasTheOrder) {
+  v1::HoldSnapshotRequest hold;
+  hold.set_snapshot(site_.TakeSnapshot().snapshot());
+  hold.set_reason("evidence");
+  hold.set_request_id("request-1");
+  v1::Snapshot snapshot;
+  site_.faults().Arm("state.before_batch", [] { return MakeError(Reason::kNoSpace, "full"); });
+  EXPECT_EQ(ReasonOf(site_.snapshots().HoldSnapshot(NewContext().get(), hold, &snapshot)),
+            "NO_SPACE");
+  v1::GetSnapshotRequest get;
+  get.set_snapshot(hold.snapshot());
+  ASSERT_EQ(ReasonOf(site_.snapshots().GetSnapshot(NewContext().get(), get, &snapshot)), "OK");
+  EXPECT_FALSE(snapshot.held());
+  site_.faults().Disarm("state.before_batch");
+  ASSERT_EQ(ReasonOf(site_.snapshots().HoldSnapshot(NewContext().get(), hold, &snapshot)), "OK");
+  EXPECT_TRUE(snapshot.held());
 }
 
 TEST_F(ServicesTest, SnapshotsAndRestoresArePagedNewestFirst) {
@@ -376,6 +411,21 @@ TEST_F(ServicesTest, RebindingNeedsTheIdentityThatTheStoreHasNow) {
             "CONFIRMATION_NEEDED");
   request.set_expected_identity("site");
   EXPECT_EQ(ReasonOf(site_.stores().RebindStore(NewContext().get(), request, &store)), "OK");
+  EXPECT_EQ(LastAuditedReason("store.rebound"), "moved");
+}
+
+TEST_F(ServicesTest, TheAuditHasTheReasonOfEachOrder) {
+  v1::TakeSnapshotRequest take;
+  take.set_store("main");
+  take.set_reason("before \"the\" move");
+  v1::Job job;
+  ASSERT_EQ(ReasonOf(site_.snapshots().TakeSnapshot(NewContext().get(), take, &job)), "OK");
+  EXPECT_EQ(LastAuditedReason("snapshot.take_ordered"), take.reason());
+  v1::ApplyRetentionRequest retain;
+  retain.set_store("main");
+  retain.set_reason("no space");
+  ASSERT_EQ(ReasonOf(site_.snapshots().ApplyRetention(NewContext().get(), retain, &job)), "OK");
+  EXPECT_EQ(LastAuditedReason("retention.apply_ordered"), "no space");
 }
 
 TEST(ReadOnlyServices, ShowEverythingAndChangeNothing) {

@@ -1,5 +1,8 @@
 // Crashes of the machine, damaged files, a full disk.
 
+#include <rocksdb/db.h>
+#include <rocksdb/sst_file_writer.h>
+
 #include <filesystem>
 #include <fstream>
 #include <memory>
@@ -7,6 +10,8 @@
 #include <set>
 #include <vector>
 
+#include "storage/live/rocksdb/embedded_key_codec.h"
+#include "storage/rocks/slices.h"
 #include "tests/support/faulty_file_system.h"
 #include "tests/unit/storage/live/rocksdb/embedded_store_fixture.h"
 
@@ -54,6 +59,25 @@ class EmbeddedStoreDamageTest : public EmbeddedStoreFixture {
     store_ = nullptr;
     fs::remove_all(options_.path);
     fs::copy(copy, options_.path, fs::copy_options::recursive);
+  }
+
+  // Rows of a generation that is neither the tenant's nor listed would be counted.
+  void ExpectNothingUnlisted() {
+    const auto cut = store_->OpenCut({});
+    ASSERT_THAT(cut, IsOk());
+    int64_t counted = 0;
+    for (uint32_t table = 0; table < (*cut)->info().map.tables.size(); ++table) {
+      const absl::StatusOr<int64_t> rows = (*cut)->CountRows(table);
+      ASSERT_THAT(rows, IsOk());
+      counted += *rows;
+    }
+    EXPECT_EQ(counted, Rows().size());
+  }
+
+  // A deletion switches to a new generation, whose number must never have been used.
+  void ExpectGoneOnceDeleted() {
+    ASSERT_THAT(store_->DeleteTenant(tenant_), IsOk());
+    EXPECT_TRUE(Rows().empty()) << "rows of a session that was not committed";
   }
 
   std::unique_ptr<FaultyFileSystem> machine_;
@@ -105,6 +129,8 @@ TEST_F(EmbeddedStoreDamageTest, KeepsWhatIsSyncedWhenTheMachineCrashesAtAnySync)
     for (int step = 0; step < 8; ++step) {
       lost_unsynced = lost_unsynced || !rows.contains("unsynced " + std::to_string(step));
     }
+    ExpectNothingUnlisted();
+    ExpectGoneOnceDeleted();
     store_ = nullptr;
   }
   EXPECT_GT(crashes, 10);
@@ -201,12 +227,79 @@ TEST_F(EmbeddedStoreDamageTest, NoticesThatTheListOfFilesLostThoseOfAGeneration)
     const absl::Status opened = Open();
     if (opened.ok()) {
       EXPECT_EQ(Rows().size(), 2) << "never silently fewer";
+      ExpectNothingUnlisted();
+      ExpectGoneOnceDeleted();
     } else if (opened.message().find("has lost files of tenant") != std::string::npos) {
       EXPECT_THAT(opened, FailsWith(Reason::kCorrupt));
       ++by_cornerstone;
     }
   }
   EXPECT_GT(by_cornerstone, 10) << "the counts, which are in the log, do not notice these";
+}
+
+TEST_F(EmbeddedStoreDamageTest, NeverShowsRowsOfAnUncommittedGenerationHoweverTheLogIsDamaged) {
+  options_.max_batch_bytes = 0;
+  ASSERT_THAT(Open(), IsOk());
+  ASSERT_THAT(Put("1", "one"), IsOk());
+  const std::string copy = folder_.path() + "/copy";
+  {
+    const auto session = Begin();
+    ASSERT_THAT(session->Apply(Insert("2", "two")), IsOk());
+    const RowKey key("2");
+    ASSERT_THAT(session->LookUp("issue", {&key, 1}), IsOk());  // its files are taken over
+    fs::copy(options_.path, copy, fs::copy_options::recursive);
+  }
+  store_ = nullptr;
+  RestoreFolder(copy);
+  const std::vector<std::string> logs = Files("", ".log");
+  ASSERT_FALSE(logs.empty());
+  const std::string& path = *std::max_element(logs.begin(), logs.end());
+  const std::string log = ReadFile(path);
+  ASSERT_FALSE(log.empty());
+
+  int noticed = 0;
+  for (size_t at = 0; at < log.size(); at += 5) {
+    SCOPED_TRACE(at);
+    RestoreFolder(copy);
+    std::string damaged = log;
+    damaged[at] = static_cast<char>(damaged[at] ^ 0x55);
+    WriteFile(path, damaged);
+    if (Open().ok()) {
+      ExpectNothingUnlisted();
+      ExpectGoneOnceDeleted();
+    } else {
+      ++noticed;
+    }
+  }
+  EXPECT_GT(noticed, 5);
+}
+
+// facebook/rocksdb#13155: such a database loses keys when it is compacted under a held snapshot.
+TEST_F(EmbeddedStoreDamageTest, RefusesADatabaseAtSequenceNumberZero) {
+  rocksdb::Options options;
+  options.create_if_missing = true;
+  options.create_missing_column_families = true;
+  std::vector<rocksdb::ColumnFamilyDescriptor> families;
+  for (const char* name : {"default", "records", "heads", "tables"}) {
+    families.emplace_back(name, rocksdb::ColumnFamilyOptions());
+  }
+  std::vector<rocksdb::ColumnFamilyHandle*> handles;
+  rocksdb::DB* db = nullptr;
+  ASSERT_TRUE(rocksdb::DB::Open(options, options_.path, families, &handles, &db).ok());
+  rocksdb::SstFileWriter writer(rocksdb::EnvOptions(), options);
+  const std::string file = folder_.path() + "/file.sst";
+  ASSERT_TRUE(writer.Open(file).ok());
+  ASSERT_TRUE(
+      writer.Put(ToSlice(EmbeddedKeyCodec::kFormatKey), ToSlice(EmbeddedKeyCodec::kFormat)).ok());
+  ASSERT_TRUE(writer.Put(ToSlice(EmbeddedKeyCodec::kStoreIdKey), "embedded-1").ok());
+  ASSERT_TRUE(writer.Finish().ok());
+  ASSERT_TRUE(db->IngestExternalFile({file}, {}).ok());
+  ASSERT_EQ(db->GetLatestSequenceNumber(), 0);
+  for (rocksdb::ColumnFamilyHandle* handle : handles) {
+    db->DestroyColumnFamilyHandle(handle).PermitUncheckedError();
+  }
+  delete db;
+  EXPECT_THAT(Open(), FailsWith(Reason::kCorrupt));
 }
 
 TEST_F(EmbeddedStoreDamageTest, NoticesThatItsDatabaseIsGone) {
