@@ -112,5 +112,30 @@ TEST_F(UniqueCheckTest, ADeferrablePrimaryKeyIsNotLookedAtEither) {
   EXPECT_EQ(Value("SELECT count(*) FROM doc"), "2");
 }
 
+TEST_F(UniqueCheckTest, NullsThatAreNotDistinctAreComparedWithWhatCameMeanwhile) {
+  Run("CREATE TABLE doc(id int PRIMARY KEY, tenant_id text, part int, number int, "
+      "UNIQUE NULLS NOT DISTINCT (part, number) DEFERRABLE)");
+  const auto naive = Connect();
+  RunOn(naive.get(), kNaiveBegin);
+  EXPECT_EQ(ValueOn(naive.get(), "SELECT count(*) FROM doc"), "0");
+  Run("INSERT INTO doc VALUES (1, 'b', 7, NULL)");
+  RunOn(naive.get(), "INSERT INTO doc VALUES (2, 'a', 7, NULL)");
+  RunOn(naive.get(), "COMMIT");
+  EXPECT_EQ(Value("SELECT count(*) FROM doc WHERE part = 7"), "2") << "the control arm";
+
+  for (const std::string values : {"7\t\\N", "\\N\t7", "\\N\t\\N", "7\t7"}) {
+    Run("DELETE FROM doc");
+    const auto session = Transaction("a");
+    Run("INSERT INTO doc VALUES (1, 'b', 7, NULL), (2, 'b', NULL, 7), (3, 'b', NULL, NULL), "
+        "(4, 'b', 7, 7)");
+    EXPECT_THAT(Commit(session.get(), {Insert("doc", {"9"}, absl::StrCat("9\ta\t", values))}),
+                FailsWith(Reason::kLiveChanged))
+        << values;
+  }
+  const auto session = Transaction("a");
+  Run("INSERT INTO doc VALUES (5, 'b', 8, NULL)");
+  EXPECT_THAT(Commit(session.get(), {Insert("doc", {"9"}, "9\ta\t\\N\t8")}), IsOk());
+}
+
 }  // namespace
 }  // namespace reinstate
