@@ -125,6 +125,13 @@ absl::Status ConstraintChecks::CheckRows(const CheckConnections& connections) {
   for (ForeignKeyCheck& key : foreign_keys_) {
     RETURN_IF_ERROR(key.Check(connections));
   }
+  std::vector<const PgTable*> tables;
+  for (const Unique& unique : uniques_) {
+    if (unique.written) {
+      tables.push_back(unique.table);
+    }
+  }
+  RETURN_IF_ERROR(TakeTurns(tables, connections.main));
   for (const Unique& unique : uniques_) {
     if (unique.written) {
       RETURN_IF_ERROR(CheckUnique(

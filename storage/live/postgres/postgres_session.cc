@@ -9,13 +9,13 @@
 #include "storage/base/error.h"
 #include "storage/base/status_macros.h"
 #include "storage/base/strings.h"
+#include "storage/live/postgres/advisory_locks.h"
 #include "storage/live/postgres/catalog_fingerprint.h"
 #include "storage/live/postgres/constraint_checks.h"
 #include "storage/live/postgres/key_lookup.h"
 #include "storage/live/postgres/postgres_record_stream.h"
 #include "storage/live/postgres/row_changes.h"
 #include "storage/live/postgres/sql_text.h"
-#include "storage/model/digest.h"
 
 namespace reinstate {
 
@@ -28,20 +28,6 @@ constexpr std::string_view kSecondLock = "session";
 constexpr absl::Duration kFirstPoll = absl::Milliseconds(2);
 constexpr absl::Duration kLongestPoll = absl::Milliseconds(50);
 constexpr int kBeginAttempts = 4;
-
-// A number for a lock of a tenant. Two tenants that share one are kept apart in time only.
-int64_t LockNumber(const TenantId& tenant, std::string_view lock_name) {
-  Digest digest;
-  digest.Add("reinstate tenant lock");
-  digest.Add(lock_name);
-  digest.Add(tenant.value());
-  const std::string bytes = digest.Finish();
-  uint64_t number = 0;
-  for (size_t i = 0; i < sizeof(number); ++i) {
-    number = number << 8 | static_cast<unsigned char>(bytes[i]);
-  }
-  return static_cast<int64_t>(number);
-}
 
 std::set<PgOid> OwnedTables(const PgTenantMap* map) {
   std::set<PgOid> tables;
@@ -126,9 +112,10 @@ absl::StatusOr<std::unique_ptr<PgConnection>> PostgresSession::ConnectWithLock(
 
 absl::Status PostgresSession::TakeLock(PgConnection* connection, std::string_view lock_name) {
   const absl::Time until = absl::Now() + setup_.options.lock_timeout;
-  const std::string sql =
-      absl::StrCat("SELECT pg_catalog.pg_try_advisory_lock(", LockNumber(setup_.tenant, lock_name),
-                   "), pg_catalog.set_config('application_name', $1, false)");
+  const std::string sql = absl::StrCat(
+      "SELECT pg_catalog.pg_try_advisory_lock(", TenantLockNumber(setup_.tenant, lock_name),
+      "), pg_catalog.pg_try_advisory_lock_shared(", SessionMarkNumber(),
+      "), pg_catalog.set_config('application_name', $1, false)");
   const std::vector<PgParam> purpose = {setup_.options.purpose.empty()
                                             ? "reinstate"
                                             : absl::StrCat("reinstate ", setup_.options.purpose)};

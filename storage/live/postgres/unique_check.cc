@@ -1,6 +1,7 @@
 #include "storage/live/postgres/unique_check.h"
 
 #include <algorithm>
+#include <cstdint>
 #include <map>
 #include <set>
 #include <string>
@@ -13,6 +14,7 @@
 #include "storage/base/error.h"
 #include "storage/base/status_macros.h"
 #include "storage/base/strings.h"
+#include "storage/live/postgres/advisory_locks.h"
 #include "storage/live/postgres/row_codec.h"
 #include "storage/live/postgres/sql_text.h"
 
@@ -31,14 +33,27 @@ std::string Heaps(const PgTable& table) {
   return list;
 }
 
-// Waits until each transaction that can write to `table` now has ended.
+// Whether the backend of a lock l is one of a session of ours.
+std::string IsOurs() {
+  const auto mark = static_cast<uint64_t>(SessionMarkNumber());
+  return absl::StrCat(
+      "EXISTS (SELECT FROM pg_catalog.pg_locks o WHERE o.locktype = 'advisory' AND o.pid = l.pid "
+      "AND o.database = l.database AND o.granted AND o.mode = 'ShareLock' AND o.objsubid = 1 AND "
+      "o.classid = ",
+      mark >> 32, " AND o.objid = ", mark & 0xffffffff, ")");
+}
+
+// Waits until each transaction that can write to `table` now has ended, but for those of sessions.
 absl::Status WaitForWriters(const PgTable& table, const CheckConnections& connections) {
   const absl::Time until = absl::Now() + connections.patience;
   const std::string writers = absl::StrCat(
       "SELECT DISTINCT l.pid, l.virtualtransaction FROM pg_catalog.pg_locks l WHERE l.locktype = "
       "'relation' AND l.relation IN (",
       Heaps(table), ") AND l.granted AND l.pid IS DISTINCT FROM ", connections.main->backend_pid(),
-      " AND l.mode IN ('RowExclusiveLock', 'ShareRowExclusiveLock', 'ExclusiveLock')");
+      " AND l.database = (SELECT d.oid FROM pg_catalog.pg_database d WHERE d.datname = "
+      "pg_catalog.current_database()) AND l.mode IN ('RowExclusiveLock', 'ShareRowExclusiveLock', "
+      "'ExclusiveLock') AND NOT ",
+      IsOurs());
   std::set<std::string> first;
   for (bool is_first = true;; is_first = false) {
     ASSIGN_OR_RETURN(const PgResult now,
@@ -168,6 +183,22 @@ absl::Status LookForOthers(const DeferredUnique& unique, const PgTablePlan& plan
 }
 
 }  // namespace
+
+absl::Status TakeTurns(const std::vector<const PgTable*>& tables, PgConnection* main) {
+  // In one order, so that two sessions do not wait for each other.
+  std::set<PgOid> ordered;
+  for (const PgTable* const table : tables) {
+    ordered.insert(table->oid);
+  }
+  std::vector<std::string> locks;
+  for (const PgOid table : ordered) {
+    locks.push_back(
+        absl::StrCat("SELECT pg_catalog.pg_advisory_xact_lock(", TurnNumber(table), ")"));
+  }
+  return locks.empty() ? absl::OkStatus()
+                       : main->Execute("wait for other restores that write to the same tables",
+                                       absl::StrJoin(locks, "; "));
+}
 
 absl::Status CheckUnique(const DeferredUnique& unique, const CheckConnections& connections) {
   const PgTablePlan* const plan = unique.map->Find(absl::StrCat(unique.table->oid));

@@ -137,5 +137,59 @@ TEST_F(UniqueCheckTest, NullsThatAreNotDistinctAreComparedWithWhatCameMeanwhile)
   EXPECT_THAT(Commit(session.get(), {Insert("doc", {"9"}, "9\ta\t\\N\t8")}), IsOk());
 }
 
+TEST_F(UniqueCheckTest, SessionsDoNotWaitForEachOther) {
+  MakeDocs();
+  options_.lock_timeout = absl::Milliseconds(300);
+  const auto one = Written("a", "1", "7");
+  const auto other = Written("b", "2", "8");
+  ASSERT_THAT(one->Seal(), IsOk()) << "the other one has written, and has not ended";
+  ASSERT_THAT(Commit(one.get()), IsOk());
+  EXPECT_THAT(SealAndCommit(other.get()), IsOk());
+  EXPECT_EQ(Value("SELECT count(*) FROM doc"), "2");
+}
+
+TEST_F(UniqueCheckTest, TwoSessionsThatDoNotSeeEachOtherWriteAValueOnce) {
+  MakeDocs();
+  const auto naive = Connect();
+  const auto other_naive = Connect();
+  RunOn(naive.get(), absl::StrCat(kNaiveBegin, "; INSERT INTO doc VALUES (1, 'a', 7)"));
+  RunOn(other_naive.get(), absl::StrCat(kNaiveBegin, "; INSERT INTO doc VALUES (2, 'b', 7)"));
+  EXPECT_EQ(Value("SELECT count(*) FROM doc"), "0") << "the checks of both pass";
+  RunOn(naive.get(), "COMMIT");
+  RunOn(other_naive.get(), "COMMIT");
+  EXPECT_EQ(Value("SELECT count(*) FROM doc WHERE number = 7"), "2") << "the control arm";
+
+  Run("TRUNCATE doc");
+  options_.lock_timeout = absl::Seconds(20);
+  const auto one = Written("a", "1", "7");
+  const auto other = Written("b", "2", "7");
+  ASSERT_THAT(one->Seal(), IsOk());
+  absl::Status sealed;
+  std::thread second([&] { sealed = other->Seal().status(); });
+  WaitUntil("EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND NOT granted)");
+  ASSERT_THAT(Commit(one.get()), IsOk());
+  second.join();
+  EXPECT_THAT(sealed, FailsWith(Reason::kLiveChanged));
+  EXPECT_THAT(other->Rollback(), IsOk());
+  EXPECT_EQ(Value("SELECT count(*) FROM doc WHERE number = 7"), "1");
+}
+
+TEST_F(UniqueCheckTest, WhoWritesToACopyOfTheDatabaseIsNotWaitedFor) {
+  MakeDocs();
+  app_ = nullptr;
+  options_.conninfo = server_->OnSocket("postgres");
+  RunOn(Connect().get(),
+        absl::StrCat("CREATE DATABASE copy_of_", database_, " TEMPLATE ", database_));
+  options_.conninfo = server_->OnSocket(absl::StrCat("copy_of_", database_));
+  const auto writer = Connect();
+  RunOn(writer.get(), "BEGIN; INSERT INTO doc VALUES (1, 'b', 7)");
+  const std::string table = ValueOn(writer.get(), "SELECT 'doc'::regclass::oid");
+  options_.conninfo = server_->OnSocket(database_);
+  app_ = Connect();
+  ASSERT_EQ(Id("doc"), table);
+  options_.lock_timeout = absl::Milliseconds(300);
+  EXPECT_THAT(Commit(Transaction("a").get(), {Insert("doc", {"2"}, "2\ta\t7")}), IsOk());
+}
+
 }  // namespace
 }  // namespace reinstate
