@@ -122,8 +122,8 @@ absl::Status ConstraintChecks::Check(PgConnection* main, PgConnection* second,
 }
 
 absl::Status ConstraintChecks::CheckRows(const CheckConnections& connections) {
-  for (ForeignKeyCheck& key : foreign_keys_) {
-    RETURN_IF_ERROR(key.Check(connections));
+  for (const ForeignKeyCheck& key : foreign_keys_) {
+    RETURN_IF_ERROR(key.CheckChildren(connections));
   }
   std::vector<const PgTable*> tables;
   for (const Unique& unique : uniques_) {
@@ -138,6 +138,10 @@ absl::Status ConstraintChecks::CheckRows(const CheckConnections& connections) {
           {.map = map_, .table = unique.table, .facts = unique.facts, .tenant = &tenant_},
           connections));
     }
+  }
+  // The parents come last: to lock a row makes it look as if it had been changed.
+  for (const ForeignKeyCheck& key : foreign_keys_) {
+    RETURN_IF_ERROR(key.CheckParents(connections));
   }
   return absl::OkStatus();
 }

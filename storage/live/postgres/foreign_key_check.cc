@@ -73,11 +73,6 @@ void ForeignKeyCheck::NoteParent(const RowFields* before, const RowFields* after
   }
 }
 
-absl::Status ForeignKeyCheck::Check(const CheckConnections& connections) {
-  RETURN_IF_ERROR(CheckParents(connections));
-  return CheckChildren(connections);
-}
-
 std::string ForeignKeyCheck::FindParents(const KeyBatch& batch) const {
   return absl::StrCat("SELECT k.n FROM ", batch.Sql(), ", ", OnlyTable(*parent_), " p WHERE ",
                       EqualToBatch(*parent_, facts_->parent_columns, "p"));

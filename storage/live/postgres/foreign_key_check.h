@@ -40,14 +40,16 @@ class ForeignKeyCheck {
   // Whether there is anything to check.
   bool any() const { return !needed_.empty() || !removed_.empty(); }
 
-  // KEY_CONFLICT, with the names of both tables and the number of rows; LIVE_CHANGED if it is
+  // Both: KEY_CONFLICT, with the names of both tables and the number of rows; LIVE_CHANGED if it is
   // because of what others committed meanwhile; UNSUPPORTED for a reference to a single partition.
-  absl::Status Check(const CheckConnections& connections);
+  //
+  // Children of all keys are looked for before the parents of any: rows that are locked look to the
+  // second connection like rows that the transaction changed.
+  absl::Status CheckChildren(const CheckConnections& connections) const;
+  absl::Status CheckParents(const CheckConnections& connections) const;
 
  private:
-  absl::Status CheckParents(const CheckConnections& connections) const;
   absl::Status CheckParentBatch(const Keys& batch, const CheckConnections& connections) const;
-  absl::Status CheckChildren(const CheckConnections& connections) const;
   absl::Status CheckChildBatch(const Keys& batch, const CheckConnections& connections) const;
   std::string FindParents(const KeyBatch& batch) const;
   std::string NeededSql(const std::string& xid) const;
