@@ -46,9 +46,12 @@ struct PgUnique {
 struct PgForeignKey {
   PgOid oid = 0;
   std::string name;
-  PgOid child = 0;       // a table of the catalog; of a partitioned one, its root
-  PgOid child_heap = 0;  // the partition that it is declared on, if not on the whole table
-  PgOid parent = 0;      // may be a leaf, if the key refers to a partition itself
+  PgOid child = 0;          // a table of the catalog; of a partitioned one, its root
+  PgOid child_heap = 0;     // the partition that it is declared on, if not on the whole table
+  PgOid parent = 0;         // may be a partition, if the key refers to it itself
+  PgOid parent_table = 0;   // a table of the catalog: the parent, or its root
+  std::string child_part;   // child_heap as SQL; empty if the key is of the whole table
+  std::string parent_part;  // likewise, if the parent is a partition
   std::vector<PgAttnum> child_columns;   // numbers of the root's, like parent_columns
   std::vector<PgAttnum> parent_columns;  // as many
   bool validated = true;
@@ -103,7 +106,9 @@ struct PgTable {
   std::vector<PgSequence> sequences;
   std::vector<std::string> firing;  // triggers and rules that are ENABLE ALWAYS or REPLICA, there
                                     // or on a leaf: they fire in a restore
-  bool row_security = false;        // enabled, and it applies to this role
+  // Deferrable constraints that a single partition has: not looked at while triggers are silent.
+  std::vector<std::string> part_deferrables;
+  bool row_security = false;  // enabled, and it applies to this role
   bool published = false;
   char replica_identity = 'd';  // as in pg_class: d default, n nothing, f full, i index
   double estimated_rows = -1;   // the planner's; below zero: not known

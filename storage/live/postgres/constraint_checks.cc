@@ -25,15 +25,10 @@ ConstraintChecks::ConstraintChecks(const PgTenantMap* map, TenantId tenant, size
 ConstraintChecks::~ConstraintChecks() = default;
 
 void ConstraintChecks::AddForeignKey(const PgForeignKey& facts) {
-  if (map_->catalog().Find(facts.child) == nullptr) {
-    return;
-  }
   const size_t index = foreign_keys_.size();
   foreign_keys_.emplace_back(map_, tenant_, &facts, &memory_);
   tables_[facts.child].as_child.push_back(index);
-  if (map_->catalog().Find(facts.parent) != nullptr) {
-    tables_[facts.parent].as_parent.push_back(index);
-  }
+  tables_[facts.parent_table].as_parent.push_back(index);
 }
 
 void ConstraintChecks::AddTable(const PgTable& table) {

@@ -1,5 +1,6 @@
 #include "storage/live/postgres/foreign_key_check.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -16,9 +17,18 @@ std::string ColumnSql(const PgTable& table, std::string_view alias, PgAttnum num
   return absl::StrCat(Absl(alias), ".", QuoteIdentifier(table.Column(number)->name));
 }
 
-// SELECT of the texts of distinct keys, of rows t of `table` that have no NULL in it.
-std::string SelectKeys(const PgTable& table, const std::vector<PgAttnum>& columns,
-                       const std::string& condition) {
+std::string RelationSql(const PgTable& table, const std::string& part) {
+  return part.empty() ? OnlyTable(table) : part;
+}
+
+bool AllTold(const std::vector<size_t>& fields) {
+  return std::find(fields.begin(), fields.end(), std::string::npos) == fields.end();
+}
+
+// SELECT of the texts of distinct keys, of rows t of `table`, or of the part of it in `from`, that
+// have no NULL in it.
+std::string SelectKeys(const PgTable& table, const std::string& from,
+                       const std::vector<PgAttnum>& columns, const std::string& condition) {
   std::vector<std::string> texts;
   std::vector<std::string> conditions = {condition};
   for (const PgAttnum number : columns) {
@@ -26,8 +36,8 @@ std::string SelectKeys(const PgTable& table, const std::vector<PgAttnum>& column
     texts.push_back(absl::StrCat(column, "::pg_catalog.text"));
     conditions.push_back(absl::StrCat(column, " IS NOT NULL"));
   }
-  return absl::StrCat("SELECT DISTINCT ", absl::StrJoin(texts, ", "), " FROM ", OnlyTable(table),
-                      " t WHERE ", absl::StrJoin(conditions, " AND "));
+  return absl::StrCat("SELECT DISTINCT ", absl::StrJoin(texts, ", "), " FROM ", from, " t WHERE ",
+                      absl::StrJoin(conditions, " AND "));
 }
 
 }  // namespace
@@ -38,14 +48,21 @@ ForeignKeyCheck::ForeignKeyCheck(const PgTenantMap* map, TenantId tenant, const 
       tenant_(std::move(tenant)),
       facts_(facts),
       child_(map->catalog().Find(facts->child)),
-      parent_(map->catalog().Find(facts->parent)),
+      parent_(map->catalog().Find(facts->parent_table)),
+      child_sql_(RelationSql(*child_, facts->child_part)),
+      parent_sql_(RelationSql(*parent_, facts->parent_part)),
       child_fields_(FieldsOf(*child_, facts->child_columns)),
-      parent_fields_(parent_ == nullptr ? std::vector<size_t>()
-                                        : FieldsOf(*parent_, facts->parent_columns)),
+      parent_fields_(FieldsOf(*parent_, facts->parent_columns)),
+      child_told_(facts->child_part.empty() && AllTold(child_fields_)),
+      parent_told_(AllTold(parent_fields_)),
       needed_(memory),
       removed_(memory) {}
 
 void ForeignKeyCheck::NoteChild(const RowFields* before, const RowFields& after) {
+  if (!child_told_) {
+    needed_.Forget();
+    return;
+  }
   if (!JoinFields(after, child_fields_, &joined_) || joined_ == last_needed_) {
     return;
   }
@@ -58,6 +75,12 @@ void ForeignKeyCheck::NoteChild(const RowFields* before, const RowFields& after)
 }
 
 void ForeignKeyCheck::NoteParent(const RowFields* before, const RowFields* after) {
+  if (!parent_told_) {
+    if (before != nullptr) {
+      removed_.Forget();
+    }
+    return;
+  }
   const bool was = before != nullptr && JoinFields(*before, parent_fields_, &joined_before_);
   const bool is = after != nullptr && JoinFields(*after, parent_fields_, &joined_);
   if (was && is && joined_ == joined_before_) {
@@ -66,7 +89,8 @@ void ForeignKeyCheck::NoteParent(const RowFields* before, const RowFields* after
   if (was) {
     removed_.Insert(joined_before_);
   }
-  if (is && !needed_.empty()) {
+  // Which partition it went to is not known.
+  if (is && !needed_.empty() && facts_->parent_part.empty()) {
     needed_.Erase(joined_);
     // What is written after this row needs no other parent; what was forgotten stays so.
     last_needed_.clear();
@@ -74,7 +98,7 @@ void ForeignKeyCheck::NoteParent(const RowFields* before, const RowFields* after
 }
 
 std::string ForeignKeyCheck::FindParents(const KeyBatch& batch) const {
-  return absl::StrCat("SELECT k.n FROM ", batch.Sql(), ", ", OnlyTable(*parent_), " p WHERE ",
+  return absl::StrCat("SELECT k.n FROM ", batch.Sql(), ", ", parent_sql_, " p WHERE ",
                       EqualToBatch(*parent_, facts_->parent_columns, "p"));
 }
 
@@ -92,26 +116,18 @@ std::string ForeignKeyCheck::NeededSql(const std::string& xid) const {
     equal.push_back(absl::StrCat(ColumnSql(*parent_, "p", facts_->parent_columns[i]), " = ",
                                  ColumnSql(*child_, "t", facts_->child_columns[i])));
   }
-  return SelectKeys(*child_, facts_->child_columns,
-                    absl::StrCat(OfTenantSql(*child_), " AND t.", ours,
-                                 " AND NOT EXISTS (SELECT FROM ", OnlyTable(*parent_),
-                                 " p WHERE p.", ours, " AND ", absl::StrJoin(equal, " AND "), ")"));
+  return SelectKeys(
+      *child_, child_sql_, facts_->child_columns,
+      absl::StrCat(OfTenantSql(*child_), " AND t.", ours, " AND NOT EXISTS (SELECT FROM ",
+                   parent_sql_, " p WHERE p.", ours, " AND ", absl::StrJoin(equal, " AND "), ")"));
 }
 
 std::string ForeignKeyCheck::RemovedSql(const std::string& xid) const {
-  return SelectKeys(*parent_, facts_->parent_columns,
+  return SelectKeys(*parent_, parent_sql_, facts_->parent_columns,
                     absl::StrCat(OfTenantSql(*parent_), " AND t.xmax = ", CastLiteral(xid, "xid")));
 }
 
 absl::Status ForeignKeyCheck::CheckParents(const CheckConnections& connections) const {
-  if (needed_.empty()) {
-    return absl::OkStatus();
-  }
-  if (parent_ == nullptr) {
-    return MakeError(Reason::kUnsupported,
-                     absl::StrCat("foreign key ", facts_->name, " of table ", child_->DisplayName(),
-                                  " refers to a single partition, which is not supported"));
-  }
   const auto check = [&](const Keys& batch) { return CheckParentBatch(batch, connections); };
   return needed_.overflown() ? ForEachBatch(connections.main, "list the parents of restored rows",
                                             NeededSql(connections.xid), check)
@@ -168,7 +184,7 @@ absl::Status ForeignKeyCheck::CheckChildBatch(const Keys& batch,
   }
   ASSIGN_OR_RETURN(const KeyBatch gone_keys, MakeBatch(columns, gone));
   const std::string children =
-      absl::StrCat("SELECT pg_catalog.count(*) FROM ", gone_keys.Sql(), ", ", OnlyTable(*child_),
+      absl::StrCat("SELECT pg_catalog.count(*) FROM ", gone_keys.Sql(), ", ", child_sql_,
                    " c WHERE ", EqualToBatch(*child_, facts_->child_columns, "c"));
   const PlanMode mode = ModeFor(*child_, facts_->child_columns);
   ASSIGN_OR_RETURN(const PgResult seen, QueryIn(connections.main, mode, kDoing, children));

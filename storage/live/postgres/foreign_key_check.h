@@ -20,9 +20,10 @@ namespace reinstate {
 //   itself; those that came after its view are found by the second connection, which sees what is
 //   committed. None can come after the deletion, since it holds the row's lock.
 //
-// Keys that it has no memory for are read again from the rows that the transaction wrote: those
-// with its number in xmin, and, by the second connection, for which what was deleted is still
-// there, in xmax.
+// Keys that it has no memory for, or that no payload tells (of generated columns, or of the rows of
+// a single partition), are read again from the rows that the transaction wrote: those with its
+// number in xmin, and, by the second connection, for which what was deleted is still there, in
+// xmax.
 //
 // Not thread-safe.
 class ForeignKeyCheck {
@@ -41,7 +42,7 @@ class ForeignKeyCheck {
   bool any() const { return !needed_.empty() || !removed_.empty(); }
 
   // Both: KEY_CONFLICT, with the names of both tables and the number of rows; LIVE_CHANGED if it is
-  // because of what others committed meanwhile; UNSUPPORTED for a reference to a single partition.
+  // because of what others committed meanwhile.
   //
   // Children of all keys are looked for before the parents of any: rows that are locked look to the
   // second connection like rows that the transaction changed.
@@ -60,13 +61,17 @@ class ForeignKeyCheck {
   const TenantId tenant_;
   const PgForeignKey* const facts_;
   const PgTable* const child_;
-  const PgTable* const parent_;  // null: a single partition
+  const PgTable* const parent_;
+  const std::string child_sql_;  // the relations that the key is of
+  const std::string parent_sql_;
   const std::vector<size_t> child_fields_;
   const std::vector<size_t> parent_fields_;
-  KeySet needed_;            // parents of written rows
-  KeySet removed_;           // parents that were removed
-  std::string last_needed_;  // rows of one parent often follow each other
-  std::string joined_;       // scratch
+  const bool child_told_;   // whether a payload tells if its row is a child, and of what
+  const bool parent_told_;  // whether it tells the key of a parent
+  KeySet needed_;                // parents of written rows
+  KeySet removed_;               // parents that were removed
+  std::string last_needed_;      // rows of one parent often follow each other
+  std::string joined_;           // scratch
   std::string joined_before_;
 };
 
