@@ -25,6 +25,12 @@ bool AllTold(const std::vector<size_t>& fields) {
   return std::find(fields.begin(), fields.end(), std::string::npos) == fields.end();
 }
 
+bool AnyValue(const RowFields& fields, const std::vector<size_t>& places) {
+  return std::any_of(places.begin(), places.end(), [&fields](size_t place) {
+    return place < fields.size() && fields[place] != kCopyNull;
+  });
+}
+
 // SELECT of the texts of distinct keys, of rows t of `table`, or of the part of it in `from`, that
 // have no NULL in it.
 std::string SelectKeys(const PgTable& table, const std::string& from,
@@ -61,9 +67,14 @@ ForeignKeyCheck::ForeignKeyCheck(const PgTenantMap* map, TenantId tenant, const 
 void ForeignKeyCheck::NoteChild(const RowFields* before, const RowFields& after) {
   if (!child_told_) {
     needed_.Forget();
+    may_be_partial_ = facts_->match_full && child_fields_.size() > 1;
     return;
   }
-  if (!JoinFields(after, child_fields_, &joined_) || joined_ == last_needed_) {
+  if (!JoinFields(after, child_fields_, &joined_)) {
+    may_be_partial_ = may_be_partial_ || (facts_->match_full && AnyValue(after, child_fields_));
+    return;
+  }
+  if (joined_ == last_needed_) {
     return;
   }
   const bool as_before = before != nullptr && JoinFields(*before, child_fields_, &joined_before_) &&
@@ -128,10 +139,35 @@ std::string ForeignKeyCheck::RemovedSql(const std::string& xid) const {
 }
 
 absl::Status ForeignKeyCheck::CheckParents(const CheckConnections& connections) const {
+  if (may_be_partial_) {
+    RETURN_IF_ERROR(CheckFull(connections));
+  }
   const auto check = [&](const Keys& batch) { return CheckParentBatch(batch, connections); };
   return needed_.overflown() ? ForEachBatch(connections.main, "list the parents of restored rows",
                                             NeededSql(connections.xid), check)
                              : ForEachBatch(needed_, check);
+}
+
+// MATCH FULL: all columns are NULL, or none.
+absl::Status ForeignKeyCheck::CheckFull(const CheckConnections& connections) const {
+  std::vector<std::string> columns;
+  for (const PgAttnum number : facts_->child_columns) {
+    columns.push_back(ColumnSql(*child_, "t", number));
+  }
+  ASSIGN_OR_RETURN(
+      const PgResult partial,
+      QueryIn(connections.main, PlanMode::kWhole, "look for rows that refer to half a key",
+              absl::StrCat("SELECT pg_catalog.count(*) FROM ", child_sql_, " t WHERE ",
+                           OfTenantSql(*child_), " AND t.xmin = ",
+                           CastLiteral(connections.xid, "xid"), " AND pg_catalog.num_nulls(",
+                           absl::StrJoin(columns, ", "), ") BETWEEN 1 AND ", columns.size() - 1)));
+  if (partial.GetInt(0, 0) == 0) {
+    return absl::OkStatus();
+  }
+  return MakeError(Reason::kKeyConflict,
+                   absl::StrCat(partial.GetInt(0, 0), " rows of table ", child_->DisplayName(),
+                                " have only a part of the columns of foreign key ", facts_->name,
+                                ", which is MATCH FULL; leave the table out"));
 }
 
 absl::Status ForeignKeyCheck::CheckParentBatch(const Keys& batch,

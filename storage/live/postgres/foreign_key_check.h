@@ -39,7 +39,7 @@ class ForeignKeyCheck {
   void NoteChild(const RowFields* before, const RowFields& after);
 
   // Whether there is anything to check.
-  bool any() const { return !needed_.empty() || !removed_.empty(); }
+  bool any() const { return !needed_.empty() || !removed_.empty() || may_be_partial_; }
 
   // Both: KEY_CONFLICT, with the names of both tables and the number of rows; LIVE_CHANGED if it is
   // because of what others committed meanwhile.
@@ -50,6 +50,7 @@ class ForeignKeyCheck {
   absl::Status CheckParents(const CheckConnections& connections) const;
 
  private:
+  absl::Status CheckFull(const CheckConnections& connections) const;
   absl::Status CheckParentBatch(const Keys& batch, const CheckConnections& connections) const;
   absl::Status CheckChildBatch(const Keys& batch, const CheckConnections& connections) const;
   std::string FindParents(const KeyBatch& batch) const;
@@ -70,6 +71,7 @@ class ForeignKeyCheck {
   const bool parent_told_;  // whether it tells the key of a parent
   KeySet needed_;                // parents of written rows
   KeySet removed_;               // parents that were removed
+  bool may_be_partial_ = false;  // a row may have only a part of a key that is MATCH FULL
   std::string last_needed_;      // rows of one parent often follow each other
   std::string joined_;           // scratch
   std::string joined_before_;

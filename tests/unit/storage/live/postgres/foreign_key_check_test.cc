@@ -146,5 +146,19 @@ TEST_F(ForeignKeyCheckTest, AChildThatTheApplicationMovesIsSeenThoughItIsLockedA
   EXPECT_EQ(Value("SELECT count(*) FROM node"), "2");
 }
 
+TEST_F(ForeignKeyCheckTest, HalfAKeyIsRefusedWhereTheKeyIsMatchFull) {
+  Run("CREATE TABLE pair(a int, b int, tenant_id text, PRIMARY KEY (a, b))");
+  Run("CREATE TABLE child(id int PRIMARY KEY, tenant_id text, a int, b int, c int GENERATED ALWAYS "
+      "AS (b) STORED, FOREIGN KEY (a, b) REFERENCES pair MATCH FULL)");
+  Run("INSERT INTO pair VALUES (1, 1, 'b')");
+  ExpectCorrupts("INSERT INTO child VALUES (1, 'a', 1, NULL)");
+  ExpectConflict({Insert("child", {"1"}, "1\ta\t1\t\\N")}, "MATCH FULL");
+  ExpectDone({Insert("child", {"1"}, "1\ta\t1\t1"), Insert("child", {"2"}, "2\ta\t\\N\t\\N")});
+  Run("ALTER TABLE child DROP CONSTRAINT child_a_b_fkey, ADD FOREIGN KEY (a, c) REFERENCES pair "
+      "MATCH FULL");
+  ExpectConflict({Insert("child", {"3"}, "3\ta\t1\t\\N")}, "MATCH FULL");
+  ExpectDone({Insert("child", {"3"}, "3\ta\t\\N\t\\N")});
+}
+
 }  // namespace
 }  // namespace reinstate
