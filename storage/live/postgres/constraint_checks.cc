@@ -117,7 +117,7 @@ absl::Status ConstraintChecks::Check(PgConnection* main, PgConnection* second,
 }
 
 absl::Status ConstraintChecks::CheckRows(const CheckConnections& connections) {
-  for (const ForeignKeyCheck& key : foreign_keys_) {
+  for (ForeignKeyCheck& key : foreign_keys_) {
     RETURN_IF_ERROR(key.CheckChildren(connections));
   }
   std::vector<const PgTable*> tables;

@@ -31,6 +31,13 @@ bool AnyValue(const RowFields& fields, const std::vector<size_t>& places) {
   });
 }
 
+bool MayOrphan(const PgTenantMap& map, const PgForeignKey& facts, const PgTable* child) {
+  const std::vector<std::string>& tables = map.config().orphans;
+  return !facts.validated && std::any_of(tables.begin(), tables.end(), [&](const auto& name) {
+    return map.catalog().FindByName(name) == child;
+  });
+}
+
 // SELECT of the texts of distinct keys, of rows t of `table`, or of the part of it in `from`, that
 // have no NULL in it.
 std::string SelectKeys(const PgTable& table, const std::string& from,
@@ -61,8 +68,10 @@ ForeignKeyCheck::ForeignKeyCheck(const PgTenantMap* map, TenantId tenant, const 
       parent_fields_(FieldsOf(*parent_, facts->parent_columns)),
       child_told_(facts->child_part.empty() && AllTold(child_fields_)),
       parent_told_(AllTold(parent_fields_)),
+      may_orphan_(MayOrphan(*map, *facts, child_)),
       needed_(memory),
-      removed_(memory) {}
+      removed_(memory),
+      orphans_before_(memory) {}
 
 void ForeignKeyCheck::NoteChild(const RowFields* before, const RowFields& after) {
   if (!child_told_) {
@@ -120,17 +129,29 @@ std::string ForeignKeyCheck::OfTenantSql(const PgTable& table) const {
   return plan != nullptr && plan->by_own_column() ? map_->OwnedBySql(*plan, tenant_) : "true";
 }
 
-std::string ForeignKeyCheck::NeededSql(const std::string& xid) const {
-  const std::string ours = absl::StrCat("xmin = ", CastLiteral(xid, "xid"));
+// That p is the parent of t.
+std::string ForeignKeyCheck::EqualSql() const {
   std::vector<std::string> equal;
   for (size_t i = 0; i < facts_->child_columns.size(); ++i) {
     equal.push_back(absl::StrCat(ColumnSql(*parent_, "p", facts_->parent_columns[i]), " = ",
                                  ColumnSql(*child_, "t", facts_->child_columns[i])));
   }
+  return absl::StrJoin(equal, " AND ");
+}
+
+std::string ForeignKeyCheck::NeededSql(const std::string& xid) const {
+  const std::string ours = absl::StrCat("xmin = ", CastLiteral(xid, "xid"));
   return SelectKeys(
       *child_, child_sql_, facts_->child_columns,
       absl::StrCat(OfTenantSql(*child_), " AND t.", ours, " AND NOT EXISTS (SELECT FROM ",
-                   parent_sql_, " p WHERE p.", ours, " AND ", absl::StrJoin(equal, " AND "), ")"));
+                   parent_sql_, " p WHERE p.", ours, " AND ", EqualSql(), ")"));
+}
+
+std::string ForeignKeyCheck::OrphansBeforeSql(const std::string& xid) const {
+  return SelectKeys(
+      *child_, child_sql_, facts_->child_columns,
+      absl::StrCat(OfTenantSql(*child_), " AND t.xmax = ", CastLiteral(xid, "xid"),
+                   " AND NOT EXISTS (SELECT FROM ", parent_sql_, " p WHERE ", EqualSql(), ")"));
 }
 
 std::string ForeignKeyCheck::RemovedSql(const std::string& xid) const {
@@ -178,9 +199,9 @@ absl::Status ForeignKeyCheck::CheckParentBatch(const Keys& batch,
   ASSIGN_OR_RETURN(const PgResult locked,
                    QueryIn(connections.main, PlanMode::kProbe, kDoing,
                            absl::StrCat(FindParents(keys), " FOR KEY SHARE OF p")));
-  const Keys missing = NotAmong(batch, locked);
-  // Rows that the key was never checked for had their orphans at the point, too.
-  if (missing.empty() || !facts_->validated) {
+  Keys missing = NotAmong(batch, locked);
+  std::erase_if(missing, [this](const auto& key) { return orphans_before_.keys().contains(key); });
+  if (missing.empty() || may_orphan_) {
     return absl::OkStatus();
   }
   ASSIGN_OR_RETURN(const KeyBatch missing_keys, MakeBatch(columns, missing));
@@ -196,10 +217,27 @@ absl::Status ForeignKeyCheck::CheckParentBatch(const Keys& batch,
       Reason::kKeyConflict,
       absl::StrCat("rows of table ", child_->DisplayName(), " refer to ", gone, " rows of table ",
                    parent_->DisplayName(), " that are not there (foreign key ", facts_->name,
-                   "); bring those back first, or leave the table out"));
+                   "); bring those back first, or leave the table out",
+                   facts_->validated ? ""
+                                     : "; since the key is NOT VALID, orphans in the configuration "
+                                       "of the store can allow it"));
 }
 
-absl::Status ForeignKeyCheck::CheckChildren(const CheckConnections& connections) const {
+// The rows that were written hold also those which were changed in something else than the key.
+absl::Status ForeignKeyCheck::ListOrphansBefore(const CheckConnections& connections) {
+  return ForEachBatch(connections.second, "look for rows that had no parent",
+                      OrphansBeforeSql(connections.xid), [this](const Keys& batch) {
+                        for (const std::string& key : batch) {
+                          orphans_before_.Insert(key);
+                        }
+                        return absl::OkStatus();
+                      });
+}
+
+absl::Status ForeignKeyCheck::CheckChildren(const CheckConnections& connections) {
+  if (!facts_->validated && !may_orphan_ && needed_.overflown()) {
+    RETURN_IF_ERROR(ListOrphansBefore(connections));
+  }
   const auto check = [&](const Keys& batch) { return CheckChildBatch(batch, connections); };
   return removed_.overflown() ? ForEachBatch(connections.second, "list the deleted rows",
                                              RemovedSql(connections.xid), check)

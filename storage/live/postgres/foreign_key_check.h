@@ -25,6 +25,10 @@ namespace reinstate {
 // number in xmin, and, by the second connection, for which what was deleted is still there, in
 // xmax.
 //
+// A key that is NOT VALID is checked like others, as the server would: it is not known here which
+// rows had no parent at the point, and which have lost it since. A table in MapConfig::orphans is
+// left alone by such keys.
+//
 // Not thread-safe.
 class ForeignKeyCheck {
  public:
@@ -46,15 +50,18 @@ class ForeignKeyCheck {
   //
   // Children of all keys are looked for before the parents of any: rows that are locked look to the
   // second connection like rows that the transaction changed.
-  absl::Status CheckChildren(const CheckConnections& connections) const;
+  absl::Status CheckChildren(const CheckConnections& connections);
   absl::Status CheckParents(const CheckConnections& connections) const;
 
  private:
   absl::Status CheckFull(const CheckConnections& connections) const;
   absl::Status CheckParentBatch(const Keys& batch, const CheckConnections& connections) const;
+  absl::Status ListOrphansBefore(const CheckConnections& connections);
   absl::Status CheckChildBatch(const Keys& batch, const CheckConnections& connections) const;
   std::string FindParents(const KeyBatch& batch) const;
   std::string NeededSql(const std::string& xid) const;
+  std::string OrphansBeforeSql(const std::string& xid) const;
+  std::string EqualSql() const;
   std::string RemovedSql(const std::string& xid) const;
   std::string OfTenantSql(const PgTable& table) const;
 
@@ -69,8 +76,10 @@ class ForeignKeyCheck {
   const std::vector<size_t> parent_fields_;
   const bool child_told_;   // whether a payload tells if its row is a child, and of what
   const bool parent_told_;  // whether it tells the key of a parent
+  const bool may_orphan_;
   KeySet needed_;                // parents of written rows
   KeySet removed_;               // parents that were removed
+  KeySet orphans_before_;        // that changed rows referred to in vain before
   bool may_be_partial_ = false;  // a row may have only a part of a key that is MATCH FULL
   std::string last_needed_;      // rows of one parent often follow each other
   std::string joined_;           // scratch

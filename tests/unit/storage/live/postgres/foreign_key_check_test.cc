@@ -160,5 +160,60 @@ TEST_F(ForeignKeyCheckTest, HalfAKeyIsRefusedWhereTheKeyIsMatchFull) {
   ExpectDone({Insert("child", {"3"}, "3\ta\t\\N\t\\N")});
 }
 
+TEST_F(ForeignKeyCheckTest, AnOrphanUnderAKeyThatIsNotValidComesBackOnlyIfThatIsAllowed) {
+  Run("CREATE TABLE plan(id int PRIMARY KEY, tenant_id text)");
+  Run("CREATE TABLE issue(id int PRIMARY KEY, tenant_id text, plan int, title text)");
+  Run("INSERT INTO issue VALUES (1, 'a', 77, 'old')");
+  Run("ALTER TABLE issue ADD FOREIGN KEY (plan) REFERENCES plan NOT VALID");
+  ExpectCorrupts("INSERT INTO issue VALUES (2, 'a', 77)");
+  ExpectConflict({Insert("issue", {"2"}, "2\ta\t77\t\\N")}, "orphans");
+  config_.orphans = {"issue"};
+  ExpectDone({Insert("issue", {"2"}, "2\ta\t77\t\\N")});
+  config_.orphans = {"plan"};
+  ExpectConflict({Insert("issue", {"3"}, "3\ta\t77\t\\N")}, "orphans");
+  Run("DELETE FROM issue; ALTER TABLE issue VALIDATE CONSTRAINT issue_plan_fkey");
+  config_.orphans = {"issue"};
+  ExpectConflict({Insert("issue", {"3"}, "3\ta\t77\t\\N")}, "leave the table out");
+}
+
+TEST_F(ForeignKeyCheckTest, TheOrphanOfAnotherTenantAllowsNone) {
+  Run("CREATE TABLE node(id int PRIMARY KEY, tenant_id text, parent int)");
+  Run("INSERT INTO node VALUES (1, 'b', 77), (2, 'a', 77)");
+  Run("ALTER TABLE node ADD FOREIGN KEY (parent) REFERENCES node NOT VALID");
+  for (const std::string parent : {"1", "2"}) {
+    auto setup = SetupFor("a");
+    setup.check_memory_bytes = 0;
+    const auto session = PostgresSession::Open(std::move(setup));
+    ASSERT_THAT(session, IsOk());
+    ASSERT_THAT((*session)->Begin(), IsOk());
+    // Its row is locked as a parent, which makes it look as if it had been changed.
+    EXPECT_THAT(Commit(session->get(), {Insert("node", {"3"}, "3\ta\t" + parent),
+                                        Insert("node", {"4"}, "4\ta\t77")}),
+                FailsWith(Reason::kKeyConflict));
+  }
+}
+
+TEST_F(ForeignKeyCheckTest, AnOrphanMayBeChangedInWhatTheKeyIsNotOf) {
+  Run("CREATE TABLE plan(id int PRIMARY KEY, tenant_id text)");
+  Run("CREATE TABLE issue(id int PRIMARY KEY, tenant_id text, plan int, title text)");
+  Run("INSERT INTO issue VALUES (1, 'a', 77, 'old')");
+  Run("ALTER TABLE issue ADD FOREIGN KEY (plan) REFERENCES plan NOT VALID");
+  for (const size_t memory : {size_t{64} << 20, size_t{0}}) {
+    auto setup = SetupFor("a");
+    setup.check_memory_bytes = memory;
+    const auto session = PostgresSession::Open(std::move(setup));
+    ASSERT_THAT(session, IsOk());
+    ASSERT_THAT((*session)->Begin(), IsOk());
+    EXPECT_THAT(Commit(session->get(), {Replace("issue", {"1"}, "1\ta\t77\told", "1\ta\t77\tnew"),
+                                        Insert("issue", {"2"}, "2\ta\t\\N\t\\N")}),
+                IsOk());
+    ASSERT_THAT((*session)->Begin(), IsOk());
+    EXPECT_THAT(Commit(session->get(), {Replace("issue", {"1"}, "1\ta\t77\tnew", "1\ta\t78\tnew")}),
+                FailsWith(Reason::kKeyConflict));
+    ASSERT_THAT((*session)->Rollback(), IsOk());
+    Run("UPDATE issue SET title = 'old'; DELETE FROM issue WHERE id = 2");
+  }
+}
+
 }  // namespace
 }  // namespace reinstate
