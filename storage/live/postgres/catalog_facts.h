@@ -29,6 +29,8 @@ struct PgColumn {
   bool not_null = false;
   bool generated = false;  // by an expression: in no payload
   bool identity = false;   // GENERATED … AS IDENTITY
+
+  friend bool operator==(const PgColumn&, const PgColumn&) = default;
 };
 
 struct PgUnique {
@@ -41,6 +43,8 @@ struct PgUnique {
   bool constraint = false;  // else only an index
   bool nulls_distinct = true;
   std::string definition;  // of the constraint or index, for people
+
+  friend bool operator==(const PgUnique&, const PgUnique&) = default;
 };
 
 struct PgForeignKey {
@@ -60,6 +64,8 @@ struct PgForeignKey {
   char on_delete =
       'a';  // as in pg_constraint: a no action, r restrict, c cascade, n null, d default
   char on_update = 'a';
+
+  friend bool operator==(const PgForeignKey&, const PgForeignKey&) = default;
 };
 
 // A heap that holds rows of a table: the table itself, or a leaf partition of it.
@@ -69,12 +75,16 @@ struct PgHeap {
   std::string name;
   int64_t pages = 0;    // of 8 KiB, now
   bool by_ctid = true;  // ranges of ctid can be read (not so in foreign tables)
+
+  friend bool operator==(const PgHeap&, const PgHeap&) = default;
 };
 
 struct PgSequence {
   std::string schema;
   std::string name;
   PgAttnum column = 0;  // that takes its values
+
+  friend bool operator==(const PgSequence&, const PgSequence&) = default;
 };
 
 struct PgPrivileges {
@@ -115,6 +125,8 @@ struct PgTable {
   int64_t estimated_bytes = 0;
   PgPrivileges privileges;  // of the current role
 
+  friend bool operator==(const PgTable&, const PgTable&) = default;
+
   // Without "public."; for people and as TableSchema::name.
   std::string DisplayName() const;
   // "schema"."name".
@@ -144,6 +156,9 @@ struct PgCatalog {
   // schema, if several have it and none is in public.
   const PgTable* FindByName(const std::string& name) const;
 };
+
+// Whether two catalogs say the same of all tables and foreign keys, but for what is estimated.
+bool SameTables(const PgCatalog& one, const PgCatalog& other);
 
 // Reads the catalog in the current transaction of `connection`. Looks at no rows. Fails with
 // NOT_ALLOWED if the role may not read the catalogs.

@@ -116,7 +116,8 @@ ORDER BY t.nspname COLLATE "C", t.relname COLLATE "C", o.conname COLLATE "C", o.
 
 constexpr std::string_view kIndexFacts = R"(
 SELECT DISTINCT i.indrelid, i.indkey[0] FROM tables t JOIN pg_catalog.pg_index i ON i.indrelid = t.oid
-WHERE i.indisvalid AND i.indpred IS NULL AND i.indkey[0] > 0)";
+WHERE i.indisvalid AND i.indpred IS NULL AND i.indkey[0] > 0
+ORDER BY 1, 2)";
 
 constexpr std::string_view kHeapFacts = R"(
 SELECT h.root, h.oid, n.nspname, c.relname, c.relkind <> 'f', c.reltuples,

@@ -4,7 +4,6 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_join.h"
 #include "absl/time/clock.h"
 #include "storage/base/error.h"
 #include "storage/base/status_macros.h"
@@ -13,6 +12,7 @@
 #include "storage/live/postgres/catalog_fingerprint.h"
 #include "storage/live/postgres/constraint_checks.h"
 #include "storage/live/postgres/key_lookup.h"
+#include "storage/live/postgres/owned_tables.h"
 #include "storage/live/postgres/postgres_record_stream.h"
 #include "storage/live/postgres/row_changes.h"
 #include "storage/live/postgres/sql_text.h"
@@ -28,30 +28,6 @@ constexpr std::string_view kSecondLock = "session";
 constexpr absl::Duration kFirstPoll = absl::Milliseconds(2);
 constexpr absl::Duration kLongestPoll = absl::Milliseconds(50);
 constexpr int kBeginAttempts = 4;
-
-std::set<PgOid> OwnedTables(const PgTenantMap* map) {
-  std::set<PgOid> tables;
-  for (size_t i = 0; map != nullptr && i < map->plans().size(); ++i) {
-    const PgTablePlan& plan = map->plans()[i];
-    if (plan.relation == Relation::kOwned) {
-      tables.insert(plan.table);
-      for (const PathStep& step : plan.path) {
-        tables.insert(step.parent);
-      }
-    }
-  }
-  return tables;
-}
-
-std::string LockTables(const PgTenantMap* map) {
-  std::vector<std::string> names;
-  for (const PgOid oid : OwnedTables(map)) {
-    names.push_back(OnlyTable(*map->catalog().Find(oid)));
-  }
-  return names.empty()
-             ? ""
-             : absl::StrCat("LOCK TABLE ", absl::StrJoin(names, ", "), " IN ACCESS SHARE MODE");
-}
 
 }  // namespace
 
@@ -175,7 +151,7 @@ absl::Status PostgresSession::DoBegin() {
 absl::StatusOr<bool> PostgresSession::TryBegin() {
   RETURN_IF_ERROR(main_->Begin({.repeatable_read = true, .read_only = false, .silent = true}));
   const std::set<PgOid> locked = OwnedTables(map_.get());
-  if (const std::string lock = LockTables(map_.get()); !lock.empty()) {
+  if (const std::string lock = LockOwnedTables(map_.get()); !lock.empty()) {
     RETURN_IF_ERROR(main_->Execute("lock the definition of the tables", lock));
   }
   ASSIGN_OR_RETURN(const PgResult view,
@@ -197,14 +173,24 @@ absl::StatusOr<bool> PostgresSession::TryBegin() {
   return std::includes(locked.begin(), locked.end(), owned.begin(), owned.end());
 }
 
-absl::StatusOr<const PgTablePlan*> PostgresSession::OwnedPlan(const std::string& table) const {
-  const PgTablePlan* const plan = map_->Find(table);
-  if (plan == nullptr || plan->relation != Relation::kOwned) {
-    return MakeError(Reason::kTableNotFound, absl::StrCat("the store has no owned table with the "
-                                                          "identity ",
-                                                          Printable(table)));
+absl::StatusOr<const PgTablePlan*> PostgresSession::OwnedPlan(const std::string& table) {
+  if (const PgTablePlan* const plan = FindOwned(*map_, table); plan != nullptr) {
+    return plan;
   }
-  return plan;
+  // It may have come after the view.
+  second_reads_ = false;
+  RETURN_IF_ERROR(second_->Rollback());
+  RETURN_IF_ERROR(second_->Begin({.repeatable_read = false, .read_only = true}));
+  ASSIGN_OR_RETURN(PgCatalog catalog, ReadCatalog(second_.get()));
+  ASSIGN_OR_RETURN(const PgTenantMap now, PgTenantMap::Make(std::move(catalog), setup_.config));
+  if (FindOwned(now, table) != nullptr) {
+    return MakeError(Reason::kLiveChanged,
+                     absl::StrCat("the table with the identity ", Printable(table),
+                                  " came after the restore began"));
+  }
+  return MakeError(
+      Reason::kTableNotFound,
+      absl::StrCat("the store has no owned table with the identity ", Printable(table)));
 }
 
 PlanMode PostgresSession::ReadMode(const PgTablePlan& plan) const {
@@ -290,7 +276,28 @@ absl::Status PostgresSession::DoSeal() {
     second_reads_ = false;
     RETURN_IF_ERROR(second_->Rollback());
   }
-  return checks_->Check(main_.get(), second_.get(), setup_.connection.lock_timeout);
+  return changes_->any() ? CheckConstraints() : absl::OkStatus();
+}
+
+absl::Status PostgresSession::CheckConstraints() {
+  RETURN_IF_ERROR(second_->Begin({.repeatable_read = false, .read_only = true}));
+  RETURN_IF_ERROR(CheckTables());
+  RETURN_IF_ERROR(checks_->Check(main_.get(), second_.get(), setup_.connection.lock_timeout));
+  return second_->Rollback();
+}
+
+// A foreign key can be added to a table, or a trigger enabled, until the first row is written to
+// it. From then on our lock is in the way, so that what has been added by now is all there will be.
+absl::Status PostgresSession::CheckTables() {
+  ASSIGN_OR_RETURN(const std::string fingerprint, ReadCatalogFingerprint(second_.get()));
+  if (fingerprint == map_->catalog().fingerprint) {
+    return absl::OkStatus();
+  }
+  // It is another one also when a temporary table has come or gone.
+  ASSIGN_OR_RETURN(const PgCatalog now, ReadCatalog(second_.get()));
+  return SameTables(now, map_->catalog())
+             ? absl::OkStatus()
+             : MakeError(Reason::kLiveChanged, "tables were changed while the restore went on");
 }
 
 absl::Status PostgresSession::Commit(absl::Time deadline) {

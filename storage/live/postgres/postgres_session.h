@@ -85,10 +85,15 @@ class PostgresSession final : public TenantSession {
   // Begins a transaction with all owned tables of map_ locked, and reads the map anew in its view.
   // False if there are owned tables now that were not locked.
   absl::StatusOr<bool> TryBegin();
-  absl::StatusOr<const PgTablePlan*> OwnedPlan(const std::string& table) const;
+  // TABLE_NOT_FOUND; LIVE_CHANGED if it is there, but was not when the transaction began.
+  absl::StatusOr<const PgTablePlan*> OwnedPlan(const std::string& table);
   absl::StatusOr<std::unique_ptr<RecordStream>> DoRead(const std::string& table);
   absl::Status DoApply(const Change& change);
   absl::Status DoSeal();
+  absl::Status CheckConstraints();
+  // LIVE_CHANGED if the tables are not those of map_ any more. The second connection is in a READ
+  // COMMITTED transaction.
+  absl::Status CheckTables();
   absl::Status DoCommit(absl::Time deadline);
   // How rows of `plan` are read: the planner must not loop over a table without an index.
   PlanMode ReadMode(const PgTablePlan& plan) const;
