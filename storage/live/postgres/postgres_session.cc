@@ -29,7 +29,25 @@ constexpr absl::Duration kFirstPoll = absl::Milliseconds(2);
 constexpr absl::Duration kLongestPoll = absl::Milliseconds(50);
 constexpr int kBeginAttempts = 4;
 
+absl::Status StatusOf(const absl::Status& status) { return status; }
+
+template <typename T>
+absl::Status StatusOf(const absl::StatusOr<T>& result) {
+  return result.status();
+}
+
 }  // namespace
+
+template <typename Body>
+auto PostgresSession::Run(Call call, Body body) -> decltype(body()) {
+  return phase_.Run(call, [&]() -> decltype(body()) {
+    auto result = body();
+    if (result.ok()) {
+      return result;
+    }
+    return watch_.Explain(StatusOf(result));
+  });
+}
 
 absl::StatusOr<std::unique_ptr<PostgresSession>> PostgresSession::Open(Setup setup) {
   std::unique_ptr<PostgresSession> session(new PostgresSession(std::move(setup)));
@@ -38,7 +56,10 @@ absl::StatusOr<std::unique_ptr<PostgresSession>> PostgresSession::Open(Setup set
   return session;
 }
 
-PostgresSession::PostgresSession(Setup setup) : setup_(std::move(setup)), map_(setup_.map) {}
+PostgresSession::PostgresSession(Setup setup)
+    : setup_(std::move(setup)),
+      watch_(setup_.connection, setup_.give_way_after),
+      map_(setup_.map) {}
 
 PostgresSession::~PostgresSession() {
   EndTransaction();
@@ -116,7 +137,7 @@ absl::Status PostgresSession::Hit(std::string_view place) const {
 }
 
 absl::Status PostgresSession::Begin() {
-  return phase_.Run(Call::kBegin, [&] { return DoBegin(); });
+  return Run(Call::kBegin, [&] { return DoBegin(); });
 }
 
 absl::Status PostgresSession::DoBegin() {
@@ -128,6 +149,7 @@ absl::Status PostgresSession::DoBegin() {
   }
   for (int attempt = 0; attempt < kBeginAttempts; ++attempt) {
     RETURN_IF_ERROR(Secure(&main_, kMainLock));
+    watch_.Begin({main_->backend_pid(), second_->backend_pid()});
     const absl::StatusOr<bool> begun = TryBegin();
     if (!begun.ok()) {
       map_ = nullptr;  // It may be that it names tables which are gone.
@@ -212,7 +234,7 @@ absl::Status PostgresSession::FreeMain() {
 }
 
 absl::StatusOr<std::unique_ptr<RecordStream>> PostgresSession::ReadTable(const std::string& table) {
-  return phase_.Run(Call::kRead, [&] { return DoRead(table); });
+  return Run(Call::kRead, [&] { return DoRead(table); });
 }
 
 absl::StatusOr<std::unique_ptr<RecordStream>> PostgresSession::DoRead(const std::string& table) {
@@ -242,7 +264,7 @@ absl::StatusOr<PgConnection*> PostgresSession::LookUpConnection() {
 
 absl::StatusOr<std::vector<KeyState>> PostgresSession::LookUp(const std::string& table,
                                                               std::span<const RowKey> keys) {
-  return phase_.Run(Call::kRead, [&]() -> absl::StatusOr<std::vector<KeyState>> {
+  return Run(Call::kRead, [&]() -> absl::StatusOr<std::vector<KeyState>> {
     ASSIGN_OR_RETURN(const PgTablePlan* const plan, OwnedPlan(table));
     ASSIGN_OR_RETURN(PgConnection* const connection, LookUpConnection());
     return LookUpKeys(*map_, *plan, setup_.tenant, keys, connection);
@@ -250,7 +272,7 @@ absl::StatusOr<std::vector<KeyState>> PostgresSession::LookUp(const std::string&
 }
 
 absl::Status PostgresSession::Apply(const Change& change) {
-  return phase_.Run(Call::kApply, [&] { return DoApply(change); });
+  return Run(Call::kApply, [&] { return DoApply(change); });
 }
 
 absl::Status PostgresSession::DoApply(const Change& change) {
@@ -263,7 +285,7 @@ absl::Status PostgresSession::DoApply(const Change& change) {
 }
 
 absl::StatusOr<CommitToken> PostgresSession::Seal() {
-  return phase_.Run(Call::kSeal, [&]() -> absl::StatusOr<CommitToken> {
+  return Run(Call::kSeal, [&]() -> absl::StatusOr<CommitToken> {
     RETURN_IF_ERROR(DoSeal());
     return CommitToken{};
   });
@@ -276,7 +298,11 @@ absl::Status PostgresSession::DoSeal() {
     second_reads_ = false;
     RETURN_IF_ERROR(second_->Rollback());
   }
-  return changes_->any() ? CheckConstraints() : absl::OkStatus();
+  if (changes_->any()) {
+    RETURN_IF_ERROR(CheckConstraints());
+  }
+  // From here on it takes no longer than a commit.
+  return watch_.End();
 }
 
 absl::Status PostgresSession::CheckConstraints() {
@@ -318,6 +344,8 @@ absl::Status PostgresSession::DoCommit(absl::Time deadline) {
 }
 
 void PostgresSession::EndTransaction() {
+  // Whether it gave way is said by who found it.
+  watch_.End().IgnoreError();
   changes_ = nullptr;
   checks_ = nullptr;
   stream_ = nullptr;
