@@ -109,6 +109,7 @@ MapConfig TenantMapOf(const PostgresConfig& config) {
   map.excluded = config.excluded;
   map.owner_expressions = config.owner;
   map.ownerless = config.ownerless;
+  map.orphans = config.orphans;
   for (const PostgresReference& reference : config.references) {
     map.references.push_back({.table = reference.table,
                               .columns = reference.columns,

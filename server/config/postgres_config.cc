@@ -11,7 +11,7 @@ constexpr const char* kKeys[] = {"conninfo",        "service",   "host",        
                                  "database",        "user",      "password_file", "search_path",
                                  "allow_superuser", "may_fire",  "tenant_table",  "tenant_key",
                                  "tenant_columns",  "labels",    "shared",        "excluded",
-                                 "owner",           "ownerless", "reference"};
+                                 "owner",           "ownerless", "orphans",       "reference"};
 
 void ReadReferences(TomlSection* store, PostgresConfig* config) {
   for (TomlSection& section : store->Tables("reference")) {
@@ -40,6 +40,7 @@ void ReadTenantMap(TomlSection* store, PostgresConfig* config) {
   store->ReadTexts("excluded", &config->excluded);
   store->ReadTexts("owner", &config->owner);
   store->ReadNames("ownerless", &config->ownerless);
+  store->ReadNames("orphans", &config->orphans);
   ReadReferences(store, config);
 }
 

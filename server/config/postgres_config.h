@@ -41,6 +41,7 @@ struct PostgresConfig {
   std::map<std::string, std::string> excluded;  // table -> reason
   std::map<std::string, std::string> owner;     // table -> expression
   std::vector<std::string> ownerless;
+  std::vector<std::string> orphans;
   std::vector<PostgresReference> references;
 };
 

@@ -13,6 +13,17 @@ std::vector<PgAttnum> Sorted(std::vector<PgAttnum> columns) {
   return columns;
 }
 
+std::vector<PgTable> WithoutEstimates(std::vector<PgTable> tables) {
+  for (PgTable& table : tables) {
+    table.estimated_rows = 0;
+    table.estimated_bytes = 0;
+    for (PgHeap& heap : table.heaps) {
+      heap.pages = 0;
+    }
+  }
+  return tables;
+}
+
 }  // namespace
 
 std::string PgTable::DisplayName() const {
@@ -94,6 +105,11 @@ const PgTable* PgCatalog::FindByName(const std::string& name) const {
     }
   }
   return unqualified <= 1 || found->schema == "public" ? found : nullptr;
+}
+
+bool SameTables(const PgCatalog& one, const PgCatalog& other) {
+  return one.foreign_keys == other.foreign_keys &&
+         WithoutEstimates(one.tables) == WithoutEstimates(other.tables);
 }
 
 }  // namespace reinstate

@@ -29,6 +29,8 @@ struct PgColumn {
   bool not_null = false;
   bool generated = false;  // by an expression: in no payload
   bool identity = false;   // GENERATED … AS IDENTITY
+
+  friend bool operator==(const PgColumn&, const PgColumn&) = default;
 };
 
 struct PgUnique {
@@ -41,14 +43,19 @@ struct PgUnique {
   bool constraint = false;  // else only an index
   bool nulls_distinct = true;
   std::string definition;  // of the constraint or index, for people
+
+  friend bool operator==(const PgUnique&, const PgUnique&) = default;
 };
 
 struct PgForeignKey {
   PgOid oid = 0;
   std::string name;
-  PgOid child = 0;       // a table of the catalog; of a partitioned one, its root
-  PgOid child_heap = 0;  // the partition that it is declared on, if not on the whole table
-  PgOid parent = 0;      // may be a leaf, if the key refers to a partition itself
+  PgOid child = 0;          // a table of the catalog; of a partitioned one, its root
+  PgOid child_heap = 0;     // the partition that it is declared on, if not on the whole table
+  PgOid parent = 0;         // may be a partition, if the key refers to it itself
+  PgOid parent_table = 0;   // a table of the catalog: the parent, or its root
+  std::string child_part;   // child_heap as SQL; empty if the key is of the whole table
+  std::string parent_part;  // likewise, if the parent is a partition
   std::vector<PgAttnum> child_columns;   // numbers of the root's, like parent_columns
   std::vector<PgAttnum> parent_columns;  // as many
   bool validated = true;
@@ -57,6 +64,8 @@ struct PgForeignKey {
   char on_delete =
       'a';  // as in pg_constraint: a no action, r restrict, c cascade, n null, d default
   char on_update = 'a';
+
+  friend bool operator==(const PgForeignKey&, const PgForeignKey&) = default;
 };
 
 // A heap that holds rows of a table: the table itself, or a leaf partition of it.
@@ -66,12 +75,16 @@ struct PgHeap {
   std::string name;
   int64_t pages = 0;    // of 8 KiB, now
   bool by_ctid = true;  // ranges of ctid can be read (not so in foreign tables)
+
+  friend bool operator==(const PgHeap&, const PgHeap&) = default;
 };
 
 struct PgSequence {
   std::string schema;
   std::string name;
   PgAttnum column = 0;  // that takes its values
+
+  friend bool operator==(const PgSequence&, const PgSequence&) = default;
 };
 
 struct PgPrivileges {
@@ -103,12 +116,16 @@ struct PgTable {
   std::vector<PgSequence> sequences;
   std::vector<std::string> firing;  // triggers and rules that are ENABLE ALWAYS or REPLICA, there
                                     // or on a leaf: they fire in a restore
-  bool row_security = false;        // enabled, and it applies to this role
+  // Deferrable constraints that a single partition has: not looked at while triggers are silent.
+  std::vector<std::string> part_deferrables;
+  bool row_security = false;  // enabled, and it applies to this role
   bool published = false;
   char replica_identity = 'd';  // as in pg_class: d default, n nothing, f full, i index
   double estimated_rows = -1;   // the planner's; below zero: not known
   int64_t estimated_bytes = 0;
   PgPrivileges privileges;  // of the current role
+
+  friend bool operator==(const PgTable&, const PgTable&) = default;
 
   // Without "public."; for people and as TableSchema::name.
   std::string DisplayName() const;
@@ -139,6 +156,9 @@ struct PgCatalog {
   // schema, if several have it and none is in public.
   const PgTable* FindByName(const std::string& name) const;
 };
+
+// Whether two catalogs say the same of all tables and foreign keys, but for what is estimated.
+bool SameTables(const PgCatalog& one, const PgCatalog& other);
 
 // Reads the catalog in the current transaction of `connection`. Looks at no rows. Fails with
 // NOT_ALLOWED if the role may not read the catalogs.

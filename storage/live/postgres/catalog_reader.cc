@@ -83,6 +83,14 @@ LEFT JOIN pg_catalog.pg_constraint o ON o.conindid = i.indexrelid AND o.contype 
 WHERE (i.indisunique OR i.indisexclusion) AND i.indisvalid
 ORDER BY i.indrelid, NOT i.indisprimary, c.relname COLLATE "C")";
 
+// Those that the partitions of a table do not have from it.
+constexpr std::string_view kPartDeferrables = R"(
+SELECT h.root, o.conname || ' of partition ' || c.relname
+FROM heaps h JOIN pg_catalog.pg_constraint o ON o.conrelid = h.oid
+JOIN pg_catalog.pg_class c ON c.oid = h.oid
+WHERE h.oid <> h.root AND o.contype IN ('p', 'u', 'x') AND o.condeferrable AND o.conparentid = 0
+ORDER BY 1, 2)";
+
 constexpr std::string_view kForeignKeyFacts = R"(
 SELECT o.oid, o.conname, h.root, CASE WHEN h.root <> o.conrelid THEN o.conrelid ELSE 0 END,
   o.confrelid,
@@ -94,15 +102,22 @@ SELECT o.oid, o.conname, h.root, CASE WHEN h.root <> o.conrelid THEN o.conrelid 
    FROM pg_catalog.unnest(o.confkey) WITH ORDINALITY u(k, n)
    JOIN pg_catalog.pg_attribute a ON a.attrelid = o.confrelid AND a.attnum = u.k
    JOIN pg_catalog.pg_attribute ra ON ra.attrelid = p.root AND ra.attname = a.attname),
-  o.convalidated, o.condeferrable, o.confmatchtype = 'f', o.confdeltype, o.confupdtype
+  o.convalidated, o.condeferrable, o.confmatchtype = 'f', o.confdeltype, o.confupdtype, p.root,
+  CASE WHEN h.root <> o.conrelid THEN pg_catalog.format('%I.%I', hn.nspname, hc.relname) END,
+  CASE WHEN p.root <> o.confrelid THEN pg_catalog.format('%I.%I', pn.nspname, pc.relname) END
 FROM pg_catalog.pg_constraint o JOIN heaps h ON h.oid = o.conrelid
 JOIN heaps p ON p.oid = o.confrelid JOIN tables t ON t.oid = h.root
+JOIN pg_catalog.pg_class hc ON hc.oid = h.oid
+JOIN pg_catalog.pg_namespace hn ON hn.oid = hc.relnamespace
+JOIN pg_catalog.pg_class pc ON pc.oid = p.oid
+JOIN pg_catalog.pg_namespace pn ON pn.oid = pc.relnamespace
 WHERE o.contype = 'f' AND o.conparentid = 0
 ORDER BY t.nspname COLLATE "C", t.relname COLLATE "C", o.conname COLLATE "C", o.oid)";
 
 constexpr std::string_view kIndexFacts = R"(
 SELECT DISTINCT i.indrelid, i.indkey[0] FROM tables t JOIN pg_catalog.pg_index i ON i.indrelid = t.oid
-WHERE i.indisvalid AND i.indpred IS NULL AND i.indkey[0] > 0)";
+WHERE i.indisvalid AND i.indpred IS NULL AND i.indkey[0] > 0
+ORDER BY 1, 2)";
 
 constexpr std::string_view kHeapFacts = R"(
 SELECT h.root, h.oid, n.nspname, c.relname, c.relkind <> 'f', c.reltuples,
@@ -200,6 +215,7 @@ class Reader {
     }
     RETURN_IF_ERROR(Each(kColumnFacts, &Reader::TakeColumn));
     RETURN_IF_ERROR(Each(kUniqueFacts, &Reader::TakeUnique));
+    RETURN_IF_ERROR(Each(kPartDeferrables, &Reader::TakePartDeferrable));
     RETURN_IF_ERROR(Each(kForeignKeyFacts, &Reader::TakeForeignKey));
     RETURN_IF_ERROR(Each(kIndexFacts, &Reader::TakeIndex));
     RETURN_IF_ERROR(Each(kHeapFacts, &Reader::TakeHeap));
@@ -283,6 +299,10 @@ class Reader {
     TableOf(result, row).uniques.push_back(std::move(unique));
   }
 
+  void TakePartDeferrable(const PgResult& result, int row) {
+    TableOf(result, row).part_deferrables.emplace_back(result.Get(row, 1));
+  }
+
   void TakeForeignKey(const PgResult& result, int row) {
     PgForeignKey key;
     key.oid = static_cast<PgOid>(result.GetInt(row, 0));
@@ -297,6 +317,9 @@ class Reader {
     key.match_full = result.GetBool(row, 9);
     key.on_delete = result.Get(row, 10).front();
     key.on_update = result.Get(row, 11).front();
+    key.parent_table = static_cast<PgOid>(result.GetInt(row, 12));
+    key.child_part = result.Get(row, 13);
+    key.parent_part = result.Get(row, 14);
     catalog_.foreign_keys.push_back(std::move(key));
   }
 

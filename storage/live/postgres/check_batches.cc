@@ -25,10 +25,7 @@ void KeySet::Insert(const std::string& key) {
   bytes_ += key.size() + kKeyOverhead;
   memory_->used_bytes += key.size() + kKeyOverhead;
   if (memory_->used_bytes > memory_->limit_bytes) {
-    memory_->used_bytes -= bytes_;
-    bytes_ = 0;
-    keys_ = {};
-    overflown_ = true;
+    Forget();
   }
 }
 
@@ -37,6 +34,13 @@ void KeySet::Erase(const std::string& key) {
     bytes_ -= key.size() + kKeyOverhead;
     memory_->used_bytes -= key.size() + kKeyOverhead;
   }
+}
+
+void KeySet::Forget() {
+  memory_->used_bytes -= bytes_;
+  bytes_ = 0;
+  keys_ = {};
+  overflown_ = true;
 }
 
 std::vector<size_t> FieldsOf(const PgTable& table, const std::vector<PgAttnum>& columns) {

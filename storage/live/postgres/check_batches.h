@@ -42,6 +42,8 @@ class KeySet {
 
   void Insert(const std::string& key);
   void Erase(const std::string& key);
+  // As if there had been no room for a key.
+  void Forget();
 
   // Whether nothing is in it, nor was forgotten.
   bool empty() const { return keys_.empty() && !overflown_; }

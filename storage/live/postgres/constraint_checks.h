@@ -37,8 +37,8 @@ class ConstraintChecks {
   void NoteReplaced(PgOid table, const RowFields& before, const RowFields& after);
   void NoteDeleted(PgOid table, const RowFields& before);
 
-  // `main` is in the transaction, whose last write is done; `second` is in none. Waits for other
-  // writers for as long as `patience`.
+  // `main` is in the transaction, whose last write is done; `second` is in a READ COMMITTED one.
+  // Waits for other writers for as long as `patience`.
   //
   // KEY_CONFLICT: a constraint does not hold, which the message names with table and number of
   // rows. LIVE_CHANGED: it does not hold because of what others committed meanwhile.

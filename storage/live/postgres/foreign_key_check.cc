@@ -1,5 +1,6 @@
 #include "storage/live/postgres/foreign_key_check.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -16,9 +17,31 @@ std::string ColumnSql(const PgTable& table, std::string_view alias, PgAttnum num
   return absl::StrCat(Absl(alias), ".", QuoteIdentifier(table.Column(number)->name));
 }
 
-// SELECT of the texts of distinct keys, of rows t of `table` that have no NULL in it.
-std::string SelectKeys(const PgTable& table, const std::vector<PgAttnum>& columns,
-                       const std::string& condition) {
+std::string RelationSql(const PgTable& table, const std::string& part) {
+  return part.empty() ? OnlyTable(table) : part;
+}
+
+bool AllTold(const std::vector<size_t>& fields) {
+  return std::find(fields.begin(), fields.end(), std::string::npos) == fields.end();
+}
+
+bool AnyValue(const RowFields& fields, const std::vector<size_t>& places) {
+  return std::any_of(places.begin(), places.end(), [&fields](size_t place) {
+    return place < fields.size() && fields[place] != kCopyNull;
+  });
+}
+
+bool MayOrphan(const PgTenantMap& map, const PgForeignKey& facts, const PgTable* child) {
+  const std::vector<std::string>& tables = map.config().orphans;
+  return !facts.validated && std::any_of(tables.begin(), tables.end(), [&](const auto& name) {
+    return map.catalog().FindByName(name) == child;
+  });
+}
+
+// SELECT of the texts of distinct keys, of rows t of `table`, or of the part of it in `from`, that
+// have no NULL in it.
+std::string SelectKeys(const PgTable& table, const std::string& from,
+                       const std::vector<PgAttnum>& columns, const std::string& condition) {
   std::vector<std::string> texts;
   std::vector<std::string> conditions = {condition};
   for (const PgAttnum number : columns) {
@@ -26,8 +49,8 @@ std::string SelectKeys(const PgTable& table, const std::vector<PgAttnum>& column
     texts.push_back(absl::StrCat(column, "::pg_catalog.text"));
     conditions.push_back(absl::StrCat(column, " IS NOT NULL"));
   }
-  return absl::StrCat("SELECT DISTINCT ", absl::StrJoin(texts, ", "), " FROM ", OnlyTable(table),
-                      " t WHERE ", absl::StrJoin(conditions, " AND "));
+  return absl::StrCat("SELECT DISTINCT ", absl::StrJoin(texts, ", "), " FROM ", from, " t WHERE ",
+                      absl::StrJoin(conditions, " AND "));
 }
 
 }  // namespace
@@ -38,15 +61,29 @@ ForeignKeyCheck::ForeignKeyCheck(const PgTenantMap* map, TenantId tenant, const 
       tenant_(std::move(tenant)),
       facts_(facts),
       child_(map->catalog().Find(facts->child)),
-      parent_(map->catalog().Find(facts->parent)),
+      parent_(map->catalog().Find(facts->parent_table)),
+      child_sql_(RelationSql(*child_, facts->child_part)),
+      parent_sql_(RelationSql(*parent_, facts->parent_part)),
       child_fields_(FieldsOf(*child_, facts->child_columns)),
-      parent_fields_(parent_ == nullptr ? std::vector<size_t>()
-                                        : FieldsOf(*parent_, facts->parent_columns)),
+      parent_fields_(FieldsOf(*parent_, facts->parent_columns)),
+      child_told_(facts->child_part.empty() && AllTold(child_fields_)),
+      parent_told_(AllTold(parent_fields_)),
+      may_orphan_(MayOrphan(*map, *facts, child_)),
       needed_(memory),
-      removed_(memory) {}
+      removed_(memory),
+      orphans_before_(memory) {}
 
 void ForeignKeyCheck::NoteChild(const RowFields* before, const RowFields& after) {
-  if (!JoinFields(after, child_fields_, &joined_) || joined_ == last_needed_) {
+  if (!child_told_) {
+    needed_.Forget();
+    may_be_partial_ = facts_->match_full && child_fields_.size() > 1;
+    return;
+  }
+  if (!JoinFields(after, child_fields_, &joined_)) {
+    may_be_partial_ = may_be_partial_ || (facts_->match_full && AnyValue(after, child_fields_));
+    return;
+  }
+  if (joined_ == last_needed_) {
     return;
   }
   const bool as_before = before != nullptr && JoinFields(*before, child_fields_, &joined_before_) &&
@@ -58,6 +95,12 @@ void ForeignKeyCheck::NoteChild(const RowFields* before, const RowFields& after)
 }
 
 void ForeignKeyCheck::NoteParent(const RowFields* before, const RowFields* after) {
+  if (!parent_told_) {
+    if (before != nullptr) {
+      removed_.Forget();
+    }
+    return;
+  }
   const bool was = before != nullptr && JoinFields(*before, parent_fields_, &joined_before_);
   const bool is = after != nullptr && JoinFields(*after, parent_fields_, &joined_);
   if (was && is && joined_ == joined_before_) {
@@ -66,20 +109,16 @@ void ForeignKeyCheck::NoteParent(const RowFields* before, const RowFields* after
   if (was) {
     removed_.Insert(joined_before_);
   }
-  if (is && !needed_.empty()) {
+  // Which partition it went to is not known.
+  if (is && !needed_.empty() && facts_->parent_part.empty()) {
     needed_.Erase(joined_);
     // What is written after this row needs no other parent; what was forgotten stays so.
     last_needed_.clear();
   }
 }
 
-absl::Status ForeignKeyCheck::Check(const CheckConnections& connections) {
-  RETURN_IF_ERROR(CheckParents(connections));
-  return CheckChildren(connections);
-}
-
 std::string ForeignKeyCheck::FindParents(const KeyBatch& batch) const {
-  return absl::StrCat("SELECT k.n FROM ", batch.Sql(), ", ", OnlyTable(*parent_), " p WHERE ",
+  return absl::StrCat("SELECT k.n FROM ", batch.Sql(), ", ", parent_sql_, " p WHERE ",
                       EqualToBatch(*parent_, facts_->parent_columns, "p"));
 }
 
@@ -90,37 +129,66 @@ std::string ForeignKeyCheck::OfTenantSql(const PgTable& table) const {
   return plan != nullptr && plan->by_own_column() ? map_->OwnedBySql(*plan, tenant_) : "true";
 }
 
-std::string ForeignKeyCheck::NeededSql(const std::string& xid) const {
-  const std::string ours = absl::StrCat("xmin = ", CastLiteral(xid, "xid"));
+// That p is the parent of t.
+std::string ForeignKeyCheck::EqualSql() const {
   std::vector<std::string> equal;
   for (size_t i = 0; i < facts_->child_columns.size(); ++i) {
     equal.push_back(absl::StrCat(ColumnSql(*parent_, "p", facts_->parent_columns[i]), " = ",
                                  ColumnSql(*child_, "t", facts_->child_columns[i])));
   }
-  return SelectKeys(*child_, facts_->child_columns,
-                    absl::StrCat(OfTenantSql(*child_), " AND t.", ours,
-                                 " AND NOT EXISTS (SELECT FROM ", OnlyTable(*parent_),
-                                 " p WHERE p.", ours, " AND ", absl::StrJoin(equal, " AND "), ")"));
+  return absl::StrJoin(equal, " AND ");
+}
+
+std::string ForeignKeyCheck::NeededSql(const std::string& xid) const {
+  const std::string ours = absl::StrCat("xmin = ", CastLiteral(xid, "xid"));
+  return SelectKeys(
+      *child_, child_sql_, facts_->child_columns,
+      absl::StrCat(OfTenantSql(*child_), " AND t.", ours, " AND NOT EXISTS (SELECT FROM ",
+                   parent_sql_, " p WHERE p.", ours, " AND ", EqualSql(), ")"));
+}
+
+std::string ForeignKeyCheck::OrphansBeforeSql(const std::string& xid) const {
+  return SelectKeys(
+      *child_, child_sql_, facts_->child_columns,
+      absl::StrCat(OfTenantSql(*child_), " AND t.xmax = ", CastLiteral(xid, "xid"),
+                   " AND NOT EXISTS (SELECT FROM ", parent_sql_, " p WHERE ", EqualSql(), ")"));
 }
 
 std::string ForeignKeyCheck::RemovedSql(const std::string& xid) const {
-  return SelectKeys(*parent_, facts_->parent_columns,
+  return SelectKeys(*parent_, parent_sql_, facts_->parent_columns,
                     absl::StrCat(OfTenantSql(*parent_), " AND t.xmax = ", CastLiteral(xid, "xid")));
 }
 
 absl::Status ForeignKeyCheck::CheckParents(const CheckConnections& connections) const {
-  if (needed_.empty()) {
-    return absl::OkStatus();
-  }
-  if (parent_ == nullptr) {
-    return MakeError(Reason::kUnsupported,
-                     absl::StrCat("foreign key ", facts_->name, " of table ", child_->DisplayName(),
-                                  " refers to a single partition, which is not supported"));
+  if (may_be_partial_) {
+    RETURN_IF_ERROR(CheckFull(connections));
   }
   const auto check = [&](const Keys& batch) { return CheckParentBatch(batch, connections); };
   return needed_.overflown() ? ForEachBatch(connections.main, "list the parents of restored rows",
                                             NeededSql(connections.xid), check)
                              : ForEachBatch(needed_, check);
+}
+
+// MATCH FULL: all columns are NULL, or none.
+absl::Status ForeignKeyCheck::CheckFull(const CheckConnections& connections) const {
+  std::vector<std::string> columns;
+  for (const PgAttnum number : facts_->child_columns) {
+    columns.push_back(ColumnSql(*child_, "t", number));
+  }
+  ASSIGN_OR_RETURN(
+      const PgResult partial,
+      QueryIn(connections.main, PlanMode::kWhole, "look for rows that refer to half a key",
+              absl::StrCat("SELECT pg_catalog.count(*) FROM ", child_sql_, " t WHERE ",
+                           OfTenantSql(*child_), " AND t.xmin = ",
+                           CastLiteral(connections.xid, "xid"), " AND pg_catalog.num_nulls(",
+                           absl::StrJoin(columns, ", "), ") BETWEEN 1 AND ", columns.size() - 1)));
+  if (partial.GetInt(0, 0) == 0) {
+    return absl::OkStatus();
+  }
+  return MakeError(Reason::kKeyConflict,
+                   absl::StrCat(partial.GetInt(0, 0), " rows of table ", child_->DisplayName(),
+                                " have only a part of the columns of foreign key ", facts_->name,
+                                ", which is MATCH FULL; leave the table out"));
 }
 
 absl::Status ForeignKeyCheck::CheckParentBatch(const Keys& batch,
@@ -131,9 +199,9 @@ absl::Status ForeignKeyCheck::CheckParentBatch(const Keys& batch,
   ASSIGN_OR_RETURN(const PgResult locked,
                    QueryIn(connections.main, PlanMode::kProbe, kDoing,
                            absl::StrCat(FindParents(keys), " FOR KEY SHARE OF p")));
-  const Keys missing = NotAmong(batch, locked);
-  // Rows that the key was never checked for had their orphans at the point, too.
-  if (missing.empty() || !facts_->validated) {
+  Keys missing = NotAmong(batch, locked);
+  std::erase_if(missing, [this](const auto& key) { return orphans_before_.keys().contains(key); });
+  if (missing.empty() || may_orphan_) {
     return absl::OkStatus();
   }
   ASSIGN_OR_RETURN(const KeyBatch missing_keys, MakeBatch(columns, missing));
@@ -149,10 +217,27 @@ absl::Status ForeignKeyCheck::CheckParentBatch(const Keys& batch,
       Reason::kKeyConflict,
       absl::StrCat("rows of table ", child_->DisplayName(), " refer to ", gone, " rows of table ",
                    parent_->DisplayName(), " that are not there (foreign key ", facts_->name,
-                   "); bring those back first, or leave the table out"));
+                   "); bring those back first, or leave the table out",
+                   facts_->validated ? ""
+                                     : "; since the key is NOT VALID, orphans in the configuration "
+                                       "of the store can allow it"));
 }
 
-absl::Status ForeignKeyCheck::CheckChildren(const CheckConnections& connections) const {
+// The rows that were written hold also those which were changed in something else than the key.
+absl::Status ForeignKeyCheck::ListOrphansBefore(const CheckConnections& connections) {
+  return ForEachBatch(connections.second, "look for rows that had no parent",
+                      OrphansBeforeSql(connections.xid), [this](const Keys& batch) {
+                        for (const std::string& key : batch) {
+                          orphans_before_.Insert(key);
+                        }
+                        return absl::OkStatus();
+                      });
+}
+
+absl::Status ForeignKeyCheck::CheckChildren(const CheckConnections& connections) {
+  if (!facts_->validated && !may_orphan_ && needed_.overflown()) {
+    RETURN_IF_ERROR(ListOrphansBefore(connections));
+  }
   const auto check = [&](const Keys& batch) { return CheckChildBatch(batch, connections); };
   return removed_.overflown() ? ForEachBatch(connections.second, "list the deleted rows",
                                              RemovedSql(connections.xid), check)
@@ -173,7 +258,7 @@ absl::Status ForeignKeyCheck::CheckChildBatch(const Keys& batch,
   }
   ASSIGN_OR_RETURN(const KeyBatch gone_keys, MakeBatch(columns, gone));
   const std::string children =
-      absl::StrCat("SELECT pg_catalog.count(*) FROM ", gone_keys.Sql(), ", ", OnlyTable(*child_),
+      absl::StrCat("SELECT pg_catalog.count(*) FROM ", gone_keys.Sql(), ", ", child_sql_,
                    " c WHERE ", EqualToBatch(*child_, facts_->child_columns, "c"));
   const PlanMode mode = ModeFor(*child_, facts_->child_columns);
   ASSIGN_OR_RETURN(const PgResult seen, QueryIn(connections.main, mode, kDoing, children));

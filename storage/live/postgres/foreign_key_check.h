@@ -20,9 +20,14 @@ namespace reinstate {
 //   itself; those that came after its view are found by the second connection, which sees what is
 //   committed. None can come after the deletion, since it holds the row's lock.
 //
-// Keys that it has no memory for are read again from the rows that the transaction wrote: those
-// with its number in xmin, and, by the second connection, for which what was deleted is still
-// there, in xmax.
+// Keys that it has no memory for, or that no payload tells (of generated columns, or of the rows of
+// a single partition), are read again from the rows that the transaction wrote: those with its
+// number in xmin, and, by the second connection, for which what was deleted is still there, in
+// xmax.
+//
+// A key that is NOT VALID is checked like others, as the server would: it is not known here which
+// rows had no parent at the point, and which have lost it since. A table in MapConfig::orphans is
+// left alone by such keys.
 //
 // Not thread-safe.
 class ForeignKeyCheck {
@@ -38,19 +43,25 @@ class ForeignKeyCheck {
   void NoteChild(const RowFields* before, const RowFields& after);
 
   // Whether there is anything to check.
-  bool any() const { return !needed_.empty() || !removed_.empty(); }
+  bool any() const { return !needed_.empty() || !removed_.empty() || may_be_partial_; }
 
-  // KEY_CONFLICT, with the names of both tables and the number of rows; LIVE_CHANGED if it is
-  // because of what others committed meanwhile; UNSUPPORTED for a reference to a single partition.
-  absl::Status Check(const CheckConnections& connections);
+  // Both: KEY_CONFLICT, with the names of both tables and the number of rows; LIVE_CHANGED if it is
+  // because of what others committed meanwhile.
+  //
+  // Children of all keys are looked for before the parents of any: rows that are locked look to the
+  // second connection like rows that the transaction changed.
+  absl::Status CheckChildren(const CheckConnections& connections);
+  absl::Status CheckParents(const CheckConnections& connections) const;
 
  private:
-  absl::Status CheckParents(const CheckConnections& connections) const;
+  absl::Status CheckFull(const CheckConnections& connections) const;
   absl::Status CheckParentBatch(const Keys& batch, const CheckConnections& connections) const;
-  absl::Status CheckChildren(const CheckConnections& connections) const;
+  absl::Status ListOrphansBefore(const CheckConnections& connections);
   absl::Status CheckChildBatch(const Keys& batch, const CheckConnections& connections) const;
   std::string FindParents(const KeyBatch& batch) const;
   std::string NeededSql(const std::string& xid) const;
+  std::string OrphansBeforeSql(const std::string& xid) const;
+  std::string EqualSql() const;
   std::string RemovedSql(const std::string& xid) const;
   std::string OfTenantSql(const PgTable& table) const;
 
@@ -58,13 +69,20 @@ class ForeignKeyCheck {
   const TenantId tenant_;
   const PgForeignKey* const facts_;
   const PgTable* const child_;
-  const PgTable* const parent_;  // null: a single partition
+  const PgTable* const parent_;
+  const std::string child_sql_;  // the relations that the key is of
+  const std::string parent_sql_;
   const std::vector<size_t> child_fields_;
   const std::vector<size_t> parent_fields_;
-  KeySet needed_;            // parents of written rows
-  KeySet removed_;           // parents that were removed
-  std::string last_needed_;  // rows of one parent often follow each other
-  std::string joined_;       // scratch
+  const bool child_told_;   // whether a payload tells if its row is a child, and of what
+  const bool parent_told_;  // whether it tells the key of a parent
+  const bool may_orphan_;
+  KeySet needed_;                // parents of written rows
+  KeySet removed_;               // parents that were removed
+  KeySet orphans_before_;        // that changed rows referred to in vain before
+  bool may_be_partial_ = false;  // a row may have only a part of a key that is MATCH FULL
+  std::string last_needed_;      // rows of one parent often follow each other
+  std::string joined_;           // scratch
   std::string joined_before_;
 };
 

@@ -30,6 +30,9 @@ class Resolver {
         resolved_.ownerless.push_back(table->oid);
       }
     }
+    for (const std::string& name : config_.orphans) {
+      FindTable("orphans", name);
+    }
     if (complaints_.empty()) {
       return std::move(resolved_);
     }

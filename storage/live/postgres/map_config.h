@@ -29,6 +29,8 @@ struct MapConfig {
   std::map<std::string, std::string> owner_expressions;  // table -> SQL over the row `t`
   std::vector<VirtualReference> references;
   std::vector<std::string> ownerless;  // tables that may have rows that belong to nobody
+  // Tables whose rows may be restored without their parents, under foreign keys that are NOT VALID.
+  std::vector<std::string> orphans;
 };
 
 // One step from a table to another that it refers to.

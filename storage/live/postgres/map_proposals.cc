@@ -184,7 +184,7 @@ class Proposer {
   }
 
   // Rows that a key was never checked for may have lost their parents long ago: those on the path
-  // to the owner are counted as ownerless by a cut, the others come back as they were.
+  // to the owner are counted as ownerless by a cut, the others come back if that is allowed.
   void WarnOfOrphans(const PgTable& table, std::vector<std::string>* remarks) const {
     for (const PgForeignKey& key : map_.catalog().foreign_keys) {
       const PgTable* const parent = map_.catalog().FindByHeap(key.parent);
@@ -192,8 +192,9 @@ class Proposer {
         remarks->push_back(absl::StrCat("foreign key ", key.name,
                                         " is NOT VALID: rows may refer to rows of ",
                                         parent->DisplayName(),
-                                        " that are not there, and are restored all the same; "
-                                        "VALIDATE CONSTRAINT says whether there are any"));
+                                        " that are not there, and are restored only if orphans "
+                                        "allows it; VALIDATE CONSTRAINT says whether there are "
+                                        "any"));
       }
     }
   }
@@ -241,6 +242,7 @@ std::string ConfigLines(const MapConfig& config) {
   add("excluded", !config.excluded.empty(), TomlTable(config.excluded));
   add("owner", !config.owner_expressions.empty(), TomlTable(config.owner_expressions));
   add("ownerless", !config.ownerless.empty(), TomlList(config.ownerless));
+  add("orphans", !config.orphans.empty(), TomlList(config.orphans));
   for (const VirtualReference& reference : config.references) {
     absl::StrAppend(&lines, "[[store.reference]]\ntable = ", TomlText(reference.table),
                     "\ncolumns = ", TomlList(reference.columns),

@@ -4,18 +4,18 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_join.h"
 #include "absl/time/clock.h"
 #include "storage/base/error.h"
 #include "storage/base/status_macros.h"
 #include "storage/base/strings.h"
+#include "storage/live/postgres/advisory_locks.h"
 #include "storage/live/postgres/catalog_fingerprint.h"
 #include "storage/live/postgres/constraint_checks.h"
 #include "storage/live/postgres/key_lookup.h"
+#include "storage/live/postgres/owned_tables.h"
 #include "storage/live/postgres/postgres_record_stream.h"
 #include "storage/live/postgres/row_changes.h"
 #include "storage/live/postgres/sql_text.h"
-#include "storage/model/digest.h"
 
 namespace reinstate {
 
@@ -29,45 +29,25 @@ constexpr absl::Duration kFirstPoll = absl::Milliseconds(2);
 constexpr absl::Duration kLongestPoll = absl::Milliseconds(50);
 constexpr int kBeginAttempts = 4;
 
-// A number for a lock of a tenant. Two tenants that share one are kept apart in time only.
-int64_t LockNumber(const TenantId& tenant, std::string_view lock_name) {
-  Digest digest;
-  digest.Add("reinstate tenant lock");
-  digest.Add(lock_name);
-  digest.Add(tenant.value());
-  const std::string bytes = digest.Finish();
-  uint64_t number = 0;
-  for (size_t i = 0; i < sizeof(number); ++i) {
-    number = number << 8 | static_cast<unsigned char>(bytes[i]);
-  }
-  return static_cast<int64_t>(number);
-}
+absl::Status StatusOf(const absl::Status& status) { return status; }
 
-std::set<PgOid> OwnedTables(const PgTenantMap* map) {
-  std::set<PgOid> tables;
-  for (size_t i = 0; map != nullptr && i < map->plans().size(); ++i) {
-    const PgTablePlan& plan = map->plans()[i];
-    if (plan.relation == Relation::kOwned) {
-      tables.insert(plan.table);
-      for (const PathStep& step : plan.path) {
-        tables.insert(step.parent);
-      }
-    }
-  }
-  return tables;
-}
-
-std::string LockTables(const PgTenantMap* map) {
-  std::vector<std::string> names;
-  for (const PgOid oid : OwnedTables(map)) {
-    names.push_back(OnlyTable(*map->catalog().Find(oid)));
-  }
-  return names.empty()
-             ? ""
-             : absl::StrCat("LOCK TABLE ", absl::StrJoin(names, ", "), " IN ACCESS SHARE MODE");
+template <typename T>
+absl::Status StatusOf(const absl::StatusOr<T>& result) {
+  return result.status();
 }
 
 }  // namespace
+
+template <typename Body>
+auto PostgresSession::Run(Call call, Body body) -> decltype(body()) {
+  return phase_.Run(call, [&]() -> decltype(body()) {
+    auto result = body();
+    if (result.ok()) {
+      return result;
+    }
+    return watch_.Explain(StatusOf(result));
+  });
+}
 
 absl::StatusOr<std::unique_ptr<PostgresSession>> PostgresSession::Open(Setup setup) {
   std::unique_ptr<PostgresSession> session(new PostgresSession(std::move(setup)));
@@ -76,7 +56,10 @@ absl::StatusOr<std::unique_ptr<PostgresSession>> PostgresSession::Open(Setup set
   return session;
 }
 
-PostgresSession::PostgresSession(Setup setup) : setup_(std::move(setup)), map_(setup_.map) {}
+PostgresSession::PostgresSession(Setup setup)
+    : setup_(std::move(setup)),
+      watch_(setup_.connection, setup_.give_way_after),
+      map_(setup_.map) {}
 
 PostgresSession::~PostgresSession() {
   EndTransaction();
@@ -126,9 +109,10 @@ absl::StatusOr<std::unique_ptr<PgConnection>> PostgresSession::ConnectWithLock(
 
 absl::Status PostgresSession::TakeLock(PgConnection* connection, std::string_view lock_name) {
   const absl::Time until = absl::Now() + setup_.options.lock_timeout;
-  const std::string sql =
-      absl::StrCat("SELECT pg_catalog.pg_try_advisory_lock(", LockNumber(setup_.tenant, lock_name),
-                   "), pg_catalog.set_config('application_name', $1, false)");
+  const std::string sql = absl::StrCat(
+      "SELECT pg_catalog.pg_try_advisory_lock(", TenantLockNumber(setup_.tenant, lock_name),
+      "), pg_catalog.pg_try_advisory_lock_shared(", SessionMarkNumber(),
+      "), pg_catalog.set_config('application_name', $1, false)");
   const std::vector<PgParam> purpose = {setup_.options.purpose.empty()
                                             ? "reinstate"
                                             : absl::StrCat("reinstate ", setup_.options.purpose)};
@@ -153,7 +137,7 @@ absl::Status PostgresSession::Hit(std::string_view place) const {
 }
 
 absl::Status PostgresSession::Begin() {
-  return phase_.Run(Call::kBegin, [&] { return DoBegin(); });
+  return Run(Call::kBegin, [&] { return DoBegin(); });
 }
 
 absl::Status PostgresSession::DoBegin() {
@@ -165,6 +149,7 @@ absl::Status PostgresSession::DoBegin() {
   }
   for (int attempt = 0; attempt < kBeginAttempts; ++attempt) {
     RETURN_IF_ERROR(Secure(&main_, kMainLock));
+    watch_.Begin({main_->backend_pid(), second_->backend_pid()});
     const absl::StatusOr<bool> begun = TryBegin();
     if (!begun.ok()) {
       map_ = nullptr;  // It may be that it names tables which are gone.
@@ -188,7 +173,7 @@ absl::Status PostgresSession::DoBegin() {
 absl::StatusOr<bool> PostgresSession::TryBegin() {
   RETURN_IF_ERROR(main_->Begin({.repeatable_read = true, .read_only = false, .silent = true}));
   const std::set<PgOid> locked = OwnedTables(map_.get());
-  if (const std::string lock = LockTables(map_.get()); !lock.empty()) {
+  if (const std::string lock = LockOwnedTables(map_.get()); !lock.empty()) {
     RETURN_IF_ERROR(main_->Execute("lock the definition of the tables", lock));
   }
   ASSIGN_OR_RETURN(const PgResult view,
@@ -210,14 +195,24 @@ absl::StatusOr<bool> PostgresSession::TryBegin() {
   return std::includes(locked.begin(), locked.end(), owned.begin(), owned.end());
 }
 
-absl::StatusOr<const PgTablePlan*> PostgresSession::OwnedPlan(const std::string& table) const {
-  const PgTablePlan* const plan = map_->Find(table);
-  if (plan == nullptr || plan->relation != Relation::kOwned) {
-    return MakeError(Reason::kTableNotFound, absl::StrCat("the store has no owned table with the "
-                                                          "identity ",
-                                                          Printable(table)));
+absl::StatusOr<const PgTablePlan*> PostgresSession::OwnedPlan(const std::string& table) {
+  if (const PgTablePlan* const plan = FindOwned(*map_, table); plan != nullptr) {
+    return plan;
   }
-  return plan;
+  // It may have come after the view.
+  second_reads_ = false;
+  RETURN_IF_ERROR(second_->Rollback());
+  RETURN_IF_ERROR(second_->Begin({.repeatable_read = false, .read_only = true}));
+  ASSIGN_OR_RETURN(PgCatalog catalog, ReadCatalog(second_.get()));
+  ASSIGN_OR_RETURN(const PgTenantMap now, PgTenantMap::Make(std::move(catalog), setup_.config));
+  if (FindOwned(now, table) != nullptr) {
+    return MakeError(Reason::kLiveChanged,
+                     absl::StrCat("the table with the identity ", Printable(table),
+                                  " came after the restore began"));
+  }
+  return MakeError(
+      Reason::kTableNotFound,
+      absl::StrCat("the store has no owned table with the identity ", Printable(table)));
 }
 
 PlanMode PostgresSession::ReadMode(const PgTablePlan& plan) const {
@@ -239,7 +234,7 @@ absl::Status PostgresSession::FreeMain() {
 }
 
 absl::StatusOr<std::unique_ptr<RecordStream>> PostgresSession::ReadTable(const std::string& table) {
-  return phase_.Run(Call::kRead, [&] { return DoRead(table); });
+  return Run(Call::kRead, [&] { return DoRead(table); });
 }
 
 absl::StatusOr<std::unique_ptr<RecordStream>> PostgresSession::DoRead(const std::string& table) {
@@ -269,7 +264,7 @@ absl::StatusOr<PgConnection*> PostgresSession::LookUpConnection() {
 
 absl::StatusOr<std::vector<KeyState>> PostgresSession::LookUp(const std::string& table,
                                                               std::span<const RowKey> keys) {
-  return phase_.Run(Call::kRead, [&]() -> absl::StatusOr<std::vector<KeyState>> {
+  return Run(Call::kRead, [&]() -> absl::StatusOr<std::vector<KeyState>> {
     ASSIGN_OR_RETURN(const PgTablePlan* const plan, OwnedPlan(table));
     ASSIGN_OR_RETURN(PgConnection* const connection, LookUpConnection());
     return LookUpKeys(*map_, *plan, setup_.tenant, keys, connection);
@@ -277,7 +272,7 @@ absl::StatusOr<std::vector<KeyState>> PostgresSession::LookUp(const std::string&
 }
 
 absl::Status PostgresSession::Apply(const Change& change) {
-  return phase_.Run(Call::kApply, [&] { return DoApply(change); });
+  return Run(Call::kApply, [&] { return DoApply(change); });
 }
 
 absl::Status PostgresSession::DoApply(const Change& change) {
@@ -290,7 +285,7 @@ absl::Status PostgresSession::DoApply(const Change& change) {
 }
 
 absl::StatusOr<CommitToken> PostgresSession::Seal() {
-  return phase_.Run(Call::kSeal, [&]() -> absl::StatusOr<CommitToken> {
+  return Run(Call::kSeal, [&]() -> absl::StatusOr<CommitToken> {
     RETURN_IF_ERROR(DoSeal());
     return CommitToken{};
   });
@@ -303,7 +298,32 @@ absl::Status PostgresSession::DoSeal() {
     second_reads_ = false;
     RETURN_IF_ERROR(second_->Rollback());
   }
-  return checks_->Check(main_.get(), second_.get(), setup_.connection.lock_timeout);
+  if (changes_->any()) {
+    RETURN_IF_ERROR(CheckConstraints());
+  }
+  // From here on it takes no longer than a commit.
+  return watch_.End();
+}
+
+absl::Status PostgresSession::CheckConstraints() {
+  RETURN_IF_ERROR(second_->Begin({.repeatable_read = false, .read_only = true}));
+  RETURN_IF_ERROR(CheckTables());
+  RETURN_IF_ERROR(checks_->Check(main_.get(), second_.get(), setup_.connection.lock_timeout));
+  return second_->Rollback();
+}
+
+// A foreign key can be added to a table, or a trigger enabled, until the first row is written to
+// it. From then on our lock is in the way, so that what has been added by now is all there will be.
+absl::Status PostgresSession::CheckTables() {
+  ASSIGN_OR_RETURN(const std::string fingerprint, ReadCatalogFingerprint(second_.get()));
+  if (fingerprint == map_->catalog().fingerprint) {
+    return absl::OkStatus();
+  }
+  // It is another one also when a temporary table has come or gone.
+  ASSIGN_OR_RETURN(const PgCatalog now, ReadCatalog(second_.get()));
+  return SameTables(now, map_->catalog())
+             ? absl::OkStatus()
+             : MakeError(Reason::kLiveChanged, "tables were changed while the restore went on");
 }
 
 absl::Status PostgresSession::Commit(absl::Time deadline) {
@@ -324,6 +344,8 @@ absl::Status PostgresSession::DoCommit(absl::Time deadline) {
 }
 
 void PostgresSession::EndTransaction() {
+  // Whether it gave way is said by who found it.
+  watch_.End().IgnoreError();
   changes_ = nullptr;
   checks_ = nullptr;
   stream_ = nullptr;

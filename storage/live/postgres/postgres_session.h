@@ -14,6 +14,7 @@
 #include "storage/live/postgres/ownership.h"
 #include "storage/live/postgres/pg_connection.h"
 #include "storage/live/postgres/pg_connection_pool.h"
+#include "storage/live/postgres/waiter_watch.h"
 #include "storage/live/session_phase.h"
 #include "storage/live/tenant_session.h"
 
@@ -35,6 +36,9 @@ class RowChanges;
 // error, is replaced; the first's makes that no session begins before the transaction of the one
 // before it has ended, whatever became of its client.
 //
+// Until it is sealed the transaction gives way (LIVE_CHANGED) to others who wait for a table behind
+// its locks.
+//
 // Tokens are empty: what became of a commit is told by the tenant's rows.
 class PostgresSession final : public TenantSession {
  public:
@@ -50,6 +54,9 @@ class PostgresSession final : public TenantSession {
     // How much the checks of constraints may keep of keys that were written. Beyond it they read
     // them again from the tables, some of which as a whole.
     size_t check_memory_bytes = 64 << 20;
+    // How long others may wait for a table behind the session, e.g. an ALTER TABLE, before its
+    // transaction gives way: all of the application may be waiting behind them.
+    absl::Duration give_way_after = absl::Seconds(3);
     // Told when the tables turn out to be others; optional.
     std::function<void(std::shared_ptr<const PgTenantMap>)> learned;
     PgConnectionPool* pool = nullptr;      // where connections come from and go to; optional
@@ -85,11 +92,19 @@ class PostgresSession final : public TenantSession {
   // Begins a transaction with all owned tables of map_ locked, and reads the map anew in its view.
   // False if there are owned tables now that were not locked.
   absl::StatusOr<bool> TryBegin();
-  absl::StatusOr<const PgTablePlan*> OwnedPlan(const std::string& table) const;
+  // TABLE_NOT_FOUND; LIVE_CHANGED if it is there, but was not when the transaction began.
+  absl::StatusOr<const PgTablePlan*> OwnedPlan(const std::string& table);
   absl::StatusOr<std::unique_ptr<RecordStream>> DoRead(const std::string& table);
   absl::Status DoApply(const Change& change);
   absl::Status DoSeal();
+  absl::Status CheckConstraints();
+  // LIVE_CHANGED if the tables are not those of map_ any more. The second connection is in a READ
+  // COMMITTED transaction.
+  absl::Status CheckTables();
   absl::Status DoCommit(absl::Time deadline);
+  // Runs the body of a call; if it fails because the transaction gave way, that is what is said.
+  template <typename Body>
+  auto Run(SessionPhase::Call call, Body body) -> decltype(body());
   // How rows of `plan` are read: the planner must not loop over a table without an index.
   PlanMode ReadMode(const PgTablePlan& plan) const;
   // Makes the main connection free for a statement and sends it what is buffered.
@@ -101,6 +116,7 @@ class PostgresSession final : public TenantSession {
 
   const Setup setup_;
   SessionPhase phase_;
+  WaiterWatch watch_;  // from Begin to Seal
 
   Mutex mu_;  // held to replace a connection and to cancel one
   std::unique_ptr<PgConnection> main_;

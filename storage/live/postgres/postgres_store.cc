@@ -343,6 +343,7 @@ absl::StatusOr<std::unique_ptr<TenantSession>> PostgresStore::OpenTenant(
   setup.config = options_.map;
   setup.options = options;
   setup.may_fire = options_.may_fire;
+  setup.give_way_after = options_.give_way_after;
   setup.map = map;
   setup.learned = [this](std::shared_ptr<const PgTenantMap> now) { Remember(std::move(now)); };
   setup.pool = &of_sessions_;

@@ -23,8 +23,8 @@ struct PostgresStoreOptions {
   // A superuser can change anything, so it is refused unless this says that it is meant.
   bool allow_superuser = false;
 
-  // How long other sessions may wait behind a cut, e.g. an ALTER TABLE, before it gives way: all of
-  // the application may be waiting behind them.
+  // How long other sessions may wait behind a cut or a restore, e.g. an ALTER TABLE, before it
+  // gives way: all of the application may be waiting behind them.
   absl::Duration give_way_after = absl::Seconds(3);
 
   // How long the server may be silent during statements that read whole tables.

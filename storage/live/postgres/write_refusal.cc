@@ -22,6 +22,12 @@ std::string WriteRefusal(const PgTable& table, const std::set<std::string>& may_
                         ", which cannot be checked in a restore; make it NOT DEFERRABLE, or leave "
                         "the table out");
   }
+  if (!table.part_deferrables.empty()) {
+    return absl::StrCat("a single partition has deferrable constraints (",
+                        absl::StrJoin(table.part_deferrables, ", "),
+                        "), which cannot be checked in a restore; make them NOT DEFERRABLE or "
+                        "constraints of the whole table, or leave the table out");
+  }
   return "";
 }
 

@@ -12,7 +12,8 @@ namespace reinstate {
 // rules may fire. Pure.
 //
 // A deferrable exclusion constraint is not looked at while triggers are silent, and what it
-// excludes cannot be looked for afterwards: its operators may be anything.
+// excludes cannot be looked for afterwards: its operators may be anything. Nor is a deferrable
+// constraint of a single partition: which partition a row goes to is not known beforehand.
 std::string WriteRefusal(const PgTable& table, const std::set<std::string>& may_fire);
 
 }  // namespace reinstate

@@ -247,6 +247,7 @@ shared = []
 excluded = { jobs = "they would run again", "app.sessions" = "they would be valid again" }
 owner = { blobs = "split_part(t.path, '/', 1)" }
 ownerless = ["notes"]
+orphans = ["votes"]
 [[store.reference]]
 table = "files"
 columns = ["a", "b"]
@@ -273,6 +274,7 @@ parent_columns = ["c", "d"]
   EXPECT_EQ(postgres.excluded.at("app.sessions"), "they would be valid again");
   EXPECT_EQ(postgres.owner.at("blobs"), "split_part(t.path, '/', 1)");
   EXPECT_THAT(postgres.ownerless, ElementsAre("notes"));
+  EXPECT_THAT(postgres.orphans, ElementsAre("votes"));
   ASSERT_EQ(postgres.references.size(), 1);
   EXPECT_EQ(postgres.references[0].parent, "issues");
   EXPECT_THAT(postgres.references[0].parent_columns, ElementsAre("c", "d"));

@@ -138,10 +138,13 @@ TEST_F(CatalogReaderTest, SeesForeignKeysAtTheRootsOfPartitionsWithTheRootsColum
   const PgForeignKey& part = catalog.foreign_keys[0];
   const PgForeignKey& whole = catalog.foreign_keys[1];
   EXPECT_EQ(part.child_heap, catalog.FindByName("child")->heaps[0].oid);
+  EXPECT_EQ(part.child_part, "public.leaf");
   EXPECT_THAT(part.child_columns, ElementsAre(2, 3));
   EXPECT_TRUE(part.match_full);
   EXPECT_EQ(whole.child, catalog.FindByName("child")->oid);
   EXPECT_EQ(whole.child_heap, 0);
+  EXPECT_EQ(whole.child_part, "");
+  EXPECT_EQ(whole.parent_table, whole.parent);
   EXPECT_THAT(whole.child_columns, ElementsAre(3, 2));
   EXPECT_THAT(whole.parent_columns, ElementsAre(1, 2));
   EXPECT_EQ(whole.on_delete, 'c');
@@ -158,6 +161,25 @@ TEST_F(CatalogReaderTest, AForeignKeyToAPartitionedTableIsOne) {
   ASSERT_EQ(catalog.foreign_keys.size(), 2);
   EXPECT_EQ(catalog.foreign_keys[0].parent, catalog.FindByName("p")->oid);
   EXPECT_EQ(catalog.foreign_keys[1].parent, catalog.FindByName("p")->heaps[0].oid);
+  EXPECT_EQ(catalog.foreign_keys[1].parent_table, catalog.FindByName("p")->oid);
+  EXPECT_EQ(catalog.foreign_keys[1].parent_part, "public.p1");
+  EXPECT_EQ(catalog.foreign_keys[0].parent_part, "");
+}
+
+TEST_F(CatalogReaderTest, NamesDeferrableConstraintsThatAPartitionDoesNotHaveFromItsTable) {
+  Run("CREATE TABLE p(x int, y int UNIQUE DEFERRABLE) PARTITION BY LIST (y);"
+      "CREATE TABLE p1 PARTITION OF p FOR VALUES IN (1);"
+      "ALTER TABLE p1 ADD CONSTRAINT own UNIQUE (x) DEFERRABLE, ADD UNIQUE (x)");
+  EXPECT_THAT(Read().tables[0].part_deferrables, ElementsAre("own of partition p1"));
+}
+
+TEST_F(CatalogReaderTest, TwoCatalogsAreTheSameButForTheirEstimates) {
+  Run("CREATE TABLE t(a int)");
+  const PgCatalog before = Read();
+  Run("INSERT INTO t SELECT generate_series(1, 10000); ANALYZE t");
+  EXPECT_TRUE(SameTables(before, Read()));
+  Run("ALTER TABLE t ADD COLUMN b int");
+  EXPECT_FALSE(SameTables(before, Read()));
 }
 
 TEST_F(CatalogReaderTest, ListsWhatFiresInARestoreSequencesAndPolicies) {

@@ -342,6 +342,25 @@ TEST_F(PostgresCutTest, GivesWayToWhoWaitsBehindIt) {
   EXPECT_THAT(cut->OpenShard(0).status(), FailsWith(Reason::kSessionLost));
 }
 
+TEST_F(PostgresCutTest, OutlivesTheTimeOutsOfItsRole) {
+  Run("ALTER DATABASE " + database_ + " SET idle_in_transaction_session_timeout = '50ms'");
+  const auto cut = Open();
+  const auto naive = Connect();
+  ASSERT_THAT(naive->Execute("begin", "BEGIN ISOLATION LEVEL REPEATABLE READ"), IsOk());
+  const std::string exported(naive->Query("export", "SELECT pg_export_snapshot()")->Get(0, 0));
+  // The control arm: nobody can join its view any more. The cut has waited for longer.
+  while (Value(absl::StrCat("SELECT count(*) FROM pg_stat_activity WHERE pid = ",
+                            naive->backend_pid())) != "0") {
+    std::this_thread::yield();
+  }
+  EXPECT_FALSE(Connect()
+                   ->Execute("join", absl::StrCat("BEGIN ISOLATION LEVEL REPEATABLE READ; SET "
+                                                  "TRANSACTION SNAPSHOT '",
+                                                  exported, "'"))
+                   .ok());
+  EXPECT_THAT(ReadAll(cut.get()), IsOk());
+}
+
 TEST_F(PostgresCutTest, ALostConnectionIsAnErrorNotTheEnd) {
   Run("INSERT INTO sites SELECT i, repeat('x', 1000), NULL FROM generate_series(100, 30000) i");
   const auto cut = Open(1);

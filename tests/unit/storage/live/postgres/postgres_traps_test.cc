@@ -14,10 +14,6 @@ namespace {
 
 using testing::HasSubstr;
 
-constexpr const char* kNaiveBegin =
-    "BEGIN ISOLATION LEVEL REPEATABLE READ; SET LOCAL session_replication_role = replica";
-constexpr absl::Duration kPatience = absl::Seconds(30);
-
 class PostgresTrapsTest : public SessionWorld {
  protected:
   void MakeTracker() {
@@ -31,18 +27,6 @@ class PostgresTrapsTest : public SessionWorld {
     return Value(
         "SELECT count(*) FROM comment c WHERE NOT EXISTS (SELECT 1 FROM issue i WHERE i.id = "
         "c.issue_id)");
-  }
-
-  // Waits until the server says so.
-  void WaitUntil(const std::string& condition) {
-    const absl::Time until = absl::Now() + kPatience;
-    while (Value(absl::StrCat("SELECT ", condition)) != "t") {
-      ASSERT_LT(absl::Now(), until) << condition;
-      absl::SleepFor(absl::Milliseconds(2));
-    }
-  }
-  void WaitUntilBlocked(int pid) {
-    WaitUntil(absl::StrCat("cardinality(pg_blocking_pids(", pid, ")) > 0"));
   }
 };
 
@@ -169,65 +153,6 @@ TEST_F(PostgresTrapsTest, ARowIsNotRestoredWithoutItsParent) {
       << "with it, it is";
 }
 
-TEST_F(PostgresTrapsTest, ADeferrableConstraintIsNotLookedAtWhileTriggersAreSilent) {
-  Run("CREATE TABLE doc(id int PRIMARY KEY, tenant_id text, number int UNIQUE DEFERRABLE)");
-  Run("INSERT INTO doc VALUES (1, 'b', 7)");
-  const auto naive = Connect();
-  RunOn(naive.get(), kNaiveBegin);
-  RunOn(naive.get(), "INSERT INTO doc VALUES (2, 'a', 7)");
-  RunOn(naive.get(), "COMMIT");
-  EXPECT_EQ(Value("SELECT count(*) FROM doc WHERE number = 7"), "2") << "the control arm";
-
-  Run("DELETE FROM doc WHERE id = 2");
-  const absl::Status status = Commit(Transaction("a").get(), {Insert("doc", {"2"}, "2\ta\t7")});
-  EXPECT_THAT(status, FailsWith(Reason::kKeyConflict));
-  EXPECT_THAT(std::string(status.message()), HasSubstr("doc_number_key"));
-  EXPECT_EQ(Value("SELECT count(*) FROM doc WHERE number = 7"), "1");
-  EXPECT_THAT(Commit(Transaction("a").get(),
-                     {Insert("doc", {"2"}, "2\ta\t8"), Insert("doc", {"3"}, "3\ta\t\\N")}),
-              IsOk());
-}
-
-TEST_F(PostgresTrapsTest, AWriterThatDidNotSeeOurValueCommitsItTwice) {
-  Run("CREATE TABLE doc(id int PRIMARY KEY, tenant_id text, number int UNIQUE DEFERRABLE)");
-  const auto writer = Connect();
-  RunOn(writer.get(), "BEGIN; INSERT INTO doc VALUES (1, 'b', 7)");
-  const auto naive = Connect();
-  RunOn(naive.get(), kNaiveBegin);
-  RunOn(naive.get(), "INSERT INTO doc VALUES (2, 'a', 7)");
-  EXPECT_EQ(ValueOn(naive.get(), "SELECT count(*) FROM doc WHERE number = 7"), "1");
-  EXPECT_EQ(Value("SELECT count(*) FROM doc WHERE number = 7"), "0") << "both its checks pass";
-  RunOn(naive.get(), "COMMIT");
-  RunOn(writer.get(), "COMMIT");
-  EXPECT_EQ(Value("SELECT count(*) FROM doc WHERE number = 7"), "2") << "the control arm";
-
-  Run("TRUNCATE doc");
-  RunOn(writer.get(), "BEGIN; INSERT INTO doc VALUES (1, 'b', 7)");
-  options_.lock_timeout = absl::Seconds(20);
-  const auto session = Transaction("a");
-  ASSERT_THAT(ApplyAll(session.get(), {Insert("doc", {"2"}, "2\ta\t7")}), IsOk());
-  absl::Status sealed;
-  std::thread restore([&] { sealed = session->Seal().status(); });
-  // Until the session has written and asks who else writes.
-  WaitUntil(
-      "EXISTS (SELECT FROM pg_stat_activity WHERE query LIKE '%pg_locks%' AND "
-      "application_name = 'reinstate test')");
-  RunOn(writer.get(), "COMMIT");
-  restore.join();
-  EXPECT_THAT(sealed, FailsWith(Reason::kLiveChanged));
-  EXPECT_THAT(session->Rollback(), IsOk());
-  EXPECT_EQ(Value("SELECT count(*) FROM doc WHERE number = 7"), "1");
-}
-
-TEST_F(PostgresTrapsTest, AWriterThatDoesNotEndMakesItFailInTime) {
-  Run("CREATE TABLE doc(id int PRIMARY KEY, tenant_id text, number int UNIQUE DEFERRABLE)");
-  const auto writer = Connect();
-  RunOn(writer.get(), "BEGIN; INSERT INTO doc VALUES (1, 'b', 7)");
-  options_.lock_timeout = absl::Milliseconds(200);
-  EXPECT_THAT(Commit(Transaction("a").get(), {Insert("doc", {"2"}, "2\ta\t8")}),
-              FailsWith(Reason::kLiveChanged));
-}
-
 TEST_F(PostgresTrapsTest, ReplacingARowByDeletionAndInsertionLosesTheApplicationsUpdate) {
   MakeTracker();
   const auto voter = Connect();
@@ -260,58 +185,31 @@ TEST_F(PostgresTrapsTest, ReplacingARowByDeletionAndInsertionLosesTheApplication
   EXPECT_EQ(Value("SELECT title || votes FROM issue WHERE id = 1"), "one1");
 }
 
-TEST_F(PostgresTrapsTest, ATriggerThatIsEnabledAlwaysFiresThoughTriggersAreSilent) {
+TEST_F(PostgresTrapsTest, ReplacingARowByDeletionAndInsertionFailsTheApplicationsInsertsBelowIt) {
   MakeTracker();
-  Run("CREATE TABLE outbox(mail text)");
-  Run("CREATE FUNCTION send() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN INSERT INTO outbox "
-      "VALUES (NEW.title); RETURN NEW; END$$");
-  Run("CREATE TRIGGER mailing AFTER INSERT ON issue FOR EACH ROW EXECUTE FUNCTION send()");
-  Run("ALTER TABLE issue ENABLE ALWAYS TRIGGER mailing");
+  const auto commenter = Connect();
+  const auto comment = [&commenter](int id) {
+    return commenter->Execute("comment",
+                              absl::StrCat("INSERT INTO comment VALUES (", id, ", 'b', 1)"));
+  };
   const auto naive = Connect();
-  RunOn(naive.get(), absl::StrCat(kNaiveBegin, "; INSERT INTO issue VALUES (3, 'a'); COMMIT"));
-  EXPECT_EQ(Value("SELECT count(*) FROM outbox"), "1") << "the control arm";
+  RunOn(naive.get(), kNaiveBegin);
+  RunOn(naive.get(), "DELETE FROM issue WHERE id = 1");
+  RunOn(naive.get(), "INSERT INTO issue VALUES (1, 'a', 'uno', 0)");
+  absl::Status commented;
+  std::thread application([&] { commented = comment(10); });
+  WaitUntilBlocked(commenter->backend_pid());
+  RunOn(naive.get(), "COMMIT");
+  application.join();
+  EXPECT_EQ(commenter->server_error().sqlstate, "23503") << "the control arm";
 
-  EXPECT_THAT(Commit(Transaction("a").get(), {Insert("issue", {"4"}, "4\ta\tx\t0")}),
-              FailsWith(Reason::kUnsupported));
-  EXPECT_EQ(Value("SELECT count(*) FROM outbox"), "1");
-  Run("ALTER TABLE issue ENABLE TRIGGER mailing");
-  EXPECT_THAT(Commit(Transaction("a").get(), {Insert("issue", {"4"}, "4\ta\tx\t0")}), IsOk());
-  EXPECT_EQ(Value("SELECT count(*) FROM outbox"), "1") << "an ordinary one stays silent";
-}
-
-TEST_F(PostgresTrapsTest, SettingASequenceMovesItBackWhileOthersUseIt) {
-  Run("CREATE TABLE log(id bigserial PRIMARY KEY, tenant_id text)");
-  Run("INSERT INTO log(tenant_id) SELECT 'b' FROM generate_series(1, 10)");
-  const std::string highest = Value("SELECT max(id) FROM log");
-  Run("INSERT INTO log(tenant_id) SELECT 'b' FROM generate_series(1, 5)");
-  Run(absl::StrCat("SELECT setval('log_id_seq', ", highest, ")"));
-  EXPECT_FALSE(Connect()->Execute("log", "INSERT INTO log(tenant_id) VALUES ('b')").ok())
-      << "the control arm: the application's next row collides";
-
-  Run("SELECT setval('log_id_seq', 100)");
-  ASSERT_THAT(Commit(Transaction("a").get(), {Insert("log", {"50"}, "50\ta")}), IsOk());
-  EXPECT_EQ(Value("SELECT last_value FROM log_id_seq"), "100") << "it is left alone";
-  ASSERT_THAT(Commit(Transaction("a").get(), {Insert("log", {"25000"}, "25000\ta")}), IsOk());
-  EXPECT_EQ(Value("INSERT INTO log(tenant_id) VALUES ('b') RETURNING id"), "25001")
-      << "it is moved past what it would run into";
-  Run("CREATE SEQUENCE down INCREMENT -5 MINVALUE -1000000 START -1; ALTER TABLE log ALTER id SET "
-      "DEFAULT nextval('down'); ALTER SEQUENCE down OWNED BY log.id");
-  ASSERT_THAT(Commit(Transaction("a").get(), {Insert("log", {"-46"}, "-46\ta")}), IsOk());
-  EXPECT_EQ(Value("INSERT INTO log(tenant_id) VALUES ('b') RETURNING id"), "-51");
-}
-
-TEST_F(PostgresTrapsTest, ASequenceRunsOnBelowRowsThatDidNotComeFromIt) {
-  Run("CREATE TABLE log(id bigserial PRIMARY KEY, tenant_id text)");
-  ASSERT_THAT(Commit(Transaction("a").get(),
-                     {Insert("log", {"9000000000000000000"}, "9000000000000000000\ta")}),
+  const auto session = Transaction("a");
+  ASSERT_THAT(ApplyAll(session.get(), {Replace("issue", {"1"}, "1\ta\tuno\t0", "1\ta\tone\t0")}),
               IsOk());
-  EXPECT_EQ(Value("INSERT INTO log(tenant_id) VALUES ('b') RETURNING id"), "1")
-      << "an id that the application made itself is nothing to run into";
-  ASSERT_THAT(Commit(Transaction("a").get(),
-                     {Insert("log", {"40"}, "40\ta"),
-                      Insert("log", {"8000000000000000000"}, "8000000000000000000\ta")}),
-              IsOk());
-  EXPECT_EQ(Value("INSERT INTO log(tenant_id) VALUES ('b') RETURNING id"), "41");
+  ASSERT_THAT(session->Seal(), IsOk());
+  Run("INSERT INTO comment VALUES (10, 'b', 1)");
+  ASSERT_THAT(session->Commit(absl::Now() + absl::Minutes(1)), IsOk());
+  EXPECT_EQ(Orphans(), "0");
 }
 
 TEST_F(PostgresTrapsTest, ChecksAreQuadraticForAPlannerThatTakesTheTenantForEmpty) {

@@ -5,6 +5,12 @@
 #include "storage/model/key_parts.h"
 
 namespace reinstate {
+namespace {
+
+constexpr absl::Duration kPatience = absl::Seconds(30);
+constexpr absl::Duration kPoll = absl::Milliseconds(2);
+
+}  // namespace
 
 SessionWorld::SessionWorld() {
   options_.conninfo = server_->OnSocket(database_);
@@ -28,6 +34,18 @@ std::string SessionWorld::ValueOn(PgConnection* connection, const std::string& s
   const auto result = connection->Query("run the application", sql);
   EXPECT_THAT(result, IsOk()) << sql;
   return result.ok() && result->rows() == 1 ? std::string(result->Get(0, 0)) : "(none)";
+}
+
+void SessionWorld::WaitUntil(const std::string& condition) {
+  const absl::Time until = absl::Now() + kPatience;
+  while (Value(absl::StrCat("SELECT ", condition)) != "t") {
+    ASSERT_LT(absl::Now(), until) << condition;
+    absl::SleepFor(kPoll);
+  }
+}
+
+void SessionWorld::WaitUntilBlocked(int pid) {
+  WaitUntil(absl::StrCat("cardinality(pg_blocking_pids(", pid, ")) > 0"));
 }
 
 PostgresSession::Setup SessionWorld::SetupFor(const std::string& tenant) const {

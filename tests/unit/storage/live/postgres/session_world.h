@@ -19,12 +19,20 @@ class SessionWorld : public testing::Test {
  protected:
   SessionWorld();
 
+  // How the plausible way begins: with a view that stays, and silent triggers.
+  static constexpr const char* kNaiveBegin =
+      "BEGIN ISOLATION LEVEL REPEATABLE READ; SET LOCAL session_replication_role = replica";
+
   // What the application does, and the only value of the only row that it asks for.
   void Run(const std::string& sql) { RunOn(app_.get(), sql); }
   std::string Value(const std::string& sql) { return ValueOn(app_.get(), sql); }
   static void RunOn(PgConnection* connection, const std::string& sql);
   static std::string ValueOn(PgConnection* connection, const std::string& sql);
   std::unique_ptr<PgConnection> Connect() const;
+
+  // Waits until the server says so; until somebody is in the way of that backend.
+  void WaitUntil(const std::string& condition);
+  void WaitUntilBlocked(int pid);
 
   PostgresSession::Setup SetupFor(const std::string& tenant) const;
   std::unique_ptr<PostgresSession> Open(const std::string& tenant) const;
