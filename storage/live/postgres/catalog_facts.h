@@ -135,9 +135,12 @@ struct PgCatalog {
   const PgTable* Find(PgOid table) const;
   // The table itself, or that which has it as a leaf; nullptr if there is none. Borrowed.
   const PgTable* FindByHeap(PgOid table_or_leaf) const;
-  // The table with this name, with or without its schema; nullptr if there is none or, without a
-  // schema, if several have it and none is in public.
+  // The table with this name, with or without its schema, or as PgTable::Sql writes it; nullptr if
+  // there is none, or if it could be several: without a schema if none of them is in public, and if
+  // a.b is both the table b of the schema a and a table of that name.
   const PgTable* FindByName(const std::string& name) const;
+  // A name by which FindByName finds `table`: DisplayName if it can be.
+  std::string NameOf(const PgTable& table) const;
 };
 
 // Reads the catalog in the current transaction of `connection`. Looks at no rows. Fails with

@@ -118,7 +118,7 @@ class Proposer {
   }
 
   void Propose(const PgTablePlan& plan, const PgTable& table, std::vector<std::string>* remarks) {
-    const std::string name = table.DisplayName();
+    const std::string name = map_.catalog().NameOf(table);
     if (const std::string_view reason = ReasonToExclude(table); !reason.empty()) {
       remarks->push_back(absl::StrCat("proposed: excluded, since ", std::string(reason)));
       config_.excluded.emplace(name, reason);

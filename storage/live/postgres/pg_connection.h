@@ -76,8 +76,9 @@ struct PgTransaction {
 class PgConnection {
  public:
   // UNAVAILABLE if the server cannot be reached or does not take connections now, NOT_ALLOWED if it
-  // refuses the role or its password, UNSUPPORTED if it is older than 15 or something (a pooler)
-  // is between it and us.
+  // refuses the role or its password or has no such database, UNSUPPORTED if it is older than 15 or
+  // something (a pooler) is between it and us, STORE_IDENTITY_CHANGED if it is not the database of
+  // options.identity.
   static absl::StatusOr<std::unique_ptr<PgConnection>> Connect(const PgOptions& options);
 
   ~PgConnection();
