@@ -110,7 +110,7 @@ absl::Status PostgresSession::Secure(std::unique_ptr<PgConnection>* place,
 absl::StatusOr<std::unique_ptr<PgConnection>> PostgresSession::ConnectWithLock(
     std::string_view lock_name) {
   std::unique_ptr<PgConnection> connection = setup_.pool == nullptr ? nullptr : setup_.pool->Take();
-  if (connection != nullptr) {
+  if (connection != nullptr && connection->expected_identity() == setup_.connection.identity) {
     const absl::Status locked = TakeLock(connection.get(), lock_name);
     if (locked.ok()) {
       return connection;

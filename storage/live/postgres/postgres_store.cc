@@ -20,8 +20,6 @@
 namespace reinstate {
 namespace {
 
-constexpr size_t kMostIdle = 2;
-
 // Estimates may be by a map that is this old; a session reads its own.
 constexpr absl::Duration kMapIsRecent = absl::Minutes(1);
 
@@ -170,24 +168,6 @@ absl::Status EstimateWith(const PgTenantMap& map, const TenantId& tenant, PgConn
   return absl::OkStatus();
 }
 
-absl::Status IdentifyWith(PgConnection* connection, StoreIdentity* identity) {
-  const absl::StatusOr<PgResult> result =
-      connection->Query("read the identity",
-                        "SELECT c.system_identifier, d.oid FROM pg_catalog.pg_control_system() c, "
-                        "pg_catalog.pg_database d WHERE d.datname = pg_catalog.current_database()");
-  if (HasReason(result.status(), Reason::kNotAllowed)) {
-    return MakeError(Reason::kNotAllowed,
-                     "The role may not read which cluster this is: GRANT EXECUTE ON FUNCTION "
-                     "pg_catalog.pg_control_system() TO …. deploy/postgres/role.sql grants all "
-                     "that is needed.");
-  }
-  RETURN_IF_ERROR(result.status());
-  identity->id = absl::StrCat("postgres:", std::string(result->Get(0, 0)), ":",
-                              std::string(result->Get(0, 1)));
-  identity->address = connection->address();
-  return absl::OkStatus();
-}
-
 }  // namespace
 
 std::unique_ptr<PostgresStore> PostgresStore::Create(PostgresStoreOptions options) {
@@ -212,14 +192,7 @@ absl::StatusOr<std::unique_ptr<PgConnection>> PostgresStore::Connect() const {
 }
 
 absl::Status PostgresStore::Ask(const Question& question) {
-  std::unique_ptr<PgConnection> connection;
-  {
-    MutexLock lock(&mu_);
-    if (!idle_.empty()) {
-      connection = std::move(idle_.back());
-      idle_.pop_back();
-    }
-  }
+  std::unique_ptr<PgConnection> connection = of_questions_.Take();
   // In a transaction, for its settings.
   const auto ask = [&question, &connection]() -> absl::Status {
     RETURN_IF_ERROR(connection->Begin({.repeatable_read = true, .read_only = true}));
@@ -233,20 +206,30 @@ absl::Status PostgresStore::Ask(const Question& question) {
     ASSIGN_OR_RETURN(connection, Connect());
     answered = ask();
   }
-  if (!connection->broken() && connection->Rollback().ok()) {
-    MutexLock lock(&mu_);
-    if (idle_.size() < kMostIdle) {
-      idle_.push_back(std::move(connection));
-    }
+  if (connection->Rollback().ok()) {
+    of_questions_.Give(std::move(connection));
   }
   return answered;
 }
 
 absl::StatusOr<StoreIdentity> PostgresStore::Identity() {
   StoreIdentity identity;
-  RETURN_IF_ERROR(
-      Ask([&identity](PgConnection* connection) { return IdentifyWith(connection, &identity); }));
+  RETURN_IF_ERROR(Ask([&identity](PgConnection* connection) -> absl::Status {
+    ASSIGN_OR_RETURN(identity.id, connection->ReadIdentity());
+    identity.address = connection->address();
+    return absl::OkStatus();
+  }));
   return identity;
+}
+
+void PostgresStore::Expect(const std::string& identity) {
+  MutexLock lock(&mu_);
+  expected_identity_ = identity;
+}
+
+std::string PostgresStore::ExpectedIdentity() {
+  MutexLock lock(&mu_);
+  return expected_identity_;
 }
 
 absl::Status PostgresStore::ReadMapWith(PgConnection* connection,
@@ -318,7 +301,9 @@ absl::StatusOr<std::unique_ptr<Cut>> PostgresStore::OpenCut(const CutOptions& op
         "Nothing says yet how the tables relate to tenants. `reinstate store discover` "
         "looks at them and writes the configuration.");
   }
-  return PostgresCut::Open(options_, options.max_shards);
+  PostgresStoreOptions cutting = options_;
+  cutting.connection.identity = ExpectedIdentity();
+  return PostgresCut::Open(cutting, options.max_shards);
 }
 
 absl::StatusOr<TenantId> PostgresStore::CanonicalTenant(const TenantId& tenant) {
@@ -340,6 +325,7 @@ absl::StatusOr<std::unique_ptr<TenantSession>> PostgresStore::OpenTenant(
   PostgresSession::Setup setup;
   ASSIGN_OR_RETURN(setup.tenant, CanonicalTenantOf(*map, tenant));
   setup.connection = options_.connection;
+  setup.connection.identity = ExpectedIdentity();
   setup.config = options_.map;
   setup.options = options;
   setup.may_fire = options_.may_fire;
@@ -372,6 +358,7 @@ absl::StatusOr<SizeEstimate> PostgresStore::EstimateTenant(const TenantId& tenan
 absl::StatusOr<std::unique_ptr<TenantCountStream>> PostgresStore::CountTenants() {
   PgOptions scanning = connecting_;
   scanning.silence_timeout = options_.scan_timeout;
+  scanning.identity = ExpectedIdentity();
   ASSIGN_OR_RETURN(std::unique_ptr<PgConnection> connection, PgConnection::Connect(scanning));
   RETURN_IF_ERROR(CheckRole(connection.get(), options_.allow_superuser));
   RETURN_IF_ERROR(connection->Begin({.repeatable_read = true, .read_only = true}));
