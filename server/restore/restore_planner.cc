@@ -177,7 +177,9 @@ class TablesPlanner {
                         .live = {},
                         .expected = {},
                         .at_point = SumAtPoint(manifest, number),
-                        .write_refusal = pair.live->write_refusal},
+                        .write_refusal = pair.live->write_refusal,
+                        .replace_refusal = pair.live->replace_refusal,
+                        .refusal_reason = pair.live->refusal_reason},
                        /*covered=*/true);
     ASSIGN_OR_RETURN(std::unique_ptr<RecordStream> at_point,
                      sources_.point->ReadTable(manifest.tenant, number));

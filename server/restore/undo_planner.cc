@@ -54,7 +54,9 @@ class UndoRun {
       table_index_[table.schema.identity] = plan_->tables.size();
       writer->BeginTable({.identity = table.schema.identity,
                           .name = table.schema.name,
-                          .write_refusal = table.write_refusal},
+                          .write_refusal = table.write_refusal,
+                          .replace_refusal = table.replace_refusal,
+                          .refusal_reason = table.refusal_reason},
                          /*covered=*/true);
       ASSIGN_OR_RETURN(const std::unique_ptr<RecordStream> live,
                        session_->ReadTable(table.schema.identity));

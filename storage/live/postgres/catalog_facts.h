@@ -27,13 +27,16 @@ struct PgColumn {
   // citext, nondeterministic collations, numeric without a scale, float, interval, jsonb, arrays.
   bool text_equality = false;
   bool not_null = false;
-  bool generated = false;  // by an expression: in no payload
-  bool identity = false;   // GENERATED … AS IDENTITY
+  bool generated = false;        // by an expression: in no payload
+  bool always_identity = false;  // GENERATED ALWAYS AS IDENTITY: no UPDATE may set it
 };
 
 struct PgUnique {
   std::string name;
   std::vector<PgAttnum> columns;  // without expressions; empty if there are some
+  // What its values depend on: also in expressions, in its predicate and through generated columns,
+  // which are not among them.
+  std::vector<PgAttnum> inputs;
   bool primary = false;
   bool exclusion = false;
   bool deferrable = false;  // not looked at while triggers are silent
@@ -104,9 +107,10 @@ struct PgTable {
   std::vector<std::string> firing;  // triggers and rules that are ENABLE ALWAYS or REPLICA, there
                                     // or on a leaf: they fire in a restore
   bool row_security = false;        // enabled, and it applies to this role
-  bool published = false;
-  char replica_identity = 'd';  // as in pg_class: d default, n nothing, f full, i index
-  double estimated_rows = -1;   // the planner's; below zero: not known
+  // Published with its updates or deletions, without what says to others which row is meant: the
+  // server refuses both, there or in a leaf.
+  bool lacks_replica_identity = false;
+  double estimated_rows = -1;  // the planner's; below zero: not known
   int64_t estimated_bytes = 0;
   PgPrivileges privileges;  // of the current role
 

@@ -176,7 +176,8 @@ absl::Status PostgresSession::DoBegin() {
       changes_ = std::make_unique<RowChanges>(RowChanges::Parts{.map = map_.get(),
                                                                 .connection = main_.get(),
                                                                 .checks = checks_.get(),
-                                                                .may_fire = setup_.may_fire},
+                                                                .may_fire = setup_.may_fire,
+                                                                .large = setup_.large},
                                               setup_.tenant);
       return absl::OkStatus();
     }
@@ -303,7 +304,8 @@ absl::Status PostgresSession::DoSeal() {
     second_reads_ = false;
     RETURN_IF_ERROR(second_->Rollback());
   }
-  return checks_->Check(main_.get(), second_.get(), setup_.connection.lock_timeout);
+  RETURN_IF_ERROR(checks_->Check(main_.get(), second_.get(), setup_.connection.lock_timeout));
+  return changes_->CheckOwners([this](const PgTablePlan& plan) { return ReadMode(plan); });
 }
 
 absl::Status PostgresSession::Commit(absl::Time deadline) {

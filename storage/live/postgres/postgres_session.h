@@ -11,6 +11,7 @@
 #include "storage/base/mutex.h"
 #include "storage/live/live_store.h"
 #include "storage/live/postgres/key_batch.h"
+#include "storage/live/postgres/large_changes.h"
 #include "storage/live/postgres/ownership.h"
 #include "storage/live/postgres/pg_connection.h"
 #include "storage/live/postgres/pg_connection_pool.h"
@@ -43,7 +44,7 @@ class PostgresSession final : public TenantSession {
     MapConfig config;
     TenantId tenant = TenantId::Ownerless();
     SessionOptions options;
-    // Tables, by display name, whose ENABLE ALWAYS or REPLICA triggers and rules may fire.
+    // Names of tables whose ENABLE ALWAYS or REPLICA triggers and rules may fire.
     std::set<std::string> may_fire;
     // What the store knows of its tables; spares reading it twice.
     std::shared_ptr<const PgTenantMap> map;
@@ -53,6 +54,7 @@ class PostgresSession final : public TenantSession {
     // Told when the tables turn out to be others; optional.
     std::function<void(std::shared_ptr<const PgTenantMap>)> learned;
     PgConnectionPool* pool = nullptr;      // where connections come from and go to; optional
+    LargeChanges* large = nullptr;         // of all sessions of the store; optional
     const Clock* clock = Clock::System();  // of deadlines
     FaultPoints* faults = nullptr;  // live.begin, .apply, .seal, .before_commit, …; optional
   };

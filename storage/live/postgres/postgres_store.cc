@@ -236,6 +236,7 @@ absl::Status PostgresStore::ReadMapWith(PgConnection* connection,
                                         std::shared_ptr<const PgTenantMap>* map) {
   ASSIGN_OR_RETURN(PgCatalog catalog, ReadCatalog(connection));
   ASSIGN_OR_RETURN(PgTenantMap made, PgTenantMap::Make(std::move(catalog), options_.map));
+  RETURN_IF_ERROR(CheckMayFire(made.catalog(), options_.may_fire));
   *map = std::make_shared<const PgTenantMap>(std::move(made));
   Remember(*map);
   return absl::OkStatus();
@@ -269,7 +270,9 @@ void PostgresStore::AddRefusals(const PgTenantMap& map, TenantMap* tables) const
     const PgTablePlan* const plan = map.Find(table.schema.identity);
     if (plan != nullptr &&
         (table.relation == Relation::kOwned || table.relation == Relation::kUnresolved)) {
-      table.write_refusal = WriteRefusal(map.Table(*plan), options_.may_fire);
+      table.write_refusal = WriteRefusal(map.catalog(), map.Table(*plan), options_.may_fire);
+      table.replace_refusal = ReplaceRefusal(map.Table(*plan));
+      table.refusal_reason = RefusalReason(map.Table(*plan));
     }
   }
 }
@@ -288,6 +291,10 @@ absl::StatusOr<StoreDiscovery> PostgresStore::Discover() {
   for (size_t i = 0; i < discovery.findings.size(); ++i) {
     if (const std::string& refusal = discovery.map.tables[i].write_refusal; !refusal.empty()) {
       discovery.findings[i].remarks.push_back(absl::StrCat("cannot be restored: ", refusal));
+    }
+    if (const std::string& refusal = discovery.map.tables[i].replace_refusal; !refusal.empty()) {
+      discovery.findings[i].remarks.push_back(
+          absl::StrCat("rows cannot be replaced or deleted: ", refusal));
     }
   }
   return discovery;
@@ -332,6 +339,7 @@ absl::StatusOr<std::unique_ptr<TenantSession>> PostgresStore::OpenTenant(
   setup.map = map;
   setup.learned = [this](std::shared_ptr<const PgTenantMap> now) { Remember(std::move(now)); };
   setup.pool = &of_sessions_;
+  setup.large = &large_;
   setup.clock = options_.clock;
   setup.faults = options_.faults;
   return PostgresSession::Open(std::move(setup));

@@ -6,6 +6,7 @@
 
 #include "storage/base/mutex.h"
 #include "storage/live/live_store.h"
+#include "storage/live/postgres/large_changes.h"
 #include "storage/live/postgres/ownership.h"
 #include "storage/live/postgres/pg_connection.h"
 #include "storage/live/postgres/pg_connection_pool.h"
@@ -76,6 +77,7 @@ class PostgresStore final : public LiveStore {
   PgOptions connecting_;
   PgConnectionPool of_sessions_{4};
   PgConnectionPool of_questions_{2};
+  LargeChanges large_;
 
   Mutex mu_;
   std::string expected_identity_ ABSL_GUARDED_BY(mu_);
