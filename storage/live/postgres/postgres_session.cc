@@ -10,6 +10,7 @@
 #include "storage/base/status_macros.h"
 #include "storage/base/strings.h"
 #include "storage/live/postgres/catalog_fingerprint.h"
+#include "storage/live/postgres/commit_token.h"
 #include "storage/live/postgres/constraint_checks.h"
 #include "storage/live/postgres/key_lookup.h"
 #include "storage/live/postgres/postgres_record_stream.h"
@@ -291,13 +292,10 @@ absl::Status PostgresSession::DoApply(const Change& change) {
 }
 
 absl::StatusOr<CommitToken> PostgresSession::Seal() {
-  return phase_.Run(Call::kSeal, [&]() -> absl::StatusOr<CommitToken> {
-    RETURN_IF_ERROR(DoSeal());
-    return CommitToken{};
-  });
+  return phase_.Run(Call::kSeal, [&] { return DoSeal(); });
 }
 
-absl::Status PostgresSession::DoSeal() {
+absl::StatusOr<CommitToken> PostgresSession::DoSeal() {
   RETURN_IF_ERROR(Hit("live.seal"));
   RETURN_IF_ERROR(FreeMain());
   if (second_reads_) {
@@ -305,7 +303,9 @@ absl::Status PostgresSession::DoSeal() {
     RETURN_IF_ERROR(second_->Rollback());
   }
   RETURN_IF_ERROR(checks_->Check(main_.get(), second_.get(), setup_.connection.lock_timeout));
-  return changes_->CheckOwners([this](const PgTablePlan& plan) { return ReadMode(plan); });
+  RETURN_IF_ERROR(
+      changes_->CheckOwners([this](const PgTablePlan& plan) { return ReadMode(plan); }));
+  return MakeCommitToken(main_.get());
 }
 
 absl::Status PostgresSession::Commit(absl::Time deadline) {
@@ -350,9 +350,14 @@ absl::Status PostgresSession::Rollback() {
              : absl::OkStatus();
 }
 
-absl::StatusOr<CommitOutcome> PostgresSession::Resolve(const CommitToken& /*token*/) {
-  return phase_.Run(Call::kResolve,
-                    []() -> absl::StatusOr<CommitOutcome> { return CommitOutcome::kNotKnown; });
+absl::StatusOr<CommitOutcome> PostgresSession::Resolve(const CommitToken& token) {
+  return phase_.Run(Call::kResolve, [&] { return DoResolve(token); });
+}
+
+absl::StatusOr<CommitOutcome> PostgresSession::DoResolve(const CommitToken& token) {
+  // Who has the lock of transactions knows that the one of the token has ended.
+  RETURN_IF_ERROR(Secure(&main_, kMainLock));
+  return ResolveCommitToken(token, second_.get());
 }
 
 void PostgresSession::Cancel() {

@@ -36,7 +36,8 @@ class RowChanges;
 // error, is replaced; the first's makes that no session begins before the transaction of the one
 // before it has ended, whatever became of its client.
 //
-// Tokens are empty: what became of a commit is told by the tenant's rows.
+// Tokens are settled as long as the server is not restarted (commit_token.h); afterwards, what
+// became of a commit is told by the tenant's rows.
 class PostgresSession final : public TenantSession {
  public:
   struct Setup {
@@ -90,7 +91,8 @@ class PostgresSession final : public TenantSession {
   absl::StatusOr<const PgTablePlan*> OwnedPlan(const std::string& table) const;
   absl::StatusOr<std::unique_ptr<RecordStream>> DoRead(const std::string& table);
   absl::Status DoApply(const Change& change);
-  absl::Status DoSeal();
+  absl::StatusOr<CommitToken> DoSeal();
+  absl::StatusOr<CommitOutcome> DoResolve(const CommitToken& token);
   absl::Status DoCommit(absl::Time deadline);
   // How rows of `plan` are read: the planner must not loop over a table without an index.
   PlanMode ReadMode(const PgTablePlan& plan) const;

@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
+#include "storage/live/postgres/commit_token.h"
 #include "storage/live/postgres/large_changes.h"
 #include "tests/unit/storage/live/postgres/session_world.h"
 
@@ -15,6 +16,7 @@ namespace {
 using testing::AnyOf;
 using testing::ElementsAre;
 using testing::HasSubstr;
+using testing::IsEmpty;
 
 class PostgresWritesTest : public SessionWorld {
  protected:
@@ -305,6 +307,77 @@ TEST_F(PostgresWritesTest, ALargeReplacementWaitsForAnotherOneOfTheStore) {
   restore.join();
   EXPECT_EQ(Value("SELECT count(*) FROM doc WHERE v::int = id % 60 + 1"), absl::StrCat(kRows));
   EXPECT_THAT(large.Borrow(absl::ZeroDuration(), *other), IsOk()) << "it was given back";
+}
+
+// --- What became of a commit ---
+
+class PostgresTokenTest : public PostgresWritesTest {
+ protected:
+  PostgresTokenTest() {
+    Run("CREATE TABLE member(tenant_id text, who int, PRIMARY KEY (tenant_id, who))");
+  }
+
+  // Of a restore that is about to commit.
+  std::unique_ptr<PostgresSession> Sealed(CommitToken* token) {
+    auto session = Transaction("a");
+    EXPECT_THAT(ApplyAll(session.get(), {Insert("member", {"a", "1"}, "a\t1"),
+                                         Insert("member", {"a", "2"}, "a\t2")}),
+                IsOk());
+    const auto sealed = session->Seal();
+    EXPECT_THAT(sealed, IsOk());
+    *token = *sealed;
+    return session;
+  }
+  CommitOutcome Resolved(const CommitToken& token) { return *Open("a")->Resolve(token); }
+};
+
+TEST_F(PostgresTokenTest, TellsACommitFromARowThatTheApplicationWroteAgain) {
+  CommitToken token;
+  Sealed(&token) = nullptr;  // It goes away before its commit.
+  Run("INSERT INTO member VALUES ('a', 1)");
+  EXPECT_EQ(Value("SELECT count(*) FROM member WHERE who = 1"), "1")
+      << "the control arm: the row is there, just as the restore would have left it";
+  EXPECT_EQ(Resolved(token), CommitOutcome::kNotCommitted);
+
+  Run("DELETE FROM member");
+  auto session = Sealed(&token);
+  ASSERT_THAT(session->Commit(absl::Now() + absl::Minutes(1)), IsOk());
+  session = nullptr;
+  Run("DELETE FROM member");
+  EXPECT_EQ(Resolved(token), CommitOutcome::kCommitted) << "whatever became of its rows";
+}
+
+TEST_F(PostgresTokenTest, IsEmptyIfNothingWasWritten) {
+  const auto session = Transaction("a");
+  const auto token = session->Seal();
+  ASSERT_THAT(token, IsOk());
+  EXPECT_THAT(token->bytes, IsEmpty());
+}
+
+// After a crash the number of a transaction whose records were not yet written belongs to the next.
+TEST(PostgresTokenCrashTest, ClaimsNothingOnceTheServerWasRestarted) {
+  auto started = PostgresServer::Start({.fsync = false, .settings = {"wal_writer_delay=10s"}});
+  ASSERT_THAT(started, IsOk());
+  const std::unique_ptr<PostgresServer> server = *std::move(started);
+  const PgOptions options{.conninfo = server->OnSocket("postgres")};
+  auto connection = *PgConnection::Connect(options);
+  ASSERT_THAT(connection->Execute("test", "CREATE TABLE t(i int)"), IsOk());
+  ASSERT_THAT(connection->Execute("test", "BEGIN; INSERT INTO t VALUES (1)"), IsOk());
+  const auto token = MakeCommitToken(connection.get());
+  ASSERT_THAT(token, IsOk());
+  const std::string number = token->bytes.substr(0, token->bytes.find(' '));
+  server->Crash();
+  ASSERT_THAT(server->Resume(), IsOk());
+  connection = *PgConnection::Connect(options);
+  // The application goes on.
+  for (int i = 0; i < 20; ++i) {
+    ASSERT_THAT(connection->Execute("test", "INSERT INTO t VALUES (2)"), IsOk());
+  }
+  const auto naive =
+      connection->Query("test", absl::StrCat("SELECT pg_xact_status('", number, "')"));
+  ASSERT_THAT(naive, IsOk());
+  EXPECT_EQ(naive->Get(0, 0), "committed") << "the control arm: the number is somebody else's";
+  EXPECT_EQ(*ResolveCommitToken(*token, connection.get()), CommitOutcome::kNotKnown);
 }
 
 }  // namespace
