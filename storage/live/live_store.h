@@ -93,8 +93,8 @@ class LiveStore {
   virtual void Expect(const std::string& /*identity*/) {}
 
   // Every table as of now and how it relates to tenants, including those that are not resolved.
-  // Apply fails with UNSUPPORTED or NOT_ALLOWED for changes of a table that has a write_refusal, and
-  // for replacements and deletions where it has a replace_refusal.
+  // Apply fails with UNSUPPORTED or NOT_ALLOWED for changes of a table that has a write_refusal,
+  // and for replacements and deletions where it has a replace_refusal.
   virtual absl::StatusOr<TenantMap> Catalog() = 0;
 
   // As Catalog, with what should be looked at before the store is relied on. Changes nothing.

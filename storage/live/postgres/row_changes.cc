@@ -55,6 +55,9 @@ absl::Status RowChanges::Note(Written* written, const Change& change) {
     SplitCopyLine(change.new_payload, &after_);
     ASSIGN_OR_RETURN(const bool says_owner, target.SaysOwner(after_));
     written->says_owner = written->says_owner && says_owner;
+    const bool follows = change.kind == ChangeKind::kInsert && !target.step_fields.empty() &&
+                         JoinFields(after_, target.step_fields, &joined_);
+    written->follows = written->follows && follows;
     ++written->rows;
   }
   const PgOid table = target.table->oid;
@@ -157,9 +160,15 @@ absl::Status RowChanges::SendAll(bool but_last) {
 
 absl::Status RowChanges::CheckOwners(const std::function<PlanMode(const PgTablePlan&)>& mode_for) {
   for (const auto& [oid, written] : written_) {
-    if (!written.says_owner) {
-      RETURN_IF_ERROR(CheckOwnersIn(written, mode_for(*written.target->plan)));
+    if (written.says_owner) {
+      continue;
     }
+    const PgTablePlan& plan = *written.target->plan;
+    // Those belong to whom their parents do, which are looked at themselves.
+    if (written.follows && parts_.checks->ParentsAreWritten(oid, plan.path.front())) {
+      continue;
+    }
+    RETURN_IF_ERROR(CheckOwnersIn(written, mode_for(plan)));
   }
   return absl::OkStatus();
 }

@@ -75,6 +75,7 @@ class RowChanges {
     std::string replace_refusal;
     int64_t rows = 0;        // inserted or replaced
     bool says_owner = true;  // each of them
+    bool follows = true;     // each was inserted, and refers to a parent
   };
 
   absl::StatusOr<Written*> WrittenFor(const PgTablePlan& plan, ChangeKind kind);
@@ -102,7 +103,8 @@ class RowChanges {
   // The COPY that is under way:
   const WriteTarget* copying_ = nullptr;
   int64_t copied_ = 0;
-  std::string lines_;  // not yet sent
+  std::string lines_;   // not yet sent
+  std::string joined_;  // scratch
   std::vector<std::string_view> before_;
   std::vector<std::string_view> after_;
 };

@@ -64,6 +64,13 @@ std::unique_ptr<const WriteTarget> WriteTarget::Make(const PgTenantMap* map,
   if (plan.by_own_column()) {
     target->owner_field = FieldOf(target->columns, plan.owner_column);
   }
+  if (!plan.path.empty()) {
+    const std::vector<PgAttnum>& columns = plan.path.front().child_columns;
+    target->step_fields = FieldsAmong(target->columns, columns);
+    if (target->step_fields.size() < columns.size()) {
+      target->step_fields.clear();
+    }
+  }
   AddUniques(target.get());
   for (size_t i = 0; i < target->columns.size(); ++i) {
     if (target->columns[i]->always_identity) {

@@ -24,6 +24,8 @@ struct WriteTarget {
   // The column of the payload that says whose a row is; none if a path, an expression or a
   // generated column does.
   std::optional<size_t> owner_field;
+  // Those of the first step of its path, if it has one whose columns are all in a payload.
+  std::vector<size_t> step_fields;
   RowCodec codec{RowLayout{}};
   // The fields of unique indexes but the key's, which the server looks at row by row.
   std::vector<std::vector<size_t>> unique_fields;

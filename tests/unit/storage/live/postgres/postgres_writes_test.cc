@@ -131,6 +131,17 @@ TEST_F(PathWritesTest, RowsComeWithTheirParentsInAnyOrder) {
                  Insert("comment", {"h", "1"}, "10\thi"), Insert("project", {"3"}, "3\ta")}),
       IsOk());
   EXPECT_EQ(Issues(), "10 3,11 3,20 2");
+
+  const std::vector<Change> with_parents = {
+      Insert("issue", {"12"}, "12\t4\tnew"), Insert("comment", {"h", "0"}, "12\thi"),
+      Insert("comment", {"h", "1"}, "20\tours?"), Insert("project", {"4"}, "4\ta")};
+  EXPECT_THAT(CommitFor("a", with_parents), FailsWith(Reason::kKeyConflict));
+  EXPECT_THAT(CommitFor("a", {with_parents[0], with_parents[1], with_parents[3]}), IsOk());
+  EXPECT_EQ(Issues(), "10 3,11 3,12 4,20 2");
+  EXPECT_THAT(
+      CommitFor("a", {Insert("issue", {"13"}, "13\t5\tnew"), Insert("project", {"5"}, "5\tb")}),
+      FailsWith(Reason::kInternal))
+      << "a parent that is another tenant's itself";
 }
 
 // --- How rows get in ---
