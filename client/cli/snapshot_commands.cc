@@ -44,6 +44,21 @@ std::string MarksOf(const v1::Snapshot& snapshot) {
   return absl::StrJoin(marks, ", ");
 }
 
+// Empty if it is complete.
+std::string IncompleteText(const v1::Snapshot& snapshot) {
+  std::vector<std::string> unresolved;
+  for (const v1::SnapshotTable& table : snapshot.tables()) {
+    if (!table.owned()) {
+      unresolved.push_back(table.table());
+    }
+  }
+  return unresolved.empty()
+             ? ""
+             : absl::StrCat("nobody has said whose the rows of ", absl::StrJoin(unresolved, ", "),
+                            " are; restores that would touch them are refused (see `reinstate "
+                            "store discover`)");
+}
+
 std::string CollapseText(const v1::Collapse& collapse) {
   if (collapse.vanished_tenants() == 0 && collapse.shrunken_tenants() == 0) {
     return "";
@@ -93,6 +108,8 @@ Fields<v1::Snapshot> DetailFields(absl::Time now) {
        [](const v1::Snapshot& s) {
          return TextValue(CollapseText(s.collapse()), Style::kWarning);
        }},
+      {"incomplete",
+       [](const v1::Snapshot& s) { return TextValue(IncompleteText(s), Style::kWarning); }},
       {"held because",
        [](const v1::Snapshot& s) { return TextValue(s.held() ? s.hold_reason() : ""); }},
       {"in use by",

@@ -56,7 +56,9 @@ absl::Status StoreRegistry::Bind(const ServedStore& store, const StoreIdentity& 
   record.set_address(identity.address);
   record.set_lineage(store.lineage);
   record.set_registered_us(absl::ToUnixMicros(absl::Now()));
-  return state_->PutStore(record, audit);
+  RETURN_IF_ERROR(state_->PutStore(record, audit));
+  store.live->Expect(identity.id);
+  return absl::OkStatus();
 }
 
 absl::Status StoreRegistry::Register(ServedStore store) {
@@ -72,7 +74,8 @@ absl::Status StoreRegistry::Register(ServedStore store) {
   absl::Status identity = CheckIdentity(name);
   // Both are for who uses the store to find out: a daemon with one bad store must serve the others.
   if (HasReason(identity, Reason::kStoreIdentityChanged) ||
-      HasReason(identity, Reason::kUnavailable) || HasReason(identity, Reason::kNotAllowed)) {
+      HasReason(identity, Reason::kUnavailable) || HasReason(identity, Reason::kNotAllowed) ||
+      HasReason(identity, Reason::kUnsupported)) {
     return absl::OkStatus();
   }
   return identity;
@@ -110,8 +113,12 @@ std::vector<const ServedStore*> StoreRegistry::List() const {
 
 absl::Status StoreRegistry::CheckIdentity(const std::string& name) {
   ASSIGN_OR_RETURN(const ServedStore* store, Find(name));
-  ASSIGN_OR_RETURN(const StoreIdentity identity, store->live->Identity());
   ASSIGN_OR_RETURN(const auto bound, Bound(name));
+  if (bound.has_value()) {
+    // Also if it cannot be asked now: it may answer, as another one, when it is used.
+    store->live->Expect(bound->identity());
+  }
+  ASSIGN_OR_RETURN(const StoreIdentity identity, store->live->Identity());
   if (!bound.has_value()) {
     return Bind(*store, identity, StoreAudit("store.registered", name, identity, Daemon(), ""));
   }

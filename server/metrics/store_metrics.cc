@@ -4,6 +4,7 @@
 #include <prometheus/metric_type.h>
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
 #include <map>
 #include <string>
 #include <utility>
@@ -71,6 +72,9 @@ void AddSnapshots(const StoreMetrics::Sources& sources, std::vector<MetricFamily
   GaugeFamily age("reinstate_last_good_snapshot_age_seconds",
                   "Since the instant of the newest snapshot that bears no mark of collapse: what "
                   "a restore would lose. Absent if there is none.");
+  GaugeFamily unresolved("reinstate_unresolved_tables",
+                         "Tables of that snapshot of which nobody has said whose their rows are: "
+                         "it is incomplete, and restores that would touch them are refused.");
   for (const ServedStore* store : sources.stores->List()) {
     const absl::StatusOr<SnapshotTally> tally = TallySnapshots(*sources.history, store->lineage);
     if (!tally.ok()) {
@@ -83,11 +87,17 @@ void AddSnapshots(const StoreMetrics::Sources& sources, std::vector<MetricFamily
     if (tally->last_good.has_value()) {
       age.Add({{"store", store->name}},
               absl::ToDoubleSeconds(tally->AgeOfLastGood(sources.clock->Now())));
+      const std::vector<CoveredTable>& tables = tally->last_good->tables;
+      unresolved.Add({{"store", store->name}},
+                     static_cast<double>(
+                         std::count_if(tables.begin(), tables.end(),
+                                       [](const CoveredTable& table) { return !table.owned; })));
     }
   }
   families->push_back(number.Take());
   families->push_back(collapsed.Take());
   families->push_back(age.Take());
+  families->push_back(unresolved.Take());
 }
 
 }  // namespace

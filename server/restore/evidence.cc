@@ -27,13 +27,19 @@ RowVerdict JudgeRow(const state::Evidence::Row& row, const KeyState& live) {
 }
 
 struct Verdicts {
-  int64_t written_as_left = 0;  // insertions and replacements
+  int64_t proofs = 0;  // insertions and replacements that are as left, and can only be ours
   int64_t deleted_as_left = 0;
   int64_t as_before = 0;
   int64_t written = 0;
 };
 
-absl::StatusOr<Verdicts> JudgeRows(const state::Evidence& evidence, TenantSession* session) {
+bool IsAllKeyIn(const TenantMap& map, const std::string& table) {
+  const MappedTable* const found = map.Find(table);
+  return found != nullptr && IsAllKey(found->schema);
+}
+
+absl::StatusOr<Verdicts> JudgeRows(const state::Evidence& evidence, const TenantMap& map,
+                                   TenantSession* session) {
   Verdicts verdicts;
   for (const state::Evidence::Row& row : evidence.rows()) {
     const std::vector<RowKey> keys = {RowKey(row.key())};
@@ -45,7 +51,9 @@ absl::StatusOr<Verdicts> JudgeRows(const state::Evidence& evidence, TenantSessio
     const RowVerdict verdict = JudgeRow(row, states[0]);
     const bool deletion = row.new_hash().empty();
     verdicts.written += deletion ? 0 : 1;
-    verdicts.written_as_left += !deletion && verdict == RowVerdict::kAsLeft ? 1 : 0;
+    const bool is_proof =
+        !deletion && verdict == RowVerdict::kAsLeft && !IsAllKeyIn(map, row.table());
+    verdicts.proofs += is_proof ? 1 : 0;
     verdicts.deleted_as_left += deletion && verdict == RowVerdict::kAsLeft ? 1 : 0;
     verdicts.as_before += verdict == RowVerdict::kAsBefore ? 1 : 0;
   }
@@ -54,15 +62,27 @@ absl::StatusOr<Verdicts> JudgeRows(const state::Evidence& evidence, TenantSessio
 
 }  // namespace
 
+bool IsAllKey(const TableSchema& schema) {
+  const auto in_key = std::count_if(schema.columns.begin(), schema.columns.end(),
+                                    [](const Column& column) { return column.in_key; });
+  return !schema.columns.empty() &&
+         (in_key == 0 || in_key == static_cast<std::ptrdiff_t>(schema.columns.size()));
+}
+
 EvidenceCollector::EvidenceCollector(int64_t deletions, int64_t writes)
     : of_writes_(writes > 0),
       stride_(std::max<int64_t>(1, (of_writes_ ? writes : deletions) / kSampleRows)) {}
 
-void EvidenceCollector::Add(const Action& action, const std::string& table) {
+void EvidenceCollector::Add(const Action& action, const std::string& table, bool is_all_key) {
   const bool write = action.kind != ChangeKind::kDelete;
-  if (write != of_writes_ || seen_++ % stride_ != 0) {
+  if (write != of_writes_) {
     return;
   }
+  const bool is_first_proof = write && !is_all_key && !has_proof_;
+  if (seen_++ % stride_ != 0 && !is_first_proof) {
+    return;
+  }
+  has_proof_ = has_proof_ || is_first_proof;
   state::Evidence::Row* row = evidence_.add_rows();
   row->set_table(table);
   row->set_key(action.key);
@@ -76,10 +96,10 @@ void EvidenceCollector::Add(const Action& action, const std::string& table) {
 
 state::Evidence EvidenceCollector::Finish() && { return std::move(evidence_); }
 
-absl::StatusOr<CommitOutcome> JudgeEvidence(const state::Evidence& evidence,
+absl::StatusOr<CommitOutcome> JudgeEvidence(const state::Evidence& evidence, const TenantMap& map,
                                             TenantSession* session) {
-  ASSIGN_OR_RETURN(const Verdicts verdicts, JudgeRows(evidence, session));
-  if (verdicts.written_as_left > 0) {
+  ASSIGN_OR_RETURN(const Verdicts verdicts, JudgeRows(evidence, map, session));
+  if (verdicts.proofs > 0) {
     return CommitOutcome::kCommitted;
   }
   if (verdicts.as_before == evidence.rows_size()) {

@@ -54,9 +54,12 @@ absl::Status PlanWriter::CheckPointIsWhole() {
 
 absl::Status PlanWriter::Append(ChangeKind kind, const RowKey& key, const std::string& old_payload,
                                 const std::string& new_payload) {
-  if (!table().write_refusal.empty()) {
-    return MakeError(Reason::kUnsupported, absl::StrCat("its rows would have to be changed, but ",
-                                                        table().write_refusal));
+  const std::string& refusal = !table().write_refusal.empty() || kind == ChangeKind::kInsert
+                                   ? table().write_refusal
+                                   : table().replace_refusal;
+  if (!refusal.empty()) {
+    return MakeError(table().refusal_reason,
+                     absl::StrCat("its rows would have to be changed, but ", refusal));
   }
   action_.kind = kind;
   action_.table = static_cast<uint32_t>(current_);

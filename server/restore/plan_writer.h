@@ -35,8 +35,8 @@ class PlanWriter {
   // at_point has.
   absl::Status CheckPointIsWhole();
 
-  // What the plan does to a row. UNSUPPORTED if the table has a write_refusal, so that no plan
-  // looks fine whose restore must fail; errors of ActionLog::Append.
+  // What the plan does to a row. UNSUPPORTED or NOT_ALLOWED if the table has a refusal of that,
+  // so that no plan looks fine whose restore must fail; errors of ActionLog::Append.
   absl::Status Insert(const Record& record);
   absl::Status Replace(const Record& live, const std::string& new_payload);
   absl::Status Delete(const Record& live);

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "server/restore/evidence.h"
 #include "server/restore/plan_writer.h"
 #include "server/restore/table_merge.h"
 #include "storage/base/error.h"
@@ -177,7 +178,10 @@ class TablesPlanner {
                         .live = {},
                         .expected = {},
                         .at_point = SumAtPoint(manifest, number),
-                        .write_refusal = pair.live->write_refusal},
+                        .write_refusal = pair.live->write_refusal,
+                        .replace_refusal = pair.live->replace_refusal,
+                        .refusal_reason = pair.live->refusal_reason,
+                        .is_all_key = IsAllKey(schema)},
                        /*covered=*/true);
     ASSIGN_OR_RETURN(std::unique_ptr<RecordStream> at_point,
                      sources_.point->ReadTable(manifest.tenant, number));

@@ -200,7 +200,8 @@ absl::Status RestoreRun::ApplyActions(const TenantPlan& plan, ProgressMeter* met
   Change change;
   RETURN_IF_ERROR(plan.actions.ForEach([&](const Action& action) -> absl::Status {
     RETURN_IF_ERROR(Hit("restore.applying"));
-    const std::string& table = plan.tables[action.table].identity;
+    const PlannedTable& planned = plan.tables[action.table];
+    const std::string& table = planned.identity;
     change.kind = action.kind;
     change.table = table;
     change.key.Assign(action.key);
@@ -211,7 +212,7 @@ absl::Status RestoreRun::ApplyActions(const TenantPlan& plan, ProgressMeter* met
     if (!IsUndo(record_)) {
       RETURN_IF_ERROR(undo.Add(action, table));
     }
-    evidence.Add(action, table);
+    evidence.Add(action, table, planned.is_all_key);
     return meter->Tick(static_cast<int64_t>(action.key.size() + action.new_payload.size()));
   }));
   *intent->mutable_evidence() = std::move(evidence).Finish();
@@ -317,9 +318,10 @@ absl::StatusOr<CommitOutcome> RestoreRun::FindOutcome() {
   if (outcome != CommitOutcome::kNotKnown) {
     return outcome;
   }
+  ASSIGN_OR_RETURN(const TenantMap map, parts_.store->Catalog());
   RETURN_IF_ERROR(session_->Begin());
   ASSIGN_OR_RETURN(const CommitOutcome judged,
-                   JudgeEvidence(record_.intent().evidence(), session_.get()));
+                   JudgeEvidence(record_.intent().evidence(), map, session_.get()));
   RETURN_IF_ERROR(session_->Rollback());
   return judged;
 }

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "server/restore/action_log.h"
+#include "storage/base/error.h"
 #include "storage/model/sum.h"
 #include "storage/state/state.pb.h"
 
@@ -21,7 +22,10 @@ struct PlannedTable {
   Sum expected;  // afterwards
   std::optional<Sum>
       at_point;  // of the snapshot; nullopt if it did not cover the table, and for undos
-  std::string write_refusal = {};  // as MappedTable's
+  std::string write_refusal = {};    // as MappedTable's
+  std::string replace_refusal = {};  // as MappedTable's
+  Reason refusal_reason = Reason::kUnsupported;
+  bool is_all_key = false;  // as evidence.h says
 };
 
 // What a restore or an undo is about to do to one tenant, as of one transaction's view. Movable.

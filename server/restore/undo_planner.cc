@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "server/restore/evidence.h"
 #include "server/restore/plan_writer.h"
 #include "storage/base/error.h"
 #include "storage/base/status_macros.h"
@@ -54,7 +55,10 @@ class UndoRun {
       table_index_[table.schema.identity] = plan_->tables.size();
       writer->BeginTable({.identity = table.schema.identity,
                           .name = table.schema.name,
-                          .write_refusal = table.write_refusal},
+                          .write_refusal = table.write_refusal,
+                          .replace_refusal = table.replace_refusal,
+                          .refusal_reason = table.refusal_reason,
+                          .is_all_key = IsAllKey(table.schema)},
                          /*covered=*/true);
       ASSIGN_OR_RETURN(const std::unique_ptr<RecordStream> live,
                        session_->ReadTable(table.schema.identity));

@@ -87,8 +87,14 @@ class LiveStore {
   // Which store the adapter is connected to, asked anew.
   virtual absl::StatusOr<StoreIdentity> Identity() = 0;
 
+  // Says which store it must be from now on: cuts and sessions that find another one fail with
+  // STORE_IDENTITY_CHANGED, and read and change nothing. Adapters that cannot come to another store
+  // behind the same address need not look.
+  virtual void Expect(const std::string& /*identity*/) {}
+
   // Every table as of now and how it relates to tenants, including those that are not resolved.
-  // Apply fails with UNSUPPORTED for changes of a table that has a write_refusal.
+  // Apply fails with UNSUPPORTED or NOT_ALLOWED for changes of a table that has a write_refusal,
+  // and for replacements and deletions where it has a replace_refusal.
   virtual absl::StatusOr<TenantMap> Catalog() = 0;
 
   // As Catalog, with what should be looked at before the store is relied on. Changes nothing.

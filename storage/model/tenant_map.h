@@ -3,6 +3,7 @@
 #include <string>
 #include <vector>
 
+#include "storage/base/error.h"
 #include "storage/model/table_schema.h"
 
 namespace reinstate {
@@ -26,6 +27,9 @@ struct MappedTable {
   // Why no restore can change rows of the table, with what to do about it, as a clause whose
   // subject is the table ("it has …"). Empty: nothing is in the way. Not a part of the digest.
   std::string write_refusal = {};
+  // Why none can replace or delete rows, where rows may still be inserted; in the same way.
+  std::string replace_refusal = {};
+  Reason refusal_reason = Reason::kUnsupported;  // of both; NOT_ALLOWED for want of a privilege
 
   friend bool operator==(const MappedTable&, const MappedTable&) = default;
 };

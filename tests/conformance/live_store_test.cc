@@ -141,6 +141,13 @@ StoreContents ReadAll(Cut* cut) {
 
 std::string AdapterName(const testing::TestParamInfo<Adapter>& info) { return info.param.name; }
 
+testing::Matcher<CommitOutcome> MayResolveTo(const Adapter& adapter, CommitOutcome truth) {
+  if (adapter.capabilities.resolves_tokens) {
+    return testing::Eq(truth);
+  }
+  return testing::AnyOf(truth, CommitOutcome::kNotKnown);
+}
+
 std::vector<Adapter> AdaptersThat(const std::function<bool(const Adapter&)>& has) {
   std::vector<Adapter> adapters;
   for (const Adapter& adapter : AllAdapters()) {

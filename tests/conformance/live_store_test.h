@@ -1,5 +1,6 @@
 #pragma once
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <map>
@@ -77,6 +78,10 @@ Rows ReadAll(RecordStream* stream);
 StoreContents ReadAll(Cut* cut);
 
 std::string AdapterName(const testing::TestParamInfo<Adapter>& info);
+
+// What Resolve may say if the truth is `truth`: that it does not know only if the adapter does not
+// promise to settle every token.
+testing::Matcher<CommitOutcome> MayResolveTo(const Adapter& adapter, CommitOutcome truth);
 
 // The adapters that `has` is true of.
 std::vector<Adapter> AdaptersThat(const std::function<bool(const Adapter&)>& has);

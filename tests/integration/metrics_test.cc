@@ -100,6 +100,7 @@ TEST_F(DaemonMetricsTest, TellWhatBecameOfSnapshotsAndRestores) {
   EXPECT_EQ(text.Find("reinstate_store_ready", main), 1);
   const std::optional<double> age = text.Find("reinstate_last_good_snapshot_age_seconds", main);
   ASSERT_TRUE(age.has_value());
+  EXPECT_EQ(text.Find("reinstate_unresolved_tables", main), 0);
   EXPECT_GE(*age, 0);
   EXPECT_LT(*age, 600);
   EXPECT_EQ(text.Find("reinstate_history_jobs_ended_total",

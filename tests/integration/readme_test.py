@@ -1,26 +1,43 @@
 #!/usr/bin/env python3
-"""Types what README.md tells people to type, in its section 'Three minutes by hand', and looks at what comes out.
+"""Types what README.md tells people to type, in its sections 'Three minutes by hand' and 'Your own PostgreSQL', and
+looks at what comes out.
 
-Usage: readme_test.py REINSTATED REINSTATE
+Usage: readme_test.py REINSTATED REINSTATE THROWAWAY_POSTGRES
 """
 
 import os
 import pathlib
+import re
 import socket
 import subprocess
 import sys
 import tempfile
+import textwrap
 import unittest
 
 README = pathlib.Path(__file__).resolve().parents[2] / "README.md"
-SECTION = "## Three minutes by hand"
-DAEMON, CLI = (pathlib.Path(path).resolve() for path in sys.argv[1:3])
+BY_HAND = "## Three minutes by hand"
+POSTGRES = "## Your own PostgreSQL"
+DAEMON, CLI, THROWAWAY_POSTGRES = (pathlib.Path(path).resolve() for path in sys.argv[1:4])
 
 
-def commands():
-    """The indented lines of the section, in order."""
-    section = README.read_text(encoding="utf-8").split(SECTION)[1].split("\n## ")[0]
-    return [line.strip() for line in section.splitlines() if line.startswith("    ")]
+def blocks(title):
+    """The indented blocks of a section, in order."""
+    section = README.read_text(encoding="utf-8").split(title)[1].split("\n## ")[0]
+    paragraphs = re.split(r"\n\n(?=\S)|(?<=\S)\n\n(?=    )", section)
+    return [textwrap.dedent(block).strip() for block in paragraphs if block.startswith("    ")]
+
+
+def commands(block):
+    """The commands of a block, some of which go over several lines."""
+    command = ""
+    for line in block.splitlines():
+        command += line
+        if command.count("'") % 2 == 0 and not command.endswith("\\"):
+            yield command
+            command = ""
+        else:
+            command += "\n"
 
 
 def free_address():
@@ -32,32 +49,41 @@ def free_address():
 class Tour:
     """Runs the commands one after the other in a shell of its own each, against one daemon."""
 
-    def __init__(self, folder):
-        self._data = folder + "/data"
+    def __init__(self, folder, environment=None):
+        self._folder = pathlib.Path(folder)
         self._address = free_address()
-        self._environment = {**os.environ, "REINSTATE_ADDRESS": self._address, "NO_COLOR": "1",
+        self._environment = {**os.environ, **(environment or {}), "REINSTATE_ADDRESS": self._address, "NO_COLOR": "1",
                              "PATH": f"{CLI.parent}:{os.environ['PATH']}"}
         self._daemon = None
         self._restore = ""
         self.output = {}  # by command
 
-    def type(self, command):
-        if command.startswith(("deploy/build", "export PATH")):
-            return  # The programs are built already, and found by our own PATH.
+    def type(self, command, answers=None):
+        if command.startswith(("deploy/build", "export PATH", "kill ")):
+            return  # The programs are built already, and found by our own PATH; stop_daemon kills.
         if command.startswith("reinstated "):
-            self._start_daemon()
+            self.start_daemon()
             return
+        # In a session of its own psql has no terminal to ask for a password, and takes it from its input.
         done = subprocess.run(command.replace("RESTORE", self._restore), shell=True, env=self._environment, check=False,
-                              stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60)
+                              input=answers or "", capture_output=True, text=True, timeout=60, cwd=README.parent,
+                              start_new_session=True)
         if done.returncode != 0:
             raise AssertionError(f"`{command}` exited with {done.returncode}: {done.stderr}")
         self.output[command] = done.stdout
         if command == "reinstate restore list":
             self._restore = next(word for word in done.stdout.split() if word.startswith("rst-"))
 
-    def _start_daemon(self):
-        self._daemon = subprocess.Popen([DAEMON, "--data", self._data, "--listen", self._address])
-        served = pathlib.Path(self._data, "reinstated.address")
+    def write_config(self, text):
+        """As reinstated.toml, which the daemon is started with from now on."""
+        self._folder.joinpath("reinstated.toml").write_text(text, encoding="utf-8")
+
+    def start_daemon(self):
+        config = self._folder / "reinstated.toml"
+        served = self._folder / "data" / "reinstated.address"
+        served.unlink(missing_ok=True)
+        self._daemon = subprocess.Popen([DAEMON, "--data", self._folder / "data", "--listen", self._address] +
+                                        (["--config", config] if config.exists() else []), env=self._environment)
         while not served.exists():
             if self._daemon.poll() is not None:
                 raise AssertionError(f"the daemon exited with {self._daemon.returncode}")
@@ -68,12 +94,29 @@ class Tour:
         return self._daemon.wait(timeout=60)
 
 
+class ThrowawayPostgres:
+    """A server that is there as long as this is, found by the environment as one of the machine's own would be."""
+
+    def __enter__(self):
+        self._process = subprocess.Popen([THROWAWAY_POSTGRES], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        port = self._process.stdout.readline().strip()
+        if not port:
+            raise AssertionError("no PostgreSQL server")
+        return {"PGHOST": "127.0.0.1", "PGPORT": port, "PGUSER": "postgres", "PGPASSWORD": "a secret"}
+
+    def __exit__(self, *_):
+        self._process.stdin.close()
+        self._process.stdout.close()
+        self._process.wait(timeout=60)
+
+
 class ReadmeTest(unittest.TestCase):
-    def test_the_tour_works_as_written(self):
+    def test_the_tour_by_hand_works_as_written(self):
         with tempfile.TemporaryDirectory() as folder:
             tour = Tour(folder)
-            for command in commands():
-                tour.type(command)
+            for block in blocks(BY_HAND):
+                for command in commands(block):
+                    tour.type(command)
             self.assertEqual(tour.stop_daemon(), 0)
         output = tour.output
         self.assertIn("acme", output["reinstate tenant list --lost --at latest"])
@@ -84,6 +127,34 @@ class ReadmeTest(unittest.TestCase):
         self.assertIn("The rocket is early", issues)
         self.assertIn("Written after the snapshot", output["reinstate record scan zeta issue"])
         self.assertIn("wrong customer deleted", output["reinstate restore certificate RESTORE"])
+
+    def test_the_tour_of_postgresql_works_as_written(self):
+        with tempfile.TemporaryDirectory() as folder, ThrowawayPostgres() as environment:
+            tour = Tour(folder, environment)
+            config = ""
+            for block in blocks(POSTGRES):
+                if block.startswith("data = "):
+                    continue  # A folder of our own takes its place.
+                if block.startswith("[[store]]"):
+                    config = block + "\n"
+                    tour.write_config(config)
+                    continue
+                for command in commands(block):
+                    tour.type(command, answers="a secret\na secret\n")
+                    if command == "reinstate store discover --config":
+                        # "put them below those above, and start the daemon again"
+                        self.assertEqual(tour.stop_daemon(), 0)
+                        tour.write_config(config + tour.output[command])
+                        tour.start_daemon()
+            tour.type("psql app -Atc 'SELECT site_id, count(DISTINCT i.id), count(*) FROM issues i "
+                      "JOIN comments c ON c.issue_id = i.id GROUP BY 1 ORDER BY 1'")
+            self.assertEqual(tour.stop_daemon(), 0)
+        output = tour.output
+        self.assertIn("Acme Corp", output["reinstate tenant list --lost --at latest"])
+        self.assertNotIn("Zeta", output["reinstate tenant list --lost --at latest"])
+        self.assertIn('tenant_table = "sites"', output["reinstate store discover --config"])
+        rows = next(text for command, text in output.items() if command.startswith("psql app -Atc"))
+        self.assertEqual(rows, "1|500|2500\n2|500|2500\n")
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@
 #include "absl/strings/str_cat.h"
 #include "storage/base/status_macros.h"
 #include "storage/live/postgres/postgres_store.h"
+#include "tests/support/subprocess.h"
 
 namespace reinstate {
 namespace {
@@ -22,16 +23,16 @@ PostgresStoreOptions SiteOptions(const std::string& conninfo) {
 
 }  // namespace
 
-absl::Status MakeDaemonRole(PlainDatabase* database) {
-  RETURN_IF_ERROR(
-      database->Run(absl::StrCat("DO $$ BEGIN CREATE ROLE ", kDaemonRole,
-                                 " LOGIN; EXCEPTION WHEN duplicate_object THEN NULL; END $$")));
-  return database->Run(absl::StrCat(
-      "GRANT SET ON PARAMETER session_replication_role TO ", kDaemonRole,
-      "; GRANT pg_read_all_stats TO ", kDaemonRole, "; GRANT USAGE ON SCHEMA public TO ",
-      kDaemonRole, "; GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO ",
-      kDaemonRole, "; GRANT SELECT, UPDATE, USAGE ON ALL SEQUENCES IN SCHEMA public TO ",
-      kDaemonRole));
+absl::Status MakeDaemonRole(const std::string& conninfo) {
+  ASSIGN_OR_RETURN(
+      const std::unique_ptr<Subprocess> psql,
+      Subprocess::Start({"/usr/lib/postgresql/15/bin/psql", "--no-psqlrc", "-v",
+                         absl::StrCat("role=", kDaemonRole), "-v", "read_only=plans,notifications",
+                         "-f", REINSTATE_ROLE_SQL, conninfo},
+                        {}));
+  const int exit_code = psql->WaitForEnd();
+  return exit_code == 0 ? absl::OkStatus()
+                        : absl::InternalError(absl::StrCat("role.sql: ", psql->Err()));
 }
 
 absl::Status WriteSiteConfig(int port, const std::string& database, const std::string& path) {

@@ -5,7 +5,6 @@
 
 #include "absl/status/status.h"
 #include "storage/live/live_store.h"
-#include "tests/support/plain_database.h"
 
 namespace reinstate {
 
@@ -13,9 +12,10 @@ namespace reinstate {
 inline constexpr char kSiteStore[] = "main";
 inline constexpr char kDaemonRole[] = "reinstate";
 
-// Makes the daemon's role, if the server has none yet, and gives it what deploy/postgres/role.sql
-// gives it in the database of `database`, a superuser's connection.
-absl::Status MakeDaemonRole(PlainDatabase* database);
+// Makes the daemon's role by deploy/postgres/role.sql, if the server has none yet, and gives it its
+// rights in the database of `conninfo`, which is a superuser's: on the tables that are there, of
+// which those that the ticket tracker shares or excludes are only read.
+absl::Status MakeDaemonRole(const std::string& conninfo);
 
 // Writes the daemon's configuration for the ticket tracker in a database to the file `path`.
 absl::Status WriteSiteConfig(int port, const std::string& database, const std::string& path);

@@ -91,20 +91,32 @@ const PgTable* PgCatalog::FindByHeap(PgOid table_or_leaf) const {
 }
 
 const PgTable* PgCatalog::FindByName(const std::string& name) const {
-  const PgTable* found = nullptr;
-  int unqualified = 0;
+  std::vector<const PgTable*> named;
+  std::vector<const PgTable*> qualified;
   for (const PgTable& table : tables) {
-    if (absl::StrCat(table.schema, ".", table.name) == name) {
+    if (table.Sql() == name) {
       return &table;
     }
+    if (absl::StrCat(table.schema, ".", table.name) == name) {
+      qualified.push_back(&table);
+    }
     if (table.name == name) {
-      ++unqualified;
-      if (found == nullptr || table.schema == "public") {
-        found = &table;
-      }
+      named.push_back(&table);
     }
   }
-  return unqualified <= 1 || found->schema == "public" ? found : nullptr;
+  if (!qualified.empty()) {
+    return named.empty() && qualified.size() == 1 ? qualified.front() : nullptr;
+  }
+  const auto in_public = std::find_if(
+      named.begin(), named.end(), [](const PgTable* table) { return table->schema == "public"; });
+  if (in_public != named.end()) {
+    return *in_public;
+  }
+  return named.size() == 1 ? named.front() : nullptr;
+}
+
+std::string PgCatalog::NameOf(const PgTable& table) const {
+  return FindByName(table.DisplayName()) == &table ? table.DisplayName() : table.Sql();
 }
 
 bool SameTables(const PgCatalog& one, const PgCatalog& other) {

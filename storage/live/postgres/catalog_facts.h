@@ -27,8 +27,8 @@ struct PgColumn {
   // citext, nondeterministic collations, numeric without a scale, float, interval, jsonb, arrays.
   bool text_equality = false;
   bool not_null = false;
-  bool generated = false;  // by an expression: in no payload
-  bool identity = false;   // GENERATED … AS IDENTITY
+  bool generated = false;        // by an expression: in no payload
+  bool always_identity = false;  // GENERATED ALWAYS AS IDENTITY: no UPDATE may set it
 
   friend bool operator==(const PgColumn&, const PgColumn&) = default;
 };
@@ -36,6 +36,9 @@ struct PgColumn {
 struct PgUnique {
   std::string name;
   std::vector<PgAttnum> columns;  // without expressions; empty if there are some
+  // What its values depend on: also in expressions, in its predicate and through generated columns,
+  // which are not among them.
+  std::vector<PgAttnum> inputs;
   bool primary = false;
   bool exclusion = false;
   bool deferrable = false;  // not looked at while triggers are silent
@@ -118,10 +121,11 @@ struct PgTable {
                                     // or on a leaf: they fire in a restore
   // Deferrable constraints that a single partition has: not looked at while triggers are silent.
   std::vector<std::string> part_deferrables;
-  bool row_security = false;  // enabled, and it applies to this role
-  bool published = false;
-  char replica_identity = 'd';  // as in pg_class: d default, n nothing, f full, i index
-  double estimated_rows = -1;   // the planner's; below zero: not known
+  bool row_security = false;        // enabled, and it applies to this role
+  // Published with its updates or deletions, without what says to others which row is meant: the
+  // server refuses both, there or in a leaf.
+  bool lacks_replica_identity = false;
+  double estimated_rows = -1;  // the planner's; below zero: not known
   int64_t estimated_bytes = 0;
   PgPrivileges privileges;  // of the current role
 
@@ -152,9 +156,12 @@ struct PgCatalog {
   const PgTable* Find(PgOid table) const;
   // The table itself, or that which has it as a leaf; nullptr if there is none. Borrowed.
   const PgTable* FindByHeap(PgOid table_or_leaf) const;
-  // The table with this name, with or without its schema; nullptr if there is none or, without a
-  // schema, if several have it and none is in public.
+  // The table with this name, with or without its schema, or as PgTable::Sql writes it; nullptr if
+  // there is none, or if it could be several: without a schema if none of them is in public, and if
+  // a.b is both the table b of the schema a and a table of that name.
   const PgTable* FindByName(const std::string& name) const;
+  // A name by which FindByName finds `table`: DisplayName if it can be.
+  std::string NameOf(const PgTable& table) const;
 };
 
 // Whether two catalogs say the same of all tables and foreign keys, but for what is estimated.

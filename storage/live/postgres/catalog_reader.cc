@@ -30,23 +30,28 @@ heaps AS MATERIALIZED (
   FROM tables t, LATERAL pg_catalog.pg_partition_tree(t.oid) p WHERE t.relkind = 'p')
 )";
 
-constexpr std::string_view kTableFacts = R"(
-SELECT t.oid, t.nspname, t.relname, t.relkind, c.relreplident,
-  t.relkind = 'r' AND c.relhassubclass, coalesce(e.extname, ''),
+constexpr std::string_view kTableFacts = R"(, published AS MATERIALIZED (
+  SELECT p.schemaname, p.tablename
+  FROM pg_catalog.pg_publication_tables p
+  JOIN pg_catalog.pg_publication b ON b.pubname = p.pubname WHERE b.pubupdate OR b.pubdelete)
+SELECT t.oid, t.nspname, t.relname, t.relkind, t.relkind = 'r' AND c.relhassubclass,
+  coalesce(e.extname, ''),
   (c.relrowsecurity OR c.relforcerowsecurity) AND pg_catalog.row_security_active(t.oid),
-  EXISTS (SELECT FROM pg_catalog.pg_publication_tables p
-          WHERE p.schemaname = t.nspname AND p.tablename = t.relname)
-    OR EXISTS (SELECT FROM heaps h JOIN pg_catalog.pg_class hc ON hc.oid = h.oid
-               JOIN pg_catalog.pg_namespace hn ON hn.oid = hc.relnamespace
-               JOIN pg_catalog.pg_publication_tables p
-                 ON p.schemaname = hn.nspname AND p.tablename = hc.relname
-               WHERE h.root = t.oid AND t.relkind = 'p'),
   pg_catalog.has_schema_privilege(c.relnamespace, 'USAGE'),
   pg_catalog.has_table_privilege(t.oid, 'SELECT'),
   pg_catalog.has_table_privilege(t.oid, 'INSERT'),
   pg_catalog.has_table_privilege(t.oid, 'UPDATE'),
   pg_catalog.has_any_column_privilege(t.oid, 'UPDATE'),
-  pg_catalog.has_table_privilege(t.oid, 'DELETE')
+  pg_catalog.has_table_privilege(t.oid, 'DELETE'),
+  EXISTS (SELECT FROM heaps h JOIN pg_catalog.pg_class hc ON hc.oid = h.oid
+          JOIN pg_catalog.pg_namespace hn ON hn.oid = hc.relnamespace
+          JOIN published p ON p.schemaname = hn.nspname AND p.tablename = hc.relname
+            OR p.schemaname = t.nspname AND p.tablename = t.relname
+          WHERE h.root = t.oid AND h.leaf AND hc.relreplident <> 'f' AND NOT EXISTS (
+              SELECT FROM pg_catalog.pg_index i
+              WHERE i.indrelid = h.oid AND i.indisvalid AND i.indimmediate
+                AND (hc.relreplident = 'd' AND i.indisprimary
+                  OR hc.relreplident = 'i' AND i.indisreplident)))
 FROM tables t JOIN pg_catalog.pg_class c ON c.oid = t.oid
 LEFT JOIN pg_catalog.pg_depend d
   ON d.classid = 'pg_catalog.pg_class'::regclass AND d.objid = t.oid AND d.deptype = 'e'
@@ -63,7 +68,7 @@ constexpr std::string_view kColumnFacts = R"(, bases AS (
 SELECT a.attrelid, a.attnum, a.attname, pg_catalog.format_type(a.atttypid, a.atttypmod),
   pg_catalog.format_type(a.atttypid, -1), b.base, y.typtype,
   CASE WHEN a.atttypmod >= 0 THEN a.atttypmod ELSE b.typmod END,
-  coalesce(l.collisdeterministic, true), a.attnotnull, a.attgenerated <> '', a.attidentity <> ''
+  coalesce(l.collisdeterministic, true), a.attnotnull, a.attgenerated <> '', a.attidentity = 'a'
 FROM tables t JOIN pg_catalog.pg_attribute a ON a.attrelid = t.oid
 JOIN bases b ON b.oid = a.atttypid JOIN pg_catalog.pg_type y ON y.oid = b.base
 LEFT JOIN pg_catalog.pg_collation l ON l.oid = a.attcollation
@@ -75,7 +80,21 @@ SELECT i.indrelid, c.relname, i.indisprimary, i.indisexclusion, NOT i.indimmedia
   i.indpred IS NOT NULL, o.oid IS NOT NULL, NOT i.indnullsnotdistinct,
   coalesce(pg_catalog.pg_get_constraintdef(o.oid), pg_catalog.pg_get_indexdef(i.indexrelid)),
   (SELECT pg_catalog.string_agg(u.k::text, ' ' ORDER BY u.n)
-   FROM pg_catalog.unnest(i.indkey::int2[]) WITH ORDINALITY u(k, n) WHERE u.n <= i.indnkeyatts)
+   FROM pg_catalog.unnest(i.indkey::int2[]) WITH ORDINALITY u(k, n) WHERE u.n <= i.indnkeyatts),
+  (SELECT pg_catalog.string_agg(DISTINCT coalesce(g.refobjsubid, d.refobjsubid)::text, ' ')
+   FROM pg_catalog.pg_depend d
+   LEFT JOIN pg_catalog.pg_attribute a
+     ON a.attrelid = i.indrelid AND a.attnum = d.refobjsubid AND a.attgenerated <> ''
+   LEFT JOIN pg_catalog.pg_attrdef f ON f.adrelid = a.attrelid AND f.adnum = a.attnum
+   LEFT JOIN pg_catalog.pg_depend g ON g.refclassid = 'pg_catalog.pg_class'::regclass
+     AND g.refobjid = i.indrelid AND g.refobjsubid > 0 AND g.refobjsubid <> a.attnum
+     AND (g.classid = 'pg_catalog.pg_attrdef'::regclass AND g.objid = f.oid
+       OR g.classid = 'pg_catalog.pg_class'::regclass AND g.objid = i.indrelid
+         AND g.objsubid = a.attnum)
+   WHERE d.refclassid = 'pg_catalog.pg_class'::regclass AND d.refobjid = i.indrelid
+     AND d.refobjsubid > 0
+     AND (d.classid = 'pg_catalog.pg_class'::regclass AND d.objid = i.indexrelid
+       OR d.classid = 'pg_catalog.pg_constraint'::regclass AND d.objid = o.oid))
 FROM tables t JOIN pg_catalog.pg_index i ON i.indrelid = t.oid
 JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid
 LEFT JOIN pg_catalog.pg_constraint o ON o.conindid = i.indexrelid AND o.contype IN ('p', 'u', 'x')
@@ -251,17 +270,16 @@ class Reader {
     table.schema = result.Get(row, 1);
     table.name = result.Get(row, 2);
     table.kind = result.Get(row, 3).front();
-    table.replica_identity = result.Get(row, 4).front();
-    table.inherited_from = result.GetBool(row, 5);
-    table.extension = result.Get(row, 6);
-    table.row_security = result.GetBool(row, 7);
-    table.published = result.GetBool(row, 8);
-    table.privileges = {.schema_usage = result.GetBool(row, 9),
-                        .select = result.GetBool(row, 10),
-                        .insert = result.GetBool(row, 11),
-                        .update = result.GetBool(row, 12),
-                        .update_some_column = result.GetBool(row, 13),
-                        .del = result.GetBool(row, 14)};
+    table.inherited_from = result.GetBool(row, 4);
+    table.extension = result.Get(row, 5);
+    table.row_security = result.GetBool(row, 6);
+    table.privileges = {.schema_usage = result.GetBool(row, 7),
+                        .select = result.GetBool(row, 8),
+                        .insert = result.GetBool(row, 9),
+                        .update = result.GetBool(row, 10),
+                        .update_some_column = result.GetBool(row, 11),
+                        .del = result.GetBool(row, 12)};
+    table.lacks_replica_identity = result.GetBool(row, 13);
     catalog_.tables.push_back(std::move(table));
   }
 
@@ -277,7 +295,7 @@ class Reader {
     column.text_equality = EqualByText(type_class, base, result.GetInt(row, 7));
     column.not_null = result.GetBool(row, 9);
     column.generated = result.GetBool(row, 10);
-    column.identity = result.GetBool(row, 11);
+    column.always_identity = result.GetBool(row, 11);
     TableOf(result, row).columns.push_back(std::move(column));
   }
 
@@ -292,6 +310,7 @@ class Reader {
     unique.nulls_distinct = result.GetBool(row, 7);
     unique.definition = result.Get(row, 8);
     unique.columns = Numbers(result.Get(row, 9));
+    unique.inputs = Numbers(result.Get(row, 10));
     // Zero stands for an expression.
     if (std::find(unique.columns.begin(), unique.columns.end(), 0) != unique.columns.end()) {
       unique.columns.clear();

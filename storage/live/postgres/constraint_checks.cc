@@ -93,6 +93,15 @@ void ConstraintChecks::NoteDeleted(PgOid table, const RowFields& before) {
   NoteRow(table, &before, nullptr);
 }
 
+bool ConstraintChecks::ParentsAreWritten(PgOid child, const PathStep& step) const {
+  return std::any_of(foreign_keys_.begin(), foreign_keys_.end(), [&](const ForeignKeyCheck& key) {
+    const PgForeignKey& facts = key.facts();
+    return facts.child == child && facts.child_heap == 0 && facts.parent == step.parent &&
+           facts.child_columns == step.child_columns &&
+           facts.parent_columns == step.parent_columns && !key.needs_parents();
+  });
+}
+
 absl::Status ConstraintChecks::Check(PgConnection* main, PgConnection* second,
                                      absl::Duration patience) {
   const bool any = std::any_of(foreign_keys_.begin(), foreign_keys_.end(),

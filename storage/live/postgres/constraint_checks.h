@@ -37,6 +37,10 @@ class ConstraintChecks {
   void NoteReplaced(PgOid table, const RowFields& before, const RowFields& after);
   void NoteDeleted(PgOid table, const RowFields& before);
 
+  // Whether the parents, by this step, of all rows of `child` that were inserted were written by
+  // the transaction as well. False if no foreign key says so.
+  bool ParentsAreWritten(PgOid child, const PathStep& step) const;
+
   // `main` is in the transaction, whose last write is done; `second` is in a READ COMMITTED one.
   // Waits for other writers for as long as `patience`.
   //

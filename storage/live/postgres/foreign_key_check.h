@@ -42,6 +42,11 @@ class ForeignKeyCheck {
   // A row of the child that is written; `before` is nullptr if it is inserted.
   void NoteChild(const RowFields* before, const RowFields& after);
 
+  const PgForeignKey& facts() const { return *facts_; }
+
+  // Whether rows of the child were written whose parents the transaction has not written.
+  bool needs_parents() const { return !needed_.empty(); }
+
   // Whether there is anything to check.
   bool any() const { return !needed_.empty() || !removed_.empty() || may_be_partial_; }
 

@@ -70,10 +70,26 @@ absl::Status InBatches(const Rows& rows, Send send) {
   return batch.empty() ? absl::OkStatus() : send(batch);
 }
 
-// Rows that take a value of a unique index from another of `rows`.
-std::set<const KeyedRow*> TakingValues(const WriteTarget& target,
-                                       const std::vector<KeyedRow>& rows) {
-  std::set<const KeyedRow*> taking;
+// The rows in which one of the fields at `places` differs.
+std::vector<const KeyedRow*> DifferingAt(const std::vector<size_t>& places,
+                                         const std::vector<KeyedRow>& rows) {
+  std::vector<const KeyedRow*> differing;
+  std::vector<std::string_view> before;
+  std::vector<std::string_view> after;
+  for (const KeyedRow& row : rows) {
+    SplitCopyLine(row.old_payload, &before);
+    SplitCopyLine(row.new_payload, &after);
+    if (std::any_of(places.begin(), places.end(),
+                    [&](size_t place) { return before[place] != after[place]; })) {
+      differing.push_back(&row);
+    }
+  }
+  return differing;
+}
+
+// Adds the rows that take a value of a unique index from another of `rows`.
+void AddTakingValues(const WriteTarget& target, const std::vector<KeyedRow>& rows,
+                     std::set<const KeyedRow*>* taking) {
   std::vector<std::string_view> before;
   std::vector<std::string_view> after;
   for (const std::vector<size_t>& places : target.unique_fields) {
@@ -90,11 +106,25 @@ std::set<const KeyedRow*> TakingValues(const WriteTarget& target,
     }
     for (const auto& [value, row] : taken) {
       if (given_up.contains(value)) {
-        taking.insert(row);
+        taking->insert(row);
       }
     }
   }
-  return taking;
+}
+
+// Rows that an UPDATE cannot replace, whatever the order of updates is.
+std::set<const KeyedRow*> NotByUpdate(const WriteTarget& target,
+                                      const std::vector<KeyedRow>& rows) {
+  std::set<const KeyedRow*> found;
+  AddTakingValues(target, rows, &found);
+  for (const std::vector<size_t>& places : target.exclusive_fields) {
+    if (const std::vector<const KeyedRow*> moving = DifferingAt(places, rows); moving.size() > 1) {
+      found.insert(moving.begin(), moving.end());
+    }
+  }
+  const std::vector<const KeyedRow*> fixed = DifferingAt(target.fixed_fields, rows);
+  found.insert(fixed.begin(), fixed.end());
+  return found;
 }
 
 // SELECT of the places of rows, of the number of each in `batch`, and of `more`.
@@ -201,11 +231,11 @@ absl::Status KeyedWrites::Replace(const WriteTarget& target, const std::vector<K
       return target.NotAsSaid();
     }
   }
-  const std::set<const KeyedRow*> taking = TakingValues(target, rows);
+  const std::set<const KeyedRow*> not_by_update = NotByUpdate(target, rows);
   Rows deleted;
   std::map<std::vector<size_t>, Rows> groups;  // by the columns that differ
   for (const KeyedRow& row : rows) {
-    if (taking.contains(&row)) {
+    if (not_by_update.contains(&row)) {
       deleted.push_back(&row);
       to_insert->push_back(row.new_payload);
       continue;

@@ -23,8 +23,11 @@ struct KeyedRow {
 // is LIVE_CHANGED unless each change met exactly the row that it speaks of.
 //
 // A replacement is an UPDATE of the columns that differ: to delete and to insert the row would undo
-// what the application is about to do to it, without a word. Only where a unique value moves from
-// one row to another, so that the order of updates would matter, it is both.
+// what the application is about to do to it, without a word. Only where it cannot be avoided it is
+// both: where a unique value moves from one row to another, so that the order of updates would
+// matter; where two rows and more change what an expression, a predicate or an exclusion constraint
+// makes such values of, which only the server can compute; and where an identity column differs
+// that is GENERATED ALWAYS.
 //
 // Not thread-safe. After an error the transaction is of no use.
 class KeyedWrites {

@@ -112,13 +112,13 @@ class Proposer {
         table.estimated_rows < 0 ? -1 : static_cast<int64_t>(std::llround(table.estimated_rows));
     if (plan.relation == Relation::kOwned || plan.relation == Relation::kUnresolved) {
       Propose(plan, table, &finding.remarks);
-      Warn(plan, table, &finding.remarks);
+      Warn(table, &finding.remarks);
     }
     return finding;
   }
 
   void Propose(const PgTablePlan& plan, const PgTable& table, std::vector<std::string>* remarks) {
-    const std::string name = table.DisplayName();
+    const std::string name = map_.catalog().NameOf(table);
     if (const std::string_view reason = ReasonToExclude(table); !reason.empty()) {
       remarks->push_back(absl::StrCat("proposed: excluded, since ", std::string(reason)));
       config_.excluded.emplace(name, reason);
@@ -156,8 +156,7 @@ class Proposer {
     });
   }
 
-  void Warn(const PgTablePlan& plan, const PgTable& table,
-            std::vector<std::string>* remarks) const {
+  void Warn(const PgTable& table, std::vector<std::string>* remarks) const {
     if (table.key.empty()) {
       remarks->emplace_back("has no key");
     }
@@ -168,18 +167,11 @@ class Proposer {
       }
     }
     WarnOfOrphans(table, remarks);
-    if (table.published && table.replica_identity == 'd' && !HasPrimaryKey(table)) {
-      remarks->emplace_back(
-          "is published without a replica identity, so its rows cannot be changed");
-    }
     if (table.row_security) {
       remarks->emplace_back("has row-level security; the role needs BYPASSRLS");
     }
     if (!table.privileges.select) {
       remarks->emplace_back("the role lacks SELECT");
-    }
-    if (plan.relation == Relation::kOwned && !table.privileges.insert) {
-      remarks->emplace_back("the role lacks INSERT, so it cannot be restored");
     }
   }
 
@@ -197,11 +189,6 @@ class Proposer {
                                         "any"));
       }
     }
-  }
-
-  static bool HasPrimaryKey(const PgTable& table) {
-    return std::any_of(table.uniques.begin(), table.uniques.end(),
-                       [](const PgUnique& unique) { return unique.primary; });
   }
 
   const PgTenantMap& map_;

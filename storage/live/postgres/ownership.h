@@ -44,6 +44,7 @@ class PgTenantMap {
 
   // The type of tenant ids, as SQL for casts. Never empty if a table is owned.
   const std::string& tenant_type() const { return ownership_.tenant_type; }
+  PgTypeClass tenant_class() const { return ownership_.tenant_class; }
 
   RowLayout Layout(const PgTablePlan& plan) const;
 

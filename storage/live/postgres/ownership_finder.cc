@@ -9,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "storage/base/status_macros.h"
+#include "storage/live/postgres/named_columns.h"
 
 namespace reinstate {
 namespace {
@@ -40,21 +41,6 @@ struct OwnColumn {
   }
 };
 
-std::string TypeOfClass(PgTypeClass type_class, const PgColumn& column) {
-  switch (type_class) {
-    case PgTypeClass::kInteger:
-      return "bigint";
-    case PgTypeClass::kText:
-      return "text";
-    case PgTypeClass::kPaddedText:
-      return "bpchar";
-    case PgTypeClass::kUuid:
-      return "uuid";
-    default:
-      return column.cast_type;
-  }
-}
-
 std::string ColumnNames(const PgTable& table, const std::vector<PgAttnum>& numbers) {
   std::vector<std::string> names;
   names.reserve(numbers.size());
@@ -67,11 +53,13 @@ std::string ColumnNames(const PgTable& table, const std::vector<PgAttnum>& numbe
 class Finder {
  public:
   Finder(const PgCatalog& catalog, const MapConfig& config, ResolvedMapConfig resolved)
-      : catalog_(catalog), config_(config), resolved_(std::move(resolved)) {}
+      : catalog_(catalog),
+        config_(config),
+        resolved_(std::move(resolved)),
+        named_(catalog, config, resolved_) {}
 
   Ownership Run() {
     CollectReferences();
-    ChooseTenantType();
     for (const PgTable& table : catalog_.tables) {
       plans_[table.oid].table = table.oid;
       Settle(table);
@@ -81,9 +69,12 @@ class Finder {
       PgTablePlan& plan = plans_[table.oid];
       if (!settled_.contains(table.oid)) {
         LeaveUnresolved(table, &plan);
-      } else if (!plan.path.empty()) {
+        continue;
+      }
+      if (!plan.path.empty()) {
         NameOtherPaths(table, &plan);
       }
+      NameColumnsNotTaken(table, &plan);
     }
     for (const PgOid table : resolved_.ownerless) {
       plans_[table].ownerless_declared = true;
@@ -127,43 +118,6 @@ class Finder {
     references_.push_back(std::move(reference));
   }
 
-  // That of the tenant table; without one, what most of the named columns are.
-  void ChooseTenantType() {
-    if (resolved_.tenant_key != nullptr) {
-      SetTenantType(*resolved_.tenant_key);
-      return;
-    }
-    std::map<std::string, int> votes;
-    int most = 0;
-    for (const PgTable& table : catalog_.tables) {
-      for (const PgColumn& column : table.columns) {
-        if (NameRank(column) == config_.tenant_columns.size() ||
-            column.type_class == PgTypeClass::kOther) {
-          continue;
-        }
-        if (const int count = ++votes[TypeOfClass(column.type_class, column)]; count > most) {
-          most = count;
-          SetTenantType(column);
-        }
-      }
-    }
-    if (most == 0) {
-      tenant_type_ = "text";  // Of owner expressions.
-      tenant_class_ = PgTypeClass::kText;
-    }
-  }
-
-  void SetTenantType(const PgColumn& column) {
-    tenant_class_ = column.type_class;
-    tenant_type_ = TypeOfClass(column.type_class, column);
-  }
-
-  size_t NameRank(const PgColumn& column) const {
-    return static_cast<size_t>(
-        std::find(config_.tenant_columns.begin(), config_.tenant_columns.end(), column.name) -
-        config_.tenant_columns.begin());
-  }
-
   // Settles what needs no other table.
   void Settle(const PgTable& table) {
     PgTablePlan& plan = plans_[table.oid];
@@ -199,15 +153,15 @@ class Finder {
   std::vector<OwnColumn> OwnColumns(const PgTable& table) const {
     std::vector<OwnColumn> found;
     for (const PgColumn& column : table.columns) {
-      OwnColumn candidate{.column = &column, .name_rank = NameRank(column)};
+      OwnColumn candidate{.column = &column, .name_rank = named_.Rank(column)};
       for (const Reference& reference : references_) {
         if (reference.child == &table && reference.parent == resolved_.tenant_table &&
             ParentColumnOf(reference.step, column.number) == resolved_.tenant_key->number) {
           candidate.reference = &reference;
         }
       }
-      const bool by_name =
-          candidate.name_rank < config_.tenant_columns.size() && !by_config_.contains(table.oid);
+      const bool by_name = named_.IsNamed(column) && !by_config_.contains(table.oid) &&
+                           named_.LeadsElsewhere(table, column).empty();
       if (column.type_class != PgTypeClass::kOther && (by_name || candidate.reference != nullptr)) {
         found.push_back(candidate);
       }
@@ -352,6 +306,20 @@ class Finder {
                        [&table](const PathStep& step) { return step.parent == table.oid; });
   }
 
+  // Their names would have been believed but for their foreign keys.
+  void NameColumnsNotTaken(const PgTable& table, PgTablePlan* plan) const {
+    for (const PgColumn& column : table.columns) {
+      if (plan->relation != Relation::kOwned || plan->owner_column == 0 ||
+          (plan->path.empty() && plan->owner_column == column.number) || !named_.IsNamed(column)) {
+        continue;
+      }
+      if (const std::string elsewhere = named_.LeadsElsewhere(table, column); !elsewhere.empty()) {
+        absl::StrAppend(&plan->how, "; not taken by its name: column ", column.name,
+                        ", which refers to ", elsewhere);
+      }
+    }
+  }
+
   void LeaveUnresolved(const PgTable& table, PgTablePlan* plan) {
     if (!table.extension.empty()) {
       SettleAs(Relation::kExcluded, absl::StrCat("belongs to the extension ", table.extension),
@@ -359,17 +327,24 @@ class Finder {
       return;
     }
     for (const PgColumn& column : table.columns) {
-      if (NameRank(column) < config_.tenant_columns.size()) {
-        plan->how = absl::StrCat("column ", column.name, " has the type ", column.type,
-                                 ", whose values are not compared by their text");
-        return;
+      if (!named_.IsNamed(column)) {
+        continue;
       }
+      const std::string elsewhere = named_.LeadsElsewhere(table, column);
+      plan->how = elsewhere.empty()
+                      ? absl::StrCat("column ", column.name, " has the type ", column.type,
+                                     ", whose values are not compared by their text")
+                      : absl::StrCat("column ", column.name, " refers to ", elsewhere,
+                                     ", which is not known to be a tenant's id",
+                                     config_.tenant_table.empty() ? "; say tenant_table" : "");
+      return;
     }
     plan->how = "no tenant column, and no foreign key that leads to a table that has one";
   }
 
   Ownership InOrder() {
-    Ownership found{.plans = {}, .tenant_type = tenant_type_, .tenant_class = tenant_class_};
+    const auto [tenant_type, tenant_class] = named_.TenantType();
+    Ownership found{.plans = {}, .tenant_type = tenant_type, .tenant_class = tenant_class};
     for (const PgTable& table : catalog_.tables) {
       found.plans.push_back(std::move(plans_[table.oid]));
     }
@@ -382,13 +357,12 @@ class Finder {
   const PgCatalog& catalog_;
   const MapConfig& config_;
   const ResolvedMapConfig resolved_;
+  const NamedColumns named_;
   std::vector<Reference> references_;
   std::set<PgOid> by_config_;  // tables that have references in the configuration
   std::map<PgOid, PgTablePlan> plans_;
   std::set<PgOid> settled_;
   std::map<PgOid, Rank> ranks_;  // of those that are owned
-  std::string tenant_type_;
-  PgTypeClass tenant_class_ = PgTypeClass::kOther;
 };
 
 }  // namespace

@@ -23,7 +23,7 @@ struct PgTablePlan {
   std::string owner_expression;
   bool ownerless_declared = false;
 
-  // Owned by a column of its own.
+  // Owned by a column of its own, which may be a generated one.
   bool by_own_column() const { return path.empty() && owner_column != 0; }
 };
 

@@ -123,6 +123,7 @@ absl::StatusOr<std::unique_ptr<PgConnection>> PgConnection::Connect(const PgOpti
   std::unique_ptr<PgConnection> connection(new PgConnection(options));
   RETURN_IF_ERROR(connection->Open());
   RETURN_IF_ERROR(connection->CheckDirect());
+  RETURN_IF_ERROR(connection->CheckIdentity());
   return connection;
 }
 
@@ -165,6 +166,7 @@ absl::Status PgConnection::Open() {
   RETURN_IF_ERROR(FinishConnect());
   PQsetnonblocking(connection_, 1);
   address_ = Address(connection_);
+  connected_at_ = absl::Now();
   server_version_ = PQserverVersion(connection_);
   return absl::OkStatus();
 }
@@ -208,6 +210,36 @@ absl::Status PgConnection::CheckDirect() {
                      ", probably a connection pooler; give the address of the server itself")));
   }
   return Execute("prepare the connection", std::string(kOfSession));
+}
+
+absl::StatusOr<std::string> PgConnection::ReadIdentity() {
+  const absl::StatusOr<PgResult> result =
+      Query("read the identity",
+            "SELECT c.system_identifier, d.oid FROM pg_catalog.pg_control_system() c, "
+            "pg_catalog.pg_database d WHERE d.datname = pg_catalog.current_database()");
+  if (HasReason(result.status(), Reason::kNotAllowed)) {
+    return MakeError(Reason::kNotAllowed,
+                     "The role may not read which cluster this is: GRANT EXECUTE ON FUNCTION "
+                     "pg_catalog.pg_control_system() TO …. deploy/postgres/role.sql grants all "
+                     "that is needed.");
+  }
+  RETURN_IF_ERROR(result.status());
+  return absl::StrCat("postgres:", Absl(result->Get(0, 0)), ":", Absl(result->Get(0, 1)));
+}
+
+absl::Status PgConnection::CheckIdentity() {
+  if (options_.identity.empty()) {
+    return absl::OkStatus();
+  }
+  ASSIGN_OR_RETURN(const std::string identity, ReadIdentity());
+  if (identity == options_.identity) {
+    return absl::OkStatus();
+  }
+  return Broken(MakeError(
+      Reason::kStoreIdentityChanged,
+      absl::StrCat("the database at ", address_,
+                   " is not the one that the store was registered with; nothing was read or "
+                   "changed. If it is meant to be, confirm it with `reinstate store rebind`")));
 }
 
 absl::Status PgConnection::Begin(const PgTransaction& transaction) {

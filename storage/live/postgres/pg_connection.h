@@ -29,6 +29,8 @@ struct PgOptions {
   absl::Duration silence_timeout = absl::Minutes(10);
   // Schemas, in order; functions in constraints may need them. Empty: that of the role.
   std::vector<std::string> search_path;
+  // What ReadIdentity must give; empty: anything.
+  std::string identity;
 };
 
 // What a statement gave. Rows and columns are counted from 0.
@@ -76,13 +78,18 @@ struct PgTransaction {
 class PgConnection {
  public:
   // UNAVAILABLE if the server cannot be reached or does not take connections now, NOT_ALLOWED if it
-  // refuses the role or its password, UNSUPPORTED if it is older than 15 or something (a pooler)
-  // is between it and us.
+  // refuses the role or its password or has no such database, UNSUPPORTED if it is older than 15 or
+  // something (a pooler) is between it and us, STORE_IDENTITY_CHANGED if it is not the database of
+  // options.identity.
   static absl::StatusOr<std::unique_ptr<PgConnection>> Connect(const PgOptions& options);
 
   ~PgConnection();
   PgConnection(const PgConnection&) = delete;
   PgConnection& operator=(const PgConnection&) = delete;
+
+  // Which database of which cluster it is connected to. NOT_ALLOWED if the role may not execute
+  // pg_control_system().
+  absl::StatusOr<std::string> ReadIdentity();
 
   // Begins a transaction in which all settings that the text of values depends on are pinned, and
   // the time-outs of the role are off. Takes no view: the next statement does (SET TRANSACTION
@@ -129,6 +136,9 @@ class PgConnection {
   // connection (by the thread that uses it, in its next or present call). Returns at once.
   void Cancel();
 
+  // Whether Cancel was called.
+  bool cancelled() const { return cancelled_; }
+
   bool broken() const { return connection_ == nullptr; }
 
   // Of the error that broke it.
@@ -139,6 +149,11 @@ class PgConnection {
 
   int backend_pid() const { return backend_pid_; }
 
+  absl::Time connected_at() const { return connected_at_; }
+
+  // PgOptions::identity.
+  const std::string& expected_identity() const { return options_.identity; }
+
   // host:port/database, for people.
   const std::string& address() const { return address_; }
 
@@ -148,6 +163,7 @@ class PgConnection {
   absl::Status Open();
   absl::Status FinishConnect();
   absl::Status CheckDirect();
+  absl::Status CheckIdentity();
 
   // Whether a call may begin; `doing` is kept for its messages and those that follow it.
   absl::Status Start(std::string_view doing);
@@ -184,6 +200,7 @@ class PgConnection {
   int server_version_ = 0;
   int backend_pid_ = 0;
   std::string address_;
+  absl::Time connected_at_ = absl::InfinitePast();
   PgServerError server_error_;
 };
 

@@ -3,23 +3,24 @@
 #include <utility>
 
 #include "absl/time/clock.h"
+#include "absl/time/time.h"
 
 namespace reinstate {
 namespace {
 
-constexpr absl::Duration kLongestIdle = absl::Minutes(1);
+constexpr absl::Duration kLongestLife = absl::Minutes(1);
 
 }  // namespace
 
 std::unique_ptr<PgConnection> PgConnectionPool::Take() {
-  std::vector<Idle> old;  // closed without the lock
+  std::vector<std::unique_ptr<PgConnection>> old;  // closed without the lock
   MutexLock lock(&mu_);
   const absl::Time now = absl::Now();
   while (!idle_.empty()) {
-    Idle last = std::move(idle_.back());
+    std::unique_ptr<PgConnection> last = std::move(idle_.back());
     idle_.pop_back();
-    if (now - last.since < kLongestIdle) {
-      return std::move(last.connection);
+    if (now - last->connected_at() < kLongestLife) {
+      return last;
     }
     old.push_back(std::move(last));
   }
@@ -32,7 +33,7 @@ void PgConnectionPool::Give(std::unique_ptr<PgConnection> connection) {
   }
   MutexLock lock(&mu_);
   if (idle_.size() < most_) {
-    idle_.push_back({.connection = std::move(connection), .since = absl::Now()});
+    idle_.push_back(std::move(connection));
   }
 }
 

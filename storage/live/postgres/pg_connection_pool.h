@@ -3,7 +3,6 @@
 #include <memory>
 #include <vector>
 
-#include "absl/time/time.h"
 #include "storage/base/mutex.h"
 #include "storage/live/postgres/pg_connection.h"
 
@@ -14,7 +13,8 @@ namespace reinstate {
 // in it. Thread-safe.
 class PgConnectionPool {
  public:
-  // Keeps at most `most` connections, none for longer than a minute.
+  // Keeps at most `most` connections, none that was made more than a minute ago: a name may lead to
+  // another server by then.
   explicit PgConnectionPool(size_t most) : most_(most) {}
 
   // nullptr if there is none. The server may have closed it meanwhile, which its first use shows.
@@ -24,14 +24,9 @@ class PgConnectionPool {
   void Give(std::unique_ptr<PgConnection> connection);
 
  private:
-  struct Idle {
-    std::unique_ptr<PgConnection> connection;
-    absl::Time since;
-  };
-
   const size_t most_;
   Mutex mu_;
-  std::vector<Idle> idle_ ABSL_GUARDED_BY(mu_);
+  std::vector<std::unique_ptr<PgConnection>> idle_ ABSL_GUARDED_BY(mu_);
 };
 
 }  // namespace reinstate

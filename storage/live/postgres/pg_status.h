@@ -32,7 +32,8 @@ PgServerError ServerErrorOf(const pg_result* result);
 // server ended the connection. CANCELLED: somebody cancelled the statement.
 absl::Status StatusOfServerError(const PgServerError& error, std::string_view doing);
 
-// Why a connection was not had: UNAVAILABLE or NOT_ALLOWED. Its error messages must have been set
+// Why a connection was not had: NOT_ALLOWED if the role is refused or there is no such database,
+// else UNAVAILABLE. Its error messages must have been set
 // to hold SQLSTATEs.
 absl::Status StatusOfFailedConnect(const pg_conn* connection);
 

@@ -10,6 +10,7 @@
 #include "storage/base/strings.h"
 #include "storage/live/postgres/advisory_locks.h"
 #include "storage/live/postgres/catalog_fingerprint.h"
+#include "storage/live/postgres/commit_token.h"
 #include "storage/live/postgres/constraint_checks.h"
 #include "storage/live/postgres/key_lookup.h"
 #include "storage/live/postgres/owned_tables.h"
@@ -93,7 +94,7 @@ absl::Status PostgresSession::Secure(std::unique_ptr<PgConnection>* place,
 absl::StatusOr<std::unique_ptr<PgConnection>> PostgresSession::ConnectWithLock(
     std::string_view lock_name) {
   std::unique_ptr<PgConnection> connection = setup_.pool == nullptr ? nullptr : setup_.pool->Take();
-  if (connection != nullptr) {
+  if (connection != nullptr && connection->expected_identity() == setup_.connection.identity) {
     const absl::Status locked = TakeLock(connection.get(), lock_name);
     if (locked.ok()) {
       return connection;
@@ -161,7 +162,8 @@ absl::Status PostgresSession::DoBegin() {
       changes_ = std::make_unique<RowChanges>(RowChanges::Parts{.map = map_.get(),
                                                                 .connection = main_.get(),
                                                                 .checks = checks_.get(),
-                                                                .may_fire = setup_.may_fire},
+                                                                .may_fire = setup_.may_fire,
+                                                                .large = setup_.large},
                                               setup_.tenant);
       return absl::OkStatus();
     }
@@ -285,13 +287,10 @@ absl::Status PostgresSession::DoApply(const Change& change) {
 }
 
 absl::StatusOr<CommitToken> PostgresSession::Seal() {
-  return Run(Call::kSeal, [&]() -> absl::StatusOr<CommitToken> {
-    RETURN_IF_ERROR(DoSeal());
-    return CommitToken{};
-  });
+  return Run(Call::kSeal, [&] { return DoSeal(); });
 }
 
-absl::Status PostgresSession::DoSeal() {
+absl::StatusOr<CommitToken> PostgresSession::DoSeal() {
   RETURN_IF_ERROR(Hit("live.seal"));
   RETURN_IF_ERROR(FreeMain());
   if (second_reads_) {
@@ -300,9 +299,12 @@ absl::Status PostgresSession::DoSeal() {
   }
   if (changes_->any()) {
     RETURN_IF_ERROR(CheckConstraints());
+    RETURN_IF_ERROR(
+        changes_->CheckOwners([this](const PgTablePlan& plan) { return ReadMode(plan); }));
   }
   // From here on it takes no longer than a commit.
-  return watch_.End();
+  RETURN_IF_ERROR(watch_.End());
+  return MakeCommitToken(main_.get());
 }
 
 absl::Status PostgresSession::CheckConstraints() {
@@ -370,9 +372,14 @@ absl::Status PostgresSession::Rollback() {
              : absl::OkStatus();
 }
 
-absl::StatusOr<CommitOutcome> PostgresSession::Resolve(const CommitToken& /*token*/) {
-  return phase_.Run(Call::kResolve,
-                    []() -> absl::StatusOr<CommitOutcome> { return CommitOutcome::kNotKnown; });
+absl::StatusOr<CommitOutcome> PostgresSession::Resolve(const CommitToken& token) {
+  return phase_.Run(Call::kResolve, [&] { return DoResolve(token); });
+}
+
+absl::StatusOr<CommitOutcome> PostgresSession::DoResolve(const CommitToken& token) {
+  // Who has the lock of transactions knows that the one of the token has ended.
+  RETURN_IF_ERROR(Secure(&main_, kMainLock));
+  return ResolveCommitToken(token, second_.get());
 }
 
 void PostgresSession::Cancel() {

@@ -11,6 +11,7 @@
 #include "storage/base/mutex.h"
 #include "storage/live/live_store.h"
 #include "storage/live/postgres/key_batch.h"
+#include "storage/live/postgres/large_changes.h"
 #include "storage/live/postgres/ownership.h"
 #include "storage/live/postgres/pg_connection.h"
 #include "storage/live/postgres/pg_connection_pool.h"
@@ -39,7 +40,8 @@ class RowChanges;
 // Until it is sealed the transaction gives way (LIVE_CHANGED) to others who wait for a table behind
 // its locks.
 //
-// Tokens are empty: what became of a commit is told by the tenant's rows.
+// Tokens are settled as long as the server is not restarted (commit_token.h); afterwards, what
+// became of a commit is told by the tenant's rows.
 class PostgresSession final : public TenantSession {
  public:
   struct Setup {
@@ -47,7 +49,7 @@ class PostgresSession final : public TenantSession {
     MapConfig config;
     TenantId tenant = TenantId::Ownerless();
     SessionOptions options;
-    // Tables, by display name, whose ENABLE ALWAYS or REPLICA triggers and rules may fire.
+    // Names of tables whose ENABLE ALWAYS or REPLICA triggers and rules may fire.
     std::set<std::string> may_fire;
     // What the store knows of its tables; spares reading it twice.
     std::shared_ptr<const PgTenantMap> map;
@@ -60,6 +62,7 @@ class PostgresSession final : public TenantSession {
     // Told when the tables turn out to be others; optional.
     std::function<void(std::shared_ptr<const PgTenantMap>)> learned;
     PgConnectionPool* pool = nullptr;      // where connections come from and go to; optional
+    LargeChanges* large = nullptr;         // of all sessions of the store; optional
     const Clock* clock = Clock::System();  // of deadlines
     FaultPoints* faults = nullptr;  // live.begin, .apply, .seal, .before_commit, …; optional
   };
@@ -96,7 +99,8 @@ class PostgresSession final : public TenantSession {
   absl::StatusOr<const PgTablePlan*> OwnedPlan(const std::string& table);
   absl::StatusOr<std::unique_ptr<RecordStream>> DoRead(const std::string& table);
   absl::Status DoApply(const Change& change);
-  absl::Status DoSeal();
+  absl::StatusOr<CommitToken> DoSeal();
+  absl::StatusOr<CommitOutcome> DoResolve(const CommitToken& token);
   absl::Status CheckConstraints();
   // LIVE_CHANGED if the tables are not those of map_ any more. The second connection is in a READ
   // COMMITTED transaction.

@@ -20,8 +20,6 @@
 namespace reinstate {
 namespace {
 
-constexpr size_t kMostIdle = 2;
-
 // Estimates may be by a map that is this old; a session reads its own.
 constexpr absl::Duration kMapIsRecent = absl::Minutes(1);
 
@@ -170,24 +168,6 @@ absl::Status EstimateWith(const PgTenantMap& map, const TenantId& tenant, PgConn
   return absl::OkStatus();
 }
 
-absl::Status IdentifyWith(PgConnection* connection, StoreIdentity* identity) {
-  const absl::StatusOr<PgResult> result =
-      connection->Query("read the identity",
-                        "SELECT c.system_identifier, d.oid FROM pg_catalog.pg_control_system() c, "
-                        "pg_catalog.pg_database d WHERE d.datname = pg_catalog.current_database()");
-  if (HasReason(result.status(), Reason::kNotAllowed)) {
-    return MakeError(Reason::kNotAllowed,
-                     "The role may not read which cluster this is: GRANT EXECUTE ON FUNCTION "
-                     "pg_catalog.pg_control_system() TO …. deploy/postgres/role.sql grants all "
-                     "that is needed.");
-  }
-  RETURN_IF_ERROR(result.status());
-  identity->id = absl::StrCat("postgres:", std::string(result->Get(0, 0)), ":",
-                              std::string(result->Get(0, 1)));
-  identity->address = connection->address();
-  return absl::OkStatus();
-}
-
 }  // namespace
 
 std::unique_ptr<PostgresStore> PostgresStore::Create(PostgresStoreOptions options) {
@@ -212,14 +192,7 @@ absl::StatusOr<std::unique_ptr<PgConnection>> PostgresStore::Connect() const {
 }
 
 absl::Status PostgresStore::Ask(const Question& question) {
-  std::unique_ptr<PgConnection> connection;
-  {
-    MutexLock lock(&mu_);
-    if (!idle_.empty()) {
-      connection = std::move(idle_.back());
-      idle_.pop_back();
-    }
-  }
+  std::unique_ptr<PgConnection> connection = of_questions_.Take();
   // In a transaction, for its settings.
   const auto ask = [&question, &connection]() -> absl::Status {
     RETURN_IF_ERROR(connection->Begin({.repeatable_read = true, .read_only = true}));
@@ -233,26 +206,37 @@ absl::Status PostgresStore::Ask(const Question& question) {
     ASSIGN_OR_RETURN(connection, Connect());
     answered = ask();
   }
-  if (!connection->broken() && connection->Rollback().ok()) {
-    MutexLock lock(&mu_);
-    if (idle_.size() < kMostIdle) {
-      idle_.push_back(std::move(connection));
-    }
+  if (connection->Rollback().ok()) {
+    of_questions_.Give(std::move(connection));
   }
   return answered;
 }
 
 absl::StatusOr<StoreIdentity> PostgresStore::Identity() {
   StoreIdentity identity;
-  RETURN_IF_ERROR(
-      Ask([&identity](PgConnection* connection) { return IdentifyWith(connection, &identity); }));
+  RETURN_IF_ERROR(Ask([&identity](PgConnection* connection) -> absl::Status {
+    ASSIGN_OR_RETURN(identity.id, connection->ReadIdentity());
+    identity.address = connection->address();
+    return absl::OkStatus();
+  }));
   return identity;
+}
+
+void PostgresStore::Expect(const std::string& identity) {
+  MutexLock lock(&mu_);
+  expected_identity_ = identity;
+}
+
+std::string PostgresStore::ExpectedIdentity() {
+  MutexLock lock(&mu_);
+  return expected_identity_;
 }
 
 absl::Status PostgresStore::ReadMapWith(PgConnection* connection,
                                         std::shared_ptr<const PgTenantMap>* map) {
   ASSIGN_OR_RETURN(PgCatalog catalog, ReadCatalog(connection));
   ASSIGN_OR_RETURN(PgTenantMap made, PgTenantMap::Make(std::move(catalog), options_.map));
+  RETURN_IF_ERROR(CheckMayFire(made.catalog(), options_.may_fire));
   *map = std::make_shared<const PgTenantMap>(std::move(made));
   Remember(*map);
   return absl::OkStatus();
@@ -286,7 +270,9 @@ void PostgresStore::AddRefusals(const PgTenantMap& map, TenantMap* tables) const
     const PgTablePlan* const plan = map.Find(table.schema.identity);
     if (plan != nullptr &&
         (table.relation == Relation::kOwned || table.relation == Relation::kUnresolved)) {
-      table.write_refusal = WriteRefusal(map.Table(*plan), options_.may_fire);
+      table.write_refusal = WriteRefusal(map.catalog(), map.Table(*plan), options_.may_fire);
+      table.replace_refusal = ReplaceRefusal(map.Table(*plan));
+      table.refusal_reason = RefusalReason(map.Table(*plan));
     }
   }
 }
@@ -306,6 +292,10 @@ absl::StatusOr<StoreDiscovery> PostgresStore::Discover() {
     if (const std::string& refusal = discovery.map.tables[i].write_refusal; !refusal.empty()) {
       discovery.findings[i].remarks.push_back(absl::StrCat("cannot be restored: ", refusal));
     }
+    if (const std::string& refusal = discovery.map.tables[i].replace_refusal; !refusal.empty()) {
+      discovery.findings[i].remarks.push_back(
+          absl::StrCat("rows cannot be replaced or deleted: ", refusal));
+    }
   }
   return discovery;
 }
@@ -318,7 +308,9 @@ absl::StatusOr<std::unique_ptr<Cut>> PostgresStore::OpenCut(const CutOptions& op
         "Nothing says yet how the tables relate to tenants. `reinstate store discover` "
         "looks at them and writes the configuration.");
   }
-  return PostgresCut::Open(options_, options.max_shards);
+  PostgresStoreOptions cutting = options_;
+  cutting.connection.identity = ExpectedIdentity();
+  return PostgresCut::Open(cutting, options.max_shards);
 }
 
 absl::StatusOr<TenantId> PostgresStore::CanonicalTenant(const TenantId& tenant) {
@@ -340,6 +332,7 @@ absl::StatusOr<std::unique_ptr<TenantSession>> PostgresStore::OpenTenant(
   PostgresSession::Setup setup;
   ASSIGN_OR_RETURN(setup.tenant, CanonicalTenantOf(*map, tenant));
   setup.connection = options_.connection;
+  setup.connection.identity = ExpectedIdentity();
   setup.config = options_.map;
   setup.options = options;
   setup.may_fire = options_.may_fire;
@@ -347,6 +340,7 @@ absl::StatusOr<std::unique_ptr<TenantSession>> PostgresStore::OpenTenant(
   setup.map = map;
   setup.learned = [this](std::shared_ptr<const PgTenantMap> now) { Remember(std::move(now)); };
   setup.pool = &of_sessions_;
+  setup.large = &large_;
   setup.clock = options_.clock;
   setup.faults = options_.faults;
   return PostgresSession::Open(std::move(setup));
@@ -373,6 +367,7 @@ absl::StatusOr<SizeEstimate> PostgresStore::EstimateTenant(const TenantId& tenan
 absl::StatusOr<std::unique_ptr<TenantCountStream>> PostgresStore::CountTenants() {
   PgOptions scanning = connecting_;
   scanning.silence_timeout = options_.scan_timeout;
+  scanning.identity = ExpectedIdentity();
   ASSIGN_OR_RETURN(std::unique_ptr<PgConnection> connection, PgConnection::Connect(scanning));
   RETURN_IF_ERROR(CheckRole(connection.get(), options_.allow_superuser));
   RETURN_IF_ERROR(connection->Begin({.repeatable_read = true, .read_only = true}));

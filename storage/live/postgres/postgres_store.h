@@ -2,10 +2,11 @@
 
 #include <functional>
 #include <memory>
-#include <vector>
+#include <string>
 
 #include "storage/base/mutex.h"
 #include "storage/live/live_store.h"
+#include "storage/live/postgres/large_changes.h"
 #include "storage/live/postgres/ownership.h"
 #include "storage/live/postgres/pg_connection.h"
 #include "storage/live/postgres/pg_connection_pool.h"
@@ -30,6 +31,9 @@ class PostgresStore final : public LiveStore {
 
   // NOT_ALLOWED also if the role may not execute pg_control_system().
   absl::StatusOr<StoreIdentity> Identity() override;
+
+  // Looked at on each connection that reads or changes rows.
+  void Expect(const std::string& identity) override;
 
   // CONFIG_INVALID if the configuration of the map does not fit the tables.
   absl::StatusOr<TenantMap> Catalog() override;
@@ -60,6 +64,7 @@ class PostgresStore final : public LiveStore {
   // Asks on an idle connection, or on a new one; on a new one too if the idle one was lost.
   absl::Status Ask(const Question& question);
   absl::StatusOr<std::unique_ptr<PgConnection>> Connect() const;
+  std::string ExpectedIdentity();
   absl::Status ReadMapWith(PgConnection* connection, std::shared_ptr<const PgTenantMap>* map);
   absl::StatusOr<TenantId> CanonicalTenantOf(const PgTenantMap& map, TenantId tenant);
   // Says of each of `tables`, which are those of `map`, what stands in the way of writing to it.
@@ -71,9 +76,11 @@ class PostgresStore final : public LiveStore {
   const PostgresStoreOptions options_;
   PgOptions connecting_;
   PgConnectionPool of_sessions_{4};
+  PgConnectionPool of_questions_{2};
+  LargeChanges large_;
 
   Mutex mu_;
-  std::vector<std::unique_ptr<PgConnection>> idle_ ABSL_GUARDED_BY(mu_);
+  std::string expected_identity_ ABSL_GUARDED_BY(mu_);
   std::shared_ptr<const PgTenantMap> map_ ABSL_GUARDED_BY(mu_);
   absl::Time map_time_ ABSL_GUARDED_BY(mu_) = absl::InfinitePast();
 };

@@ -16,8 +16,8 @@ struct PostgresStoreOptions {
   PgOptions connection;  // the application's name is set by the store
   MapConfig map;
 
-  // Tables, by display name, whose ENABLE ALWAYS or REPLICA triggers and rules may fire in a
-  // restore: they could send e-mails or reach another tenant.
+  // Names of tables whose ENABLE ALWAYS or REPLICA triggers and rules may fire in a restore: they
+  // could send e-mails or reach another tenant.
   std::set<std::string> may_fire;
 
   // A superuser can change anything, so it is refused unless this says that it is meant.

@@ -13,31 +13,52 @@ namespace {
 constexpr size_t kBufferBytes = 4 << 20;
 constexpr size_t kRowOverhead = 100;
 constexpr size_t kLineBytes = 128 << 10;
-// Replacements of a table whose unique values may change places are looked at all at once.
+// Replacements of a table whose unique values may change places are looked at all at once. Beyond
+// so many, by one session at a time.
+constexpr size_t kReplacedByEachBytes = 16 << 20;
 constexpr size_t kReplacedAtOnceBytes = 256 << 20;
+constexpr absl::Duration kLargePatience = absl::Minutes(2);
 
 }  // namespace
 
 RowChanges::RowChanges(Parts parts, TenantId tenant)
     : parts_(std::move(parts)), tenant_(std::move(tenant)), keyed_(parts_.connection) {}
 
-absl::StatusOr<const WriteTarget*> RowChanges::TargetFor(const PgTablePlan& plan) {
-  std::unique_ptr<const WriteTarget>& target = targets_[plan.table];
-  if (target == nullptr) {
-    const PgTable& table = parts_.map->Table(plan);
-    if (const std::string refusal = WriteRefusal(table, parts_.may_fire); !refusal.empty()) {
-      return MakeError(Reason::kUnsupported,
-                       absl::StrCat("table ", table.DisplayName(), ": ", refusal));
-    }
-    target = WriteTarget::Make(parts_.map, plan, tenant_);
+RowChanges::~RowChanges() {
+  if (keeps_many_) {
+    parts_.large->Return();
   }
-  return target.get();
 }
 
-absl::Status RowChanges::Note(const WriteTarget& target, const Change& change) {
+absl::StatusOr<RowChanges::Written*> RowChanges::WrittenFor(const PgTablePlan& plan,
+                                                            ChangeKind kind) {
+  Written& written = written_[plan.table];
+  const PgTable& table = parts_.map->Table(plan);
+  if (written.target == nullptr) {
+    written.target = WriteTarget::Make(parts_.map, plan, tenant_);
+    written.write_refusal = WriteRefusal(parts_.map->catalog(), table, parts_.may_fire);
+    written.replace_refusal = ReplaceRefusal(table);
+  }
+  const std::string& refusal = !written.write_refusal.empty() || kind == ChangeKind::kInsert
+                                   ? written.write_refusal
+                                   : written.replace_refusal;
+  if (refusal.empty()) {
+    return &written;
+  }
+  return MakeError(RefusalReason(table),
+                   absl::StrCat("table ", table.DisplayName(), ": ", refusal));
+}
+
+absl::Status RowChanges::Note(Written* written, const Change& change) {
+  const WriteTarget& target = *written->target;
   if (change.kind != ChangeKind::kDelete) {
     SplitCopyLine(change.new_payload, &after_);
-    RETURN_IF_ERROR(target.CheckOwner(after_));
+    ASSIGN_OR_RETURN(const bool says_owner, target.SaysOwner(after_));
+    written->says_owner = written->says_owner && says_owner;
+    const bool follows = change.kind == ChangeKind::kInsert && !target.step_fields.empty() &&
+                         JoinFields(after_, target.step_fields, &joined_);
+    written->follows = written->follows && follows;
+    ++written->rows;
   }
   const PgOid table = target.table->oid;
   if (!parts_.checks->Concerns(table)) {
@@ -79,8 +100,9 @@ void RowChanges::Buffer(const WriteTarget* target, const Change& change) {
 
 absl::Status RowChanges::Add(const PgTablePlan& plan, const Change& change) {
   any_ = true;
-  ASSIGN_OR_RETURN(const WriteTarget* const target, TargetFor(plan));
-  RETURN_IF_ERROR(Note(*target, change));
+  ASSIGN_OR_RETURN(Written* const written, WrittenFor(plan, change.kind));
+  RETURN_IF_ERROR(Note(written, change));
+  const WriteTarget* const target = written->target.get();
   if (change.kind == ChangeKind::kInsert && copying_ == target) {
     return PutLine(change.new_payload);
   }
@@ -92,15 +114,26 @@ absl::Status RowChanges::Add(const PgTablePlan& plan, const Change& change) {
     return absl::OkStatus();
   }
   const Group& last = groups_.back();
-  if (last.kind == ChangeKind::kReplace && !target->unique_fields.empty()) {
-    if (last.bytes >= kReplacedAtOnceBytes) {
-      return MakeError(Reason::kTooLarge,
-                       absl::StrCat("too many rows of table ", target->table->DisplayName(),
-                                    " with unique values are to be replaced at once"));
-    }
+  if (last.kind == ChangeKind::kReplace && target->has_exclusive_values()) {
+    RETURN_IF_ERROR(KeepReplacements());
     return SendAll(/*but_last=*/true);
   }
   return SendAll(/*but_last=*/false);
+}
+
+// What is kept of the last group is within the bounds of all sessions together.
+absl::Status RowChanges::KeepReplacements() {
+  const Group& last = groups_.back();
+  if (last.bytes >= kReplacedAtOnceBytes) {
+    return MakeError(Reason::kTooLarge,
+                     absl::StrCat("too many rows of table ", last.target->table->DisplayName(),
+                                  " with unique values are to be replaced at once"));
+  }
+  if (last.bytes >= kReplacedByEachBytes && !keeps_many_ && parts_.large != nullptr) {
+    RETURN_IF_ERROR(parts_.large->Borrow(kLargePatience, *parts_.connection));
+    keeps_many_ = true;
+  }
+  return absl::OkStatus();
 }
 
 absl::Status RowChanges::Flush() {
@@ -118,7 +151,55 @@ absl::Status RowChanges::SendAll(bool but_last) {
     bytes_ -= group.bytes;
     RETURN_IF_ERROR(Send(&group));
   }
+  if (groups_.empty() && keeps_many_) {
+    parts_.large->Return();
+    keeps_many_ = false;
+  }
   return absl::OkStatus();
+}
+
+absl::Status RowChanges::CheckOwners(const std::function<PlanMode(const PgTablePlan&)>& mode_for) {
+  for (const auto& [oid, written] : written_) {
+    if (written.says_owner) {
+      continue;
+    }
+    const PgTablePlan& plan = *written.target->plan;
+    // Those belong to whom their parents do, which are looked at themselves.
+    if (written.follows && parts_.checks->ParentsAreWritten(oid, plan.path.front())) {
+      continue;
+    }
+    RETURN_IF_ERROR(CheckOwnersIn(written, mode_for(plan)));
+  }
+  return absl::OkStatus();
+}
+
+// Of what the transaction wrote, the tenant's rows are counted: what they lack to all that was
+// written is somebody else's. Triggers that may fire can have written more.
+absl::Status RowChanges::CheckOwnersIn(const Written& written, PlanMode mode) {
+  const WriteTarget& target = *written.target;
+  const std::string table = target.table->DisplayName();
+  RETURN_IF_ERROR(parts_.connection->Execute("look whose the written rows are",
+                                             std::string(PlanModeSql(mode))));
+  ASSIGN_OR_RETURN(
+      const PgResult counted,
+      parts_.connection->Query(
+          absl::StrCat("look whose the written rows of table ", table, " are"),
+          absl::StrCat("SELECT pg_catalog.count(*) FROM ", parts_.map->FromSql(*target.plan),
+                       " WHERE ", parts_.map->OwnedBySql(*target.plan, tenant_),
+                       " AND t.xmin = pg_catalog.pg_current_xact_id()::xid")));
+  const int64_t missing = written.rows - counted.GetInt(0, 0);
+  if (missing <= 0) {
+    return absl::OkStatus();
+  }
+  if (target.plan->by_own_column()) {
+    return MakeError(Reason::kInternal, absl::StrCat(missing, " rows for table ", table,
+                                                     " are not the tenant's; nothing was changed"));
+  }
+  return MakeError(
+      Reason::kKeyConflict,
+      absl::StrCat(missing, " rows for table ", table, " would not be the tenant's, since what ",
+                   "they belong to is somebody else's now (", target.plan->how,
+                   "); nothing was changed. Give it back to the tenant, or leave the table out"));
 }
 
 absl::Status RowChanges::Send(Group* group) {
@@ -178,9 +259,17 @@ absl::Status RowChanges::EndCopy() {
 }
 
 absl::Status RowChanges::OfTakenKey(const WriteTarget& target, const absl::Status& status) const {
-  if (!HasReason(status, Reason::kKeyConflict) ||
-      !target.IsKey(parts_.connection->server_error().constraint)) {
+  if (!HasReason(status, Reason::kKeyConflict)) {
     return status;
+  }
+  if (const std::string& constraint = parts_.connection->server_error().constraint;
+      !target.IsKey(constraint)) {
+    return MakeError(
+        Reason::kKeyConflict,
+        absl::StrCat("a row for table ", target.table->DisplayName(),
+                     " has a value that another row has by now, somebody else's or a newer one of "
+                     "the tenant (",
+                     constraint, "); change or delete that one, or leave the table out"));
   }
   return MakeError(Reason::kLiveChanged,
                    absl::StrCat("a key of table ", target.table->DisplayName(),

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <map>
 #include <memory>
 #include <set>
@@ -10,7 +11,9 @@
 #include <vector>
 
 #include "storage/live/postgres/constraint_checks.h"
+#include "storage/live/postgres/key_batch.h"
 #include "storage/live/postgres/keyed_writes.h"
+#include "storage/live/postgres/large_changes.h"
 #include "storage/live/postgres/ownership.h"
 #include "storage/live/postgres/pg_connection.h"
 #include "storage/live/postgres/write_target.h"
@@ -22,7 +25,8 @@ namespace reinstate {
 // key, insertions by COPY. Keeps a few MiB in memory before it sends anything, since what is sent
 // locks rows that the application may be waiting for; a larger restore streams.
 //
-// A payload with another tenant's id in it is never sent.
+// A payload with another tenant's id in it is never sent. Where a payload does not say whose it is,
+// the server is asked before the commit (CheckOwners).
 //
 // Not thread-safe. After an error the transaction is of no use.
 class RowChanges {
@@ -31,17 +35,24 @@ class RowChanges {
     const PgTenantMap* map = nullptr;
     PgConnection* connection = nullptr;
     ConstraintChecks* checks = nullptr;
-    std::set<std::string> may_fire;  // tables whose ALWAYS triggers and rules may fire
+    std::set<std::string> may_fire;  // names of tables whose ALWAYS triggers and rules may fire
+    LargeChanges* large = nullptr;   // shared with the other sessions of the store
   };
 
   // What `parts` points to outlives it.
   RowChanges(Parts parts, TenantId tenant);
+  ~RowChanges();
 
   // Adds a change of a table of the map that is owned. As TenantSession::Apply.
   absl::Status Add(const PgTablePlan& plan, const Change& change);
 
   // Sends what is buffered; afterwards the connection is free.
   absl::Status Flush();
+
+  // Looks whether all that was written is the tenant's, where the payloads did not say so; all has
+  // been flushed. `mode_for` says how the rows of a table are read. KEY_CONFLICT if some are not:
+  // their path leads to another tenant, or to nobody.
+  absl::Status CheckOwners(const std::function<PlanMode(const PgTablePlan&)>& mode_for);
 
   // Whether anything was ever added.
   bool any() const { return any_; }
@@ -57,8 +68,20 @@ class RowChanges {
     size_t bytes = 0;
   };
 
-  absl::StatusOr<const WriteTarget*> TargetFor(const PgTablePlan& plan);
-  absl::Status Note(const WriteTarget& target, const Change& change);
+  // A table that is written to.
+  struct Written {
+    std::unique_ptr<const WriteTarget> target;
+    std::string write_refusal;
+    std::string replace_refusal;
+    int64_t rows = 0;        // inserted or replaced
+    bool says_owner = true;  // each of them
+    bool follows = true;     // each was inserted, and refers to a parent
+  };
+
+  absl::StatusOr<Written*> WrittenFor(const PgTablePlan& plan, ChangeKind kind);
+  absl::Status Note(Written* written, const Change& change);
+  absl::Status CheckOwnersIn(const Written& written, PlanMode mode);
+  absl::Status KeepReplacements();
   void Buffer(const WriteTarget* target, const Change& change);
   absl::Status Send(Group* group);
   absl::Status SendAll(bool but_last);
@@ -73,13 +96,15 @@ class RowChanges {
   const TenantId tenant_;
   KeyedWrites keyed_;
   bool any_ = false;
-  std::map<PgOid, std::unique_ptr<const WriteTarget>> targets_;
+  std::map<PgOid, Written> written_;
   std::deque<Group> groups_;
-  size_t bytes_ = 0;  // in groups_
+  size_t bytes_ = 0;         // in groups_
+  bool keeps_many_ = false;  // parts_.large is ours
   // The COPY that is under way:
   const WriteTarget* copying_ = nullptr;
   int64_t copied_ = 0;
-  std::string lines_;  // not yet sent
+  std::string lines_;   // not yet sent
+  std::string joined_;  // scratch
   std::vector<std::string_view> before_;
   std::vector<std::string_view> after_;
 };

@@ -95,7 +95,7 @@ std::vector<std::string> ColumnsFor(const PgCatalog& catalog, const PgTable* tab
 // A foreign key under another name than the tenants' need not be named, since it is found anyway.
 MapConfig ConfigFor(const PgCatalog& catalog, const PgTable& table) {
   MapConfig config;
-  config.tenant_table = table.DisplayName();
+  config.tenant_table = catalog.NameOf(table);
   config.tenant_columns = ColumnsFor(catalog, &table, TableRank(table));
   if (config.tenant_columns.size() > 1) {
     config.tenant_columns.resize(1);

@@ -4,11 +4,28 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "storage/model/tenant_id.h"
 
 namespace reinstate {
+namespace {
 
-std::string WriteRefusal(const PgTable& table, const std::set<std::string>& may_fire) {
-  if (!table.firing.empty() && !may_fire.contains(table.DisplayName())) {
+std::string Lacks(const PgTable& table, const std::string& privilege) {
+  return absl::StrCat("the role of the store lacks ", privilege, " on it (GRANT ", privilege,
+                      " ON ", table.Sql(),
+                      " TO …; deploy/postgres/role.sql grants all that is needed)");
+}
+
+}  // namespace
+
+std::string WriteRefusal(const PgCatalog& catalog, const PgTable& table,
+                         const std::set<std::string>& may_fire) {
+  if (!table.privileges.insert) {
+    return Lacks(table, "INSERT");
+  }
+  const bool may = std::any_of(may_fire.begin(), may_fire.end(), [&](const std::string& name) {
+    return catalog.FindByName(name) == &table;
+  });
+  if (!table.firing.empty() && !may) {
     return absl::StrCat("it has triggers or rules that fire in a restore (",
                         absl::StrJoin(table.firing, ", "),
                         "); allow that with may_fire in the configuration of the store, or leave "
@@ -29,6 +46,35 @@ std::string WriteRefusal(const PgTable& table, const std::set<std::string>& may_
                         "constraints of the whole table, or leave the table out");
   }
   return "";
+}
+
+std::string ReplaceRefusal(const PgTable& table) {
+  if (!table.privileges.update || !table.privileges.del) {
+    return Lacks(table, table.privileges.update ? "DELETE" : "UPDATE");
+  }
+  if (table.lacks_replica_identity) {
+    return absl::StrCat(
+        "it is published without a replica identity, so that the server changes no "
+        "row of it (ALTER TABLE ",
+        table.Sql(), " REPLICA IDENTITY FULL)");
+  }
+  return "";
+}
+
+Reason RefusalReason(const PgTable& table) {
+  const PgPrivileges& may = table.privileges;
+  return may.insert && may.update && may.del ? Reason::kUnsupported : Reason::kNotAllowed;
+}
+
+absl::Status CheckMayFire(const PgCatalog& catalog, const std::set<std::string>& may_fire) {
+  for (const std::string& name : may_fire) {
+    if (catalog.FindByName(name) == nullptr) {
+      return MakeError(Reason::kConfigInvalid,
+                       absl::StrCat("may_fire: There is no table ", Printable(name),
+                                    " that the role can see, or several schemas have one."));
+    }
+  }
+  return absl::OkStatus();
 }
 
 }  // namespace reinstate

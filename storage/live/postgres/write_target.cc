@@ -9,29 +9,45 @@
 namespace reinstate {
 namespace {
 
-size_t FieldOf(const std::vector<const PgColumn*>& columns, PgAttnum number) {
+std::optional<size_t> FieldOf(const std::vector<const PgColumn*>& columns, PgAttnum number) {
   const auto found = std::find_if(columns.begin(), columns.end(), [number](const PgColumn* column) {
     return column->number == number;
   });
-  return static_cast<size_t>(found - columns.begin());
+  return found == columns.end() ? std::nullopt : std::optional<size_t>(found - columns.begin());
 }
 
-std::vector<std::vector<size_t>> UniqueFields(const PgTable& table,
-                                              const std::vector<const PgColumn*>& columns) {
-  std::vector<std::vector<size_t>> all;
-  for (const PgUnique& unique : table.uniques) {
-    std::vector<size_t> fields;
-    for (const PgAttnum number : unique.columns) {
-      fields.push_back(FieldOf(columns, number));
-    }
-    const bool of_payload = std::all_of(
-        fields.begin(), fields.end(), [&columns](size_t field) { return field < columns.size(); });
-    if (!unique.deferrable && !unique.exclusion && unique.columns != table.key && of_payload &&
-        !fields.empty()) {
-      all.push_back(std::move(fields));
+// Of those of `numbers` that are in a payload.
+std::vector<size_t> FieldsAmong(const std::vector<const PgColumn*>& columns,
+                                const std::vector<PgAttnum>& numbers) {
+  std::vector<size_t> fields;
+  for (const PgAttnum number : numbers) {
+    if (const std::optional<size_t> field = FieldOf(columns, number); field.has_value()) {
+      fields.push_back(*field);
     }
   }
-  return all;
+  return fields;
+}
+
+// Deferrable ones are not looked at while triggers are silent.
+void AddUniques(WriteTarget* target) {
+  for (const PgUnique& unique : target->table->uniques) {
+    if (unique.deferrable || (unique.columns == target->table->key && !unique.exclusion)) {
+      continue;
+    }
+    std::vector<size_t> fields = FieldsAmong(target->columns, unique.columns);
+    if (!unique.exclusion && !unique.partial && !fields.empty() &&
+        fields.size() == unique.columns.size()) {
+      target->unique_fields.push_back(std::move(fields));
+    } else {
+      target->exclusive_fields.push_back(FieldsAmong(target->columns, unique.inputs));
+    }
+  }
+}
+
+// Whether a column writes a tenant's id as the tenants' type does, whenever it is that id.
+bool SpellsAlike(const PgTenantMap& map, const PgColumn& column) {
+  return column.type_class == map.tenant_class() && column.type_class != PgTypeClass::kPaddedText &&
+         column.type_class != PgTypeClass::kOther;
 }
 
 }  // namespace
@@ -39,36 +55,51 @@ std::vector<std::vector<size_t>> UniqueFields(const PgTable& table,
 std::unique_ptr<const WriteTarget> WriteTarget::Make(const PgTenantMap* map,
                                                      const PgTablePlan& plan, TenantId tenant) {
   const PgTable& table = map->Table(plan);
-  std::vector<const PgColumn*> columns = table.PayloadColumns();
-  const size_t owner_field = plan.by_own_column() ? FieldOf(columns, plan.owner_column) : 0;
-  std::vector<std::vector<size_t>> unique_fields = UniqueFields(table, columns);
-  return std::unique_ptr<const WriteTarget>(
-      new WriteTarget{.map = map,
-                      .plan = &plan,
-                      .table = &table,
-                      .tenant = std::move(tenant),
-                      .columns = std::move(columns),
-                      .owner_field = owner_field,
-                      .codec = RowCodec(map->Layout(plan)),
-                      .unique_fields = std::move(unique_fields)});
+  auto target = std::make_unique<WriteTarget>(WriteTarget{.map = map,
+                                                          .plan = &plan,
+                                                          .table = &table,
+                                                          .tenant = std::move(tenant),
+                                                          .columns = table.PayloadColumns(),
+                                                          .codec = RowCodec(map->Layout(plan))});
+  if (plan.by_own_column()) {
+    target->owner_field = FieldOf(target->columns, plan.owner_column);
+  }
+  if (!plan.path.empty()) {
+    const std::vector<PgAttnum>& columns = plan.path.front().child_columns;
+    target->step_fields = FieldsAmong(target->columns, columns);
+    if (target->step_fields.size() < columns.size()) {
+      target->step_fields.clear();
+    }
+  }
+  AddUniques(target.get());
+  for (size_t i = 0; i < target->columns.size(); ++i) {
+    if (target->columns[i]->always_identity) {
+      target->fixed_fields.push_back(i);
+    }
+  }
+  return target;
 }
 
-absl::Status WriteTarget::CheckOwner(const std::vector<std::string_view>& fields) const {
+absl::StatusOr<bool> WriteTarget::SaysOwner(const std::vector<std::string_view>& fields) const {
   if (fields.size() != columns.size()) {
     return MakeError(Reason::kUnsupported,
                      absl::StrCat("a row of table ", table->DisplayName(),
                                   " has another number of columns than the table"));
   }
-  if (!plan->by_own_column()) {
-    return absl::OkStatus();
+  if (!owner_field.has_value()) {
+    return false;
   }
   std::string owner;
-  if (fields[owner_field] == kCopyNull || !AppendCopyValue(fields[owner_field], &owner) ||
-      owner != tenant.value()) {
-    return MakeError(Reason::kInternal, absl::StrCat("a row for table ", table->DisplayName(),
-                                                     " is not the tenant's; it was not written"));
+  const std::string_view field = fields[*owner_field];
+  const bool is_value = field != kCopyNull && AppendCopyValue(field, &owner);
+  if (is_value && owner == tenant.value()) {
+    return true;
   }
-  return absl::OkStatus();
+  if (is_value && !SpellsAlike(*map, *columns[*owner_field])) {
+    return false;
+  }
+  return MakeError(Reason::kInternal, absl::StrCat("a row for table ", table->DisplayName(),
+                                                   " is not the tenant's; it was not written"));
 }
 
 std::string WriteTarget::TouchableSql() const {

@@ -1,11 +1,13 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "storage/live/postgres/ownership.h"
 #include "storage/live/postgres/row_codec.h"
 #include "storage/model/tenant_id.h"
@@ -19,18 +21,30 @@ struct WriteTarget {
   const PgTable* table = nullptr;
   TenantId tenant = TenantId::Ownerless();
   std::vector<const PgColumn*> columns;  // of a payload
-  size_t owner_field = 0;                // if it is owned by a column of its own
+  // The column of the payload that says whose a row is; none if a path, an expression or a
+  // generated column does.
+  std::optional<size_t> owner_field;
+  // Those of the first step of its path, if it has one whose columns are all in a payload.
+  std::vector<size_t> step_fields;
   RowCodec codec{RowLayout{}};
   // The fields of unique indexes but the key's, which the server looks at row by row.
   std::vector<std::vector<size_t>> unique_fields;
+  // The fields that other indexes of that kind depend on: those with an expression, a predicate or
+  // a generated column, and exclusion constraints.
+  std::vector<std::vector<size_t>> exclusive_fields;
+  std::vector<size_t> fixed_fields;  // no UPDATE may set them
 
   // The table of `plan`, which `map` has. `map` outlives it.
   static std::unique_ptr<const WriteTarget> Make(const PgTenantMap* map, const PgTablePlan& plan,
                                                  TenantId tenant);
 
-  // INTERNAL if the fields of a payload say that it is another tenant's; UNSUPPORTED if they are
-  // not as many as the table has columns.
-  absl::Status CheckOwner(const std::vector<std::string_view>& fields) const;
+  // Whether replacements are to be looked at all at once, since values may change places.
+  bool has_exclusive_values() const { return !unique_fields.empty() || !exclusive_fields.empty(); }
+
+  // Whether the fields of a payload say by themselves that it is the tenant's; if not, the server
+  // is to be asked once it has been written (a path, or an id in another spelling). INTERNAL if
+  // they say that it is another's; UNSUPPORTED if they are not as many as the table has columns.
+  absl::StatusOr<bool> SaysOwner(const std::vector<std::string_view>& fields) const;
 
   // True of rows t that may be touched, in a form that no index serves: rows are to be found by
   // their keys. A path may end at a parent that was deleted a moment ago, but not at another

@@ -16,6 +16,7 @@
 #include "absl/time/clock.h"
 #include "tests/integration/cli/cli_site.h"
 #include "tests/integration/postgres/tracker_world.h"
+#include "tests/support/pooler.h"
 #include "tests/support/postgres_site_config.h"
 #include "tests/support/status_matchers.h"
 
@@ -151,6 +152,31 @@ TEST_F(PostgresBadInput, AnotherDatabaseUnderTheSameNameIsRefused) {
   ExpectRestored();
 }
 
+TEST_F(PostgresBadInput, APoolerInBetweenIsRefused) {
+  tracker_.Delete({kVictim});
+  const auto pooler = Pooler::Start(*tracker_.server());
+  ASSERT_THAT(pooler, IsOk());
+  daemon_arguments_ = tracker_.DaemonArguments((*pooler)->port());
+  StartDaemon();
+  Refused(Restore(), 1, "UNSUPPORTED", "pooler");
+  Refused({"snapshot", "take", "--wait"}, 1, "UNSUPPORTED",
+          "give the address of the server itself");
+  EXPECT_TRUE(tracker_.Read(kVictim) == SiteRows());
+  daemon_arguments_ = tracker_.DaemonArguments();
+  StartDaemon();
+  ExpectRestored();
+}
+
+TEST_F(PostgresBadInput, ADatabaseThatIsNotThereIsNotWaitedFor) {
+  std::ifstream file(daemon_arguments_.back());
+  std::stringstream text;
+  text << file.rdbuf();
+  std::ofstream(daemon_arguments_.back())
+      << absl::StrReplaceAll(text.str(), {{tracker_.database_name(), "nowhere"}});
+  StartDaemon();
+  Refused(Restore(), 4, "NOT_ALLOWED", "create it, or name another one in the configuration");
+}
+
 TEST_F(PostgresBadInput, ASecondSpellingOfATenantIsTheSameTenantEverywhere) {
   const std::string tenant = tracker_.Tenant(kVictim);
   const std::string spelled = " 00" + tenant;
@@ -195,6 +221,12 @@ TEST_F(PostgresBadInput, AnUnresolvedTableStopsNoSnapshotButTheRestoresThatTouch
   const ProgramResult taken = Run({"snapshot", "take", "--wait"});
   EXPECT_EQ(taken.exit_code, 0) << taken.err;
   EXPECT_THAT(Run({"store", "discover", "-o", "csv"}).out, HasSubstr("\nstray,unresolved,"));
+  int incomplete = 0;
+  for (const nlohmann::json& snapshot : Json({"snapshot", "list"})) {
+    const std::string shown = Run({"snapshot", "show", snapshot.at("id")}).out;
+    incomplete += shown.find("nobody has said whose the rows of stray are") == shown.npos ? 0 : 1;
+  }
+  EXPECT_EQ(incomplete, 1) << "of the two snapshots, the second one";
   tracker_.Delete({kVictim});
   Refused(Restore(), 6, "TABLE_UNRESOLVED", "stray");
   EXPECT_TRUE(tracker_.Read(kVictim) == SiteRows());

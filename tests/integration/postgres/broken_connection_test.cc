@@ -36,14 +36,14 @@ class PostgresBrokenConnection : public testing::Test {
     writer_ = tracker_.Write({0, 1}, /*seed=*/6);
   }
 
-  std::string Create(const std::string& request_id) {
-    return daemon_.CreateRestore(tracker_.Tenant(kVictim), v1::RESTORE_MODE_MIRROR, request_id);
+  std::string Create(v1::RestoreMode mode, const std::string& request_id) {
+    return daemon_.CreateRestore(tracker_.Tenant(kVictim), mode, request_id);
   }
 
-  // How many bytes a restore, and its undo, take in this direction.
-  int64_t BytesOfOne(Direction direction, const std::string& request_id) {
+  // How many bytes a restore takes in this direction.
+  int64_t BytesOfOne(v1::RestoreMode mode, Direction direction, const std::string& request_id) {
     proxy_.Reset();
-    const std::string id = Create(request_id);
+    const std::string id = Create(mode, request_id);
     EXPECT_EQ(daemon_.WaitForEnd(id).state(), v1::RESTORE_STATE_SUCCEEDED);
     const int64_t bytes = proxy_.bytes(direction);
     TakeBack(id);
@@ -57,11 +57,11 @@ class PostgresBrokenConnection : public testing::Test {
 
   // Restores with a fault at a place, which is lifted once it has struck and `lasts` has passed.
   // Returns the restore's end.
-  v1::Restore RestoreWith(const TcpProxy::Fault& fault, absl::Duration lasts,
+  v1::Restore RestoreWith(v1::RestoreMode mode, const TcpProxy::Fault& fault, absl::Duration lasts,
                           const std::string& request_id) {
     proxy_.Reset();
     proxy_.Inject(fault);
-    const std::string id = Create(request_id);
+    const std::string id = Create(mode, request_id);
     const absl::Time until = absl::Now() + absl::Seconds(10);
     while (proxy_.bytes(fault.direction) < fault.after && absl::Now() < until) {
       absl::SleepFor(absl::Milliseconds(1));
@@ -85,6 +85,7 @@ class PostgresBrokenConnection : public testing::Test {
         << when << ", " << v1::RestoreState_Name(restore.state()) << " "
         << restore.failure().message() << daemon_.Output();
     ++ends_[restore.state()];
+    answers_lost_ += restore.resolved_by_evidence() ? 1 : 0;
   }
 
   void ExpectNobodyElseLostAnything() {
@@ -101,25 +102,32 @@ class PostgresBrokenConnection : public testing::Test {
   SiteRows at_first_;
   std::unique_ptr<SiteWriter> writer_;
   std::map<v1::RestoreState, int> ends_;
+  int answers_lost_ = 0;       // commits that were found out about afterwards
   int64_t bytes_[2] = {0, 0};  // of a whole restore, by direction
   std::mt19937 random_{20220405};
 };
 
 TEST_F(PostgresBrokenConnection, CutAnywhereLeavesWhatTheDaemonSays) {
-  constexpr int kCuts = 100;  // in each direction
+  constexpr int kCuts = 102;  // in each direction
+  constexpr int kEndBytes = 300;
   for (const Direction direction : {Direction::kToServer, Direction::kToClient}) {
-    const int64_t bytes =
-        BytesOfOne(direction, absl::StrCat("whole ", static_cast<int>(direction)));
+    const std::string whole = absl::StrCat("whole ", static_cast<int>(direction));
+    const int64_t bytes = BytesOfOne(v1::RESTORE_MODE_MIRROR, direction, whole);
+    // Which looks at nothing after its commit.
+    const int64_t bytes_to_end =
+        BytesOfOne(v1::RESTORE_MODE_CREATE_MISSING, direction, absl::StrCat(whole, ", no mirror"));
     for (int i = 0; i < kCuts; ++i) {
-      // A third of them near the end, where COMMIT and its answer are.
-      const int64_t first = i % 3 == 0 ? bytes - 300 : 0;
-      const int64_t after = std::uniform_int_distribution<int64_t>(first, bytes)(random_);
+      // A third of them in steps over the end, where COMMIT and its answer are.
+      const bool at_end = i % 3 == 0;
+      const int64_t after = at_end ? bytes_to_end - kEndBytes + i * kEndBytes / kCuts
+                                   : std::uniform_int_distribution<int64_t>(0, bytes)(random_);
       const absl::Duration lasts =
           absl::Milliseconds(std::uniform_int_distribution<int>(0, 20)(random_));
       const std::string when =
           absl::StrCat("cut ", i, " to ", direction == Direction::kToServer ? "server" : "daemon",
                        " after ", after, " bytes");
-      ExpectAsItSays(RestoreWith({.direction = direction, .action = Action::kCut, .after = after},
+      ExpectAsItSays(RestoreWith(at_end ? v1::RESTORE_MODE_CREATE_MISSING : v1::RESTORE_MODE_MIRROR,
+                                 {.direction = direction, .action = Action::kCut, .after = after},
                                  lasts, when),
                      when);
       if (HasFatalFailure()) {
@@ -127,8 +135,11 @@ TEST_F(PostgresBrokenConnection, CutAnywhereLeavesWhatTheDaemonSays) {
       }
     }
   }
-  std::printf("%d cuts: %d restores succeeded, %d failed\n", 2 * kCuts,
-              ends_[v1::RESTORE_STATE_SUCCEEDED], ends_[v1::RESTORE_STATE_FAILED]);
+  std::printf("%d cuts: %d restores succeeded, %d failed; the answers to %d commits were lost\n",
+              2 * kCuts, ends_[v1::RESTORE_STATE_SUCCEEDED], ends_[v1::RESTORE_STATE_FAILED],
+              answers_lost_);
+  EXPECT_GT(ends_[v1::RESTORE_STATE_SUCCEEDED], kCuts);
+  EXPECT_GT(answers_lost_, 0) << "COMMIT itself must have been cut";
   ExpectNobodyElseLostAnything();
 }
 
@@ -136,12 +147,15 @@ TEST_F(PostgresBrokenConnection, StallsAndDelaysAreWaitedFor) {
   constexpr int kTimes = 30;
   for (int i = 0; i < kTimes; ++i) {
     const Direction direction = i % 2 == 0 ? Direction::kToServer : Direction::kToClient;
-    const int64_t bytes = i < 2 ? BytesOfOne(direction, absl::StrCat("whole ", i)) : bytes_[i % 2];
+    const int64_t bytes =
+        i < 2 ? BytesOfOne(v1::RESTORE_MODE_MIRROR, direction, absl::StrCat("whole ", i))
+              : bytes_[i % 2];
     bytes_[i % 2] = bytes;
     const int64_t after = std::uniform_int_distribution<int64_t>(0, bytes - 1)(random_);
     const Action action = i % 3 == 0 ? Action::kDelay : Action::kStall;
     const std::string when = absl::StrCat("held up after ", after, " bytes, ", i);
-    const v1::Restore restore = RestoreWith({.direction = direction,
+    const v1::Restore restore = RestoreWith(v1::RESTORE_MODE_MIRROR,
+                                            {.direction = direction,
                                              .action = action,
                                              .after = after,
                                              .count_messages = false,

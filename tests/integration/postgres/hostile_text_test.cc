@@ -137,7 +137,7 @@ class PostgresHostileText : public testing::Test {
     EXPECT_THAT(database, IsOk());
     database_ = *std::move(database);
     MakeTables();
-    EXPECT_THAT(MakeDaemonRole(database_.get()), IsOk());
+    EXPECT_THAT(MakeDaemonRole(PostgresServer::Shared()->OnSocket(database_name_)), IsOk());
     Insert();
     OpenStore();
   }

@@ -36,7 +36,7 @@ class PostgresProperty : public testing::TestWithParam<uint64_t> {
     database_ = *std::move(database);
     const absl::Status made = database_->Run(application_.SchemaSql());
     EXPECT_THAT(made, IsOk());
-    EXPECT_THAT(MakeDaemonRole(database_.get()), IsOk());
+    EXPECT_THAT(MakeDaemonRole(PostgresServer::Shared()->OnSocket(name)), IsOk());
     PostgresStoreOptions options;
     options.connection.conninfo =
         absl::StrCat(PostgresServer::Shared()->OnSocket(name), " user=", kDaemonRole);

@@ -33,7 +33,7 @@ TrackerWorld::TrackerWorld(PostgresServer* server, std::vector<int64_t> sizes)
       database_name_(server->MakeDatabase()),
       database_(Connect()) {
   Require(site_.Load(database_.get()), "load the tracker");
-  Require(MakeDaemonRole(database_.get()), "make the daemon's role");
+  Require(MakeDaemonRole(server_->OnSocket(database_name_)), "make the daemon's role");
 }
 
 std::unique_ptr<PlainDatabase> TrackerWorld::Connect() const {

@@ -26,7 +26,7 @@ class EvidenceTest : public testing::Test {
   CommitOutcome Judge(const state::Evidence& evidence) {
     auto session = *store_.OpenTenant(*TenantId::Parse("t"), {});
     EXPECT_TRUE(session->Begin().ok());
-    return *JudgeEvidence(evidence, session.get());
+    return *JudgeEvidence(evidence, map_, session.get());
   }
 
   // Of a restore that made these changes: deletions of d1 and d2, replacement of r, insertion of i.
@@ -50,18 +50,41 @@ class EvidenceTest : public testing::Test {
       if (kind == ChangeKind::kDelete) {
         action.new_payload.clear();
       }
-      collector.Add(action, kTable);
+      collector.Add(action, kTable, /*is_all_key=*/false);
     }
     return std::move(collector).Finish();
   }
 
+  // The table, whose rows have columns that are in its key or not.
+  void DescribeTable(const std::vector<bool>& in_key) {
+    MappedTable table;
+    table.schema.identity = kTable;
+    for (const bool is_in_key : in_key) {
+      table.schema.columns.push_back({.name = "c", .type = "text", .in_key = is_in_key});
+    }
+    map_.tables = {table};
+  }
+
   MemoryStore store_;
+  TenantMap map_;
 };
 
 TEST_F(EvidenceTest, OneInsertedRowAsTheRestoreLeftItProvesTheCommit) {
   Write("i1", "changed since");
   Write("i2", "new");
   EXPECT_EQ(Judge(Of({ChangeKind::kInsert, ChangeKind::kInsert})), CommitOutcome::kCommitted);
+}
+
+// The commit did not happen, and the application put one of the rows back by itself.
+TEST_F(EvidenceTest, ARowThatIsNothingButItsKeyProvesNothingSinceAnybodyCanWriteItAgain) {
+  const state::Evidence evidence = Of({ChangeKind::kInsert, ChangeKind::kInsert});
+  Write("i1", "new");
+  DescribeTable({true, false});
+  EXPECT_EQ(Judge(evidence), CommitOutcome::kCommitted) << "the control arm: taken for a proof";
+  DescribeTable({true, true});
+  EXPECT_EQ(Judge(evidence), CommitOutcome::kNotKnown);
+  DescribeTable({false, false});
+  EXPECT_EQ(Judge(evidence), CommitOutcome::kNotKnown) << "a table without a key";
 }
 
 TEST_F(EvidenceTest, AllRowsAsBeforeDisproveTheCommit) {
@@ -98,6 +121,18 @@ TEST_F(EvidenceTest, DeletedRowsProveNothingWhereOthersWereWritten) {
   EXPECT_EQ(Judge(Of({ChangeKind::kDelete, ChangeKind::kInsert})), CommitOutcome::kNotCommitted);
 }
 
+TEST(EvidenceCollector, TakesARowThatIsProofAloneHoweverFewThereAre) {
+  EvidenceCollector collector(0, 10'001);
+  const Action action{
+      .kind = ChangeKind::kInsert, .table = 0, .key = "k", .old_payload = "", .new_payload = "p"};
+  for (int i = 0; i < 10'000; ++i) {
+    collector.Add(action, "links", /*is_all_key=*/true);
+  }
+  collector.Add(action, kTable, /*is_all_key=*/false);
+  const state::Evidence evidence = std::move(collector).Finish();
+  EXPECT_EQ(evidence.rows(evidence.rows_size() - 1).table(), kTable);
+}
+
 TEST(EvidenceCollector, KeepsASampleOfABoundedSize) {
   EvidenceCollector collector(0, 1'000'000);
   for (int i = 0; i < 1'000'000; ++i) {
@@ -106,7 +141,7 @@ TEST(EvidenceCollector, KeepsASampleOfABoundedSize) {
                    .key = "k",
                    .old_payload = "",
                    .new_payload = "p"},
-                  kTable);
+                  kTable, /*is_all_key=*/false);
   }
   const state::Evidence evidence = std::move(collector).Finish();
   EXPECT_GE(evidence.rows_size(), 60);

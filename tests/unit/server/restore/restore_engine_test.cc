@@ -94,6 +94,18 @@ TEST_F(RestoreEngineTest, PlansNoChangeOfATableThatRefusesIt) {
   EXPECT_THAT(undo.failure().message(), testing::HasSubstr("table issues"));
 }
 
+TEST_F(RestoreEngineTest, PlansNoReplacementInATableThatTakesOnlyInsertions) {
+  hooks_.catalog = [](TenantMap* map) {
+    for (MappedTable& table : map->tables) {
+      table.replace_refusal = "its rows are set in stone";
+    }
+  };
+  EXPECT_EQ(world_.Restore(Order(state::CREATE_MISSING)).state(), state::SUCCEEDED);
+  const state::RestoreRecord refused = world_.Restore(Order(state::OVERWRITE));
+  EXPECT_EQ(refused.failure().reason(), "UNSUPPORTED");
+  EXPECT_THAT(refused.failure().message(), testing::HasSubstr("set in stone"));
+}
+
 TEST_F(RestoreEngineTest, CertifiesEveryTableAndSaysWhatItKept) {
   const state::RestoreRecord restore = world_.Restore(Order(state::CREATE_MISSING));
   const auto certificate = world_.state()->GetCertificate(restore.id());

@@ -1,6 +1,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <map>
 #include <string>
 
 #include "storage/live/postgres/catalog_facts.h"
@@ -112,6 +114,42 @@ TEST_F(CatalogReaderTest, ChoosesThePrimaryKeyElseAUniqueIndexThatIsAsGood) {
   EXPECT_THAT(catalog.FindByName("i")->key, ElementsAre(1));
 }
 
+TEST_F(CatalogReaderTest, SeesWhatTheValuesOfAnIndexDependOn) {
+  Run("CREATE TABLE t(id int PRIMARY KEY, a text, b text, c int, d int,"
+      "  g text GENERATED ALWAYS AS (lower(a) || c) STORED, during int4range,"
+      "  CONSTRAINT apart EXCLUDE USING gist (during WITH &&) WHERE (d > 0));"
+      "CREATE UNIQUE INDEX by_expression ON t(lower(b)); CREATE UNIQUE INDEX partial ON t(a) "
+      "WHERE d > 0; CREATE UNIQUE INDEX generated ON t(g)");
+  const PgCatalog catalog = Read();
+  std::map<std::string, std::vector<PgAttnum>> inputs;
+  for (const PgUnique& unique : catalog.tables[0].uniques) {
+    inputs[unique.name] = unique.inputs;
+    std::sort(inputs[unique.name].begin(), inputs[unique.name].end());
+  }
+  const std::map<std::string, std::vector<PgAttnum>> expected = {{"apart", {5, 7}},
+                                                                 {"by_expression", {3}},
+                                                                 {"generated", {2, 4}},
+                                                                 {"partial", {2, 5}},
+                                                                 {"t_pkey", {1}}};
+  EXPECT_EQ(inputs, expected);
+}
+
+TEST_F(CatalogReaderTest, TellsATableWithADotFromATableOfASchema) {
+  Run("CREATE SCHEMA a; CREATE TABLE a.b(i int); CREATE TABLE \"a.b\"(i int);"
+      "CREATE TABLE a.c(i int)");
+  const PgCatalog catalog = Read();
+  EXPECT_EQ(catalog.FindByName("a.b"), nullptr) << "it could be either";
+  const PgTable* const of_schema = catalog.FindByName("\"a\".\"b\"");
+  const PgTable* const with_dot = catalog.FindByName("public.a.b");
+  ASSERT_NE(of_schema, nullptr);
+  ASSERT_NE(with_dot, nullptr);
+  EXPECT_EQ(of_schema->schema, "a");
+  EXPECT_EQ(with_dot->schema, "public");
+  EXPECT_EQ(catalog.NameOf(*of_schema), "\"a\".\"b\"");
+  EXPECT_EQ(catalog.FindByName(catalog.NameOf(*with_dot)), with_dot);
+  EXPECT_EQ(catalog.NameOf(*catalog.FindByName("c")), "a.c");
+}
+
 TEST_F(CatalogReaderTest, DroppedColumnsLeaveTheirNumberBehind) {
   Run("CREATE TABLE t(a int, b int, c int PRIMARY KEY, d int GENERATED ALWAYS AS IDENTITY,"
       " e int GENERATED ALWAYS AS (c) STORED); ALTER TABLE t DROP COLUMN a");
@@ -120,7 +158,7 @@ TEST_F(CatalogReaderTest, DroppedColumnsLeaveTheirNumberBehind) {
   EXPECT_THAT(table.key, ElementsAre(3));
   EXPECT_EQ(table.columns[0].name, "b");
   EXPECT_EQ(table.columns[0].number, 2);
-  EXPECT_TRUE(table.ColumnByName("d")->identity);
+  EXPECT_TRUE(table.ColumnByName("d")->always_identity);
   EXPECT_TRUE(table.ColumnByName("e")->generated);
   EXPECT_EQ(table.PayloadColumns().size(), 3);
 }
@@ -199,8 +237,7 @@ TEST_F(CatalogReaderTest, ListsWhatFiresInARestoreSequencesAndPolicies) {
   EXPECT_EQ(table.sequences[1].name, "t_b_seq");
   EXPECT_EQ(table.sequences[2].name, "loose");
   EXPECT_EQ(table.sequences[2].column, 3);
-  EXPECT_TRUE(table.published);
-  EXPECT_EQ(table.replica_identity, 'n');
+  EXPECT_TRUE(table.lacks_replica_identity);
   EXPECT_FALSE(table.row_security);
 }
 

@@ -108,6 +108,54 @@ TEST_F(OwnershipTest, AForeignKeyToTheTenantTableThatIsNotToItsIdOwnsThroughAPat
   EXPECT_EQ(OwnedBy("domains", "7"), R"(p1."id" = '7'::bigint)");
 }
 
+// sites(id, account_no): a column site_id that refers to account_no is no site's id.
+TEST_F(OwnershipTest, AColumnWhoseForeignKeyLeadsElsewhereIsNotTakenByItsName) {
+  builder_.AddTable("sites2", {{.name = "id"}, {.name = "account_no"}}, {"id"});
+  builder_.AddUnique("sites2", {"account_no"});
+  builder_.AddTable("invoices", {{.name = "id"}, {.name = "site_id"}}, {"id"});
+  builder_.AddForeignKey("invoices", {"site_id"}, "sites2", {"account_no"});
+  config_.tenant_table = "sites2";
+  EXPECT_THAT(PathNames("invoices"), ElementsAre("sites2"));
+  EXPECT_EQ(OwnedBy("invoices", "7"), R"(p1."id" = '7'::bigint)");
+  EXPECT_THAT(Plan("invoices").how,
+              HasSubstr("not taken by its name: column site_id, which refers to account_no of "
+                        "sites2"));
+}
+
+TEST_F(OwnershipTest, AColumnThatRefersToSomethingElseIsUnresolvedIfNoPathLeadsOn) {
+  builder_.AddTable("places", {{.name = "id"}}, {"id"});
+  builder_.AddTable("visits", {{.name = "id"}, {.name = "site_id"}}, {"id"});
+  builder_.AddForeignKey("visits", {"site_id"}, "places", {"id"});
+  EXPECT_EQ(Plan("visits").relation, Relation::kUnresolved);
+  EXPECT_THAT(Plan("visits").how, HasSubstr("column site_id refers to id of places"));
+}
+
+TEST_F(OwnershipTest, ANamedColumnMayReferToTheTenantsIdStepByStep) {
+  AddProjects();
+  builder_.AddUnique("projects", {"site_id"});
+  builder_.AddForeignKey("projects", {"site_id"}, "sites", {"id"});
+  builder_.AddTable("settings", {{.name = "id"}, {.name = "site_id"}}, {"id"});
+  builder_.AddForeignKey("settings", {"site_id"}, "projects", {"site_id"});
+  EXPECT_EQ(Plan("settings").how, "column site_id");
+}
+
+TEST_F(OwnershipTest, WithoutATenantTableNamedColumnsThatReferToDifferentThingsAreUnresolved) {
+  config_ = {.tenant_columns = {"site_id"}};
+  AddProjects();
+  builder_.AddForeignKey("projects", {"site_id"}, "sites", {"id"});
+  builder_.AddTable("plain", {{.name = "id"}, {.name = "site_id"}}, {"id"});
+  EXPECT_EQ(Plan("projects").how, "column site_id") << "all of them refer to the same";
+  map_.reset();
+  builder_.AddUnique("sites", {"name"});
+  builder_.AddTable("domains", {{.name = "id"}, {.name = "site_id", .type = "text"}}, {"id"});
+  builder_.AddForeignKey("domains", {"site_id"}, "sites", {"name"});
+  EXPECT_EQ(Plan("plain").how, "column site_id");
+  for (const char* const table : {"projects", "domains"}) {
+    EXPECT_EQ(Plan(table).relation, Relation::kUnresolved) << table;
+    EXPECT_THAT(Plan(table).how, HasSubstr("say tenant_table")) << table;
+  }
+}
+
 TEST_F(OwnershipTest, OfSeveralColumnsTheNamedThenTheNotNullOneIsTakenAndTheOthersAreNamed) {
   builder_.AddTable("transfers",
                     {{.name = "id"}, {.name = "to_site"}, {.name = "site_id", .nullable = true}},

@@ -97,8 +97,52 @@ TEST_F(PostgresStoreTest, SaysWhichTablesCannotBeWrittenTo) {
       EXPECT_THAT(remarks, Each(Not(HasSubstr("cannot be restored")))) << name;
     }
   }
-  options_.may_fire = {"issues"};
-  EXPECT_EQ(Open()->Catalog()->FindByName("issues")->write_refusal, "");
+  for (const char* const name : {"issues", "public.issues"}) {
+    options_.may_fire = {name};
+    EXPECT_EQ(Open()->Catalog()->FindByName("issues")->write_refusal, "") << name;
+  }
+  options_.may_fire = {"isues"};
+  const absl::Status typo = Open()->Catalog().status();
+  EXPECT_THAT(typo, FailsWith(Reason::kConfigInvalid));
+  EXPECT_THAT(std::string(typo.message()), HasSubstr("may_fire: There is no table isues"));
+}
+
+TEST_F(PostgresStoreTest, SaysWhoseRowsCannotBeReplacedForWantOfAReplicaIdentity) {
+  Run("CREATE TABLE none(id bigint PRIMARY KEY, site_id uuid);"
+      "ALTER TABLE none REPLICA IDENTITY NOTHING;"
+      "CREATE TABLE no_key(site_id uuid); CREATE TABLE whole(site_id uuid);"
+      "ALTER TABLE whole REPLICA IDENTITY FULL;"
+      "CREATE TABLE only_new(site_id uuid);"
+      "CREATE PUBLICATION all_of_it FOR TABLE none, no_key, whole, issues;"
+      "CREATE PUBLICATION insertions FOR TABLE only_new WITH (publish = 'insert')");
+  const auto map = Open()->Catalog();
+  ASSERT_THAT(map, IsOk());
+  for (const char* const table : {"none", "no_key"}) {
+    EXPECT_THAT(map->FindByName(table)->replace_refusal, HasSubstr("REPLICA IDENTITY FULL"))
+        << table;
+    EXPECT_EQ(map->FindByName(table)->write_refusal, "") << "rows may be inserted";
+  }
+  for (const char* const table : {"whole", "issues", "only_new"}) {
+    EXPECT_EQ(map->FindByName(table)->replace_refusal, "") << table;
+  }
+}
+
+TEST_F(PostgresStoreTest, ReadsAndChangesNothingOfAnotherDatabaseThanTheOneItExpects) {
+  const auto store = Open();
+  const TenantId tenant = TenantId::FromStored(Id(1));
+  store->Expect(store->Identity()->id);
+  EXPECT_THAT(store->OpenTenant(tenant, {}), IsOk());
+  EXPECT_THAT(store->OpenCut({}), IsOk());
+
+  // As if the name of the server had come to lead to another one.
+  const std::string other = server_->MakeDatabase();
+  auto connection = *PgConnection::Connect({.conninfo = server_->OnSocket(other)});
+  store->Expect(*connection->ReadIdentity());
+  EXPECT_THAT(store->OpenTenant(tenant, {}), FailsWith(Reason::kStoreIdentityChanged));
+  EXPECT_THAT(store->OpenCut({}), FailsWith(Reason::kStoreIdentityChanged));
+  EXPECT_THAT(store->CountTenants(), FailsWith(Reason::kStoreIdentityChanged));
+  store->Expect(store->Identity()->id);
+  EXPECT_THAT(store->OpenTenant(tenant, {}), IsOk()) << "once somebody has confirmed it";
 }
 
 TEST_F(PostgresStoreTest, RefusesAMapThatDoesNotFitTheTables) {
