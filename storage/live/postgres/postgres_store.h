@@ -6,6 +6,7 @@
 
 #include "storage/base/mutex.h"
 #include "storage/live/live_store.h"
+#include "storage/live/postgres/health_probe.h"
 #include "storage/live/postgres/ownership.h"
 #include "storage/live/postgres/pg_connection.h"
 #include "storage/live/postgres/pg_connection_pool.h"
@@ -48,7 +49,7 @@ class PostgresStore final : public LiveStore {
   absl::StatusOr<SizeEstimate> EstimateTenant(const TenantId& tenant) override;
 
   absl::StatusOr<std::unique_ptr<TenantCountStream>> CountTenants() override;
-  StoreHealth ProbeHealth() override;
+  StoreHealth ProbeHealth() override { return health_.Probe(); }
 
   // The map as it is now, with its facts.
   absl::StatusOr<std::shared_ptr<const PgTenantMap>> ReadMap();
@@ -71,6 +72,7 @@ class PostgresStore final : public LiveStore {
   const PostgresStoreOptions options_;
   PgOptions connecting_;
   PgConnectionPool of_sessions_{4};
+  HealthProbe health_;
 
   Mutex mu_;
   std::vector<std::unique_ptr<PgConnection>> idle_ ABSL_GUARDED_BY(mu_);

@@ -215,6 +215,13 @@ TEST_F(ConfigFileTest, TheExampleIsTheDefaultAlsoWithEverythingUncommented) {
   EXPECT_EQ(full->stores[1].postgres.port, PostgresConfig().port);
   EXPECT_EQ(full->stores[1].postgres.allow_superuser, PostgresConfig().allow_superuser);
   EXPECT_EQ(full->stores[1].postgres.references.size(), 1);
+  const PostgresHealthConfig& health = full->stores[1].postgres.health;
+  const PostgresHealthConfig healthy;
+  EXPECT_EQ(health.max_wal_bytes_per_second, healthy.max_wal_bytes_per_second);
+  EXPECT_EQ(health.max_replication_lag_bytes, healthy.max_replication_lag_bytes);
+  EXPECT_EQ(health.min_slot_headroom_bytes, healthy.min_slot_headroom_bytes);
+  EXPECT_EQ(health.max_commit_latency, healthy.max_commit_latency);
+  EXPECT_EQ(health.max_sessions_waiting, healthy.max_sessions_waiting);
 }
 
 TEST_F(ConfigFileTest, TakesEveryKeyOfAPostgresStore) {
@@ -240,6 +247,12 @@ shared = []
 excluded = { jobs = "they would run again", "app.sessions" = "they would be valid again" }
 owner = { blobs = "split_part(t.path, '/', 1)" }
 ownerless = ["notes"]
+[store.health]
+max_wal_bytes_per_second = "64MiB"
+max_replication_lag = 0
+min_slot_headroom = "2GiB"
+max_commit_latency = "250ms"
+max_sessions_waiting = 3
 [[store.reference]]
 table = "files"
 columns = ["a", "b"]
@@ -266,6 +279,11 @@ parent_columns = ["c", "d"]
   EXPECT_EQ(postgres.excluded.at("app.sessions"), "they would be valid again");
   EXPECT_EQ(postgres.owner.at("blobs"), "split_part(t.path, '/', 1)");
   EXPECT_THAT(postgres.ownerless, ElementsAre("notes"));
+  EXPECT_EQ(postgres.health.max_wal_bytes_per_second, 64 << 20);
+  EXPECT_EQ(postgres.health.max_replication_lag_bytes, 0);
+  EXPECT_EQ(postgres.health.min_slot_headroom_bytes, 2LL << 30);
+  EXPECT_EQ(postgres.health.max_commit_latency, absl::Milliseconds(250));
+  EXPECT_EQ(postgres.health.max_sessions_waiting, 3);
   ASSERT_EQ(postgres.references.size(), 1);
   EXPECT_EQ(postgres.references[0].parent, "issues");
   EXPECT_THAT(postgres.references[0].parent_columns, ElementsAre("c", "d"));
@@ -282,6 +300,9 @@ labels = ["name"]
 excluded = { jobs = "" }
 owner = { blobs = 7 }
 tenant_colums = ["site_id"]
+[store.health]
+max_commit_latency = "-1s"
+max_lag = "1GiB"
 [[store.reference]]
 table = "files"
 columns = ["a"]
@@ -289,12 +310,15 @@ columns = ["a"]
   for (const char* const expected :
        {":4: port", ":5: path is for embedded", ":6: address is for remote",
         ":7: labels needs tenant_table", ":8: excluded needs a reason",
-        ":9: owner must have a text", ":10: tenant_colums is not known", "parent is required",
-        ":13: columns must be as many"}) {
+        ":9: owner must have a text", ":10: tenant_colums is not known",
+        ":12: max_commit_latency must be", ":13: max_lag is not known in [store.health]",
+        "parent is required", ":16: columns must be as many"}) {
     EXPECT_THAT(refusal, HasSubstr(expected));
   }
   EXPECT_THAT(Refusal("[[store]]\nname = \"a\"\ntenant_table = \"sites\"\n"),
               HasSubstr(":3: tenant_table is for PostgreSQL stores only."));
+  EXPECT_THAT(Refusal("[[store]]\nname = \"a\"\n[store.health]\nmax_commit_latency = \"1s\"\n"),
+              HasSubstr("health is for PostgreSQL stores only."));
 }
 
 TEST(ParseConfigDuration, KnowsDaysAndWeeks) {
