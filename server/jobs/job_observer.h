@@ -1,5 +1,8 @@
 #pragma once
 
+#include <string>
+
+#include "absl/time/time.h"
 #include "storage/state/state.pb.h"
 
 namespace reinstate {
@@ -13,6 +16,11 @@ class JobObserver {
   // It was recorded that `restore` (or undo) SUCCEEDED, FAILED, was CANCELLED or is IN_DOUBT. Twice
   // for one that was in doubt and is resolved.
   virtual void RestoreEnded(const state::RestoreRecord& restore) = 0;
+
+  // For `time` more, restores of `store` waited for `reason`: "rows_per_second",
+  // "bytes_per_second", or the pressure that the store reported.
+  virtual void RestoresHeldBack(const std::string& store, const std::string& reason,
+                                absl::Duration time) = 0;
 
   // It was recorded that `job` SUCCEEDED, FAILED or was CANCELLED.
   virtual void HistoryJobEnded(const state::HistoryJob& job) = 0;
