@@ -119,6 +119,16 @@ MapConfig TenantMapOf(const PostgresConfig& config) {
   return map;
 }
 
+PgHealthLimits HealthLimitsOf(const PostgresHealthConfig& config) {
+  PgHealthLimits limits;
+  limits.max_wal_bytes_per_second = config.max_wal_bytes_per_second;
+  limits.max_replication_lag_bytes = config.max_replication_lag_bytes;
+  limits.min_slot_headroom_bytes = config.min_slot_headroom_bytes;
+  limits.max_commit_latency = config.max_commit_latency;
+  limits.max_sessions_waiting = config.max_sessions_waiting;
+  return limits;
+}
+
 absl::StatusOr<OpenedStore> OpenPostgres(const StoreConfig& store, FaultPoints* faults) {
   const PostgresConfig& config = store.postgres;
   PostgresStoreOptions options;
@@ -134,6 +144,7 @@ absl::StatusOr<OpenedStore> OpenPostgres(const StoreConfig& store, FaultPoints* 
   options.map = TenantMapOf(config);
   options.may_fire = {config.may_fire.begin(), config.may_fire.end()};
   options.allow_superuser = config.allow_superuser;
+  options.health = HealthLimitsOf(config.health);
   options.faults = faults;
   OpenedStore opened;
   opened.live = PostgresStore::Create(std::move(options));

@@ -6,12 +6,14 @@ namespace reinstate {
 namespace {
 
 constexpr int64_t kMaxPort = 65535;
+constexpr int64_t kMaxSessions = 1'000'000;
 
 constexpr const char* kKeys[] = {"conninfo",        "service",   "host",          "port",
                                  "database",        "user",      "password_file", "search_path",
                                  "allow_superuser", "may_fire",  "tenant_table",  "tenant_key",
                                  "tenant_columns",  "labels",    "shared",        "excluded",
-                                 "owner",           "ownerless", "orphans",       "reference"};
+                                 "owner",           "ownerless", "orphans",       "reference",
+                                 "health"};
 
 void ReadReferences(TomlSection* store, PostgresConfig* config) {
   for (TomlSection& section : store->Tables("reference")) {
@@ -44,6 +46,15 @@ void ReadTenantMap(TomlSection* store, PostgresConfig* config) {
   ReadReferences(store, config);
 }
 
+void ReadHealth(TomlSection health, PostgresHealthConfig* config) {
+  health.ReadBytes("max_wal_bytes_per_second", 0, &config->max_wal_bytes_per_second);
+  health.ReadBytes("max_replication_lag", 0, &config->max_replication_lag_bytes);
+  health.ReadBytes("min_slot_headroom", 0, &config->min_slot_headroom_bytes);
+  health.Read("max_commit_latency", absl::ZeroDuration(), &config->max_commit_latency);
+  health.Read("max_sessions_waiting", 0, kMaxSessions, &config->max_sessions_waiting);
+  health.RefuseOthers();
+}
+
 void CheckPostgres(const PostgresConfig& config, TomlSection* store) {
   constexpr const char* kNeedsTable = "needs tenant_table, whose column it is.";
   if (config.tenant_table.empty() && !config.tenant_key.empty()) {
@@ -73,6 +84,7 @@ void ReadPostgres(bool for_postgres, TomlSection* store, PostgresConfig* config)
   store->Read("allow_superuser", &config->allow_superuser);
   store->ReadNames("may_fire", &config->may_fire);
   ReadTenantMap(store, config);
+  ReadHealth(store->Table("health"), &config->health);
   if (for_postgres) {
     CheckPostgres(*config, store);
     return;

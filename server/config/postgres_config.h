@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/time/time.h"
 #include "server/config/toml_section.h"
 
 namespace reinstate {
@@ -15,6 +16,16 @@ struct PostgresReference {
   std::vector<std::string> columns;
   std::string parent;
   std::vector<std::string> parent_columns;
+};
+
+// A [store.health]: what the database may bear before no further restores begin in it; 0 does not
+// look at it.
+struct PostgresHealthConfig {
+  int64_t max_wal_bytes_per_second = 256LL << 20;
+  int64_t max_replication_lag_bytes = 1LL << 30;
+  int64_t min_slot_headroom_bytes = 256LL << 20;
+  absl::Duration max_commit_latency = absl::Seconds(1);
+  int64_t max_sessions_waiting = 8;
 };
 
 // What a store with adapter = "postgres" can be told. deploy/reinstated.toml documents each for
@@ -43,6 +54,8 @@ struct PostgresConfig {
   std::vector<std::string> ownerless;
   std::vector<std::string> orphans;
   std::vector<PostgresReference> references;
+
+  PostgresHealthConfig health;
 };
 
 // Reads the keys of a [[store]] that are for PostgreSQL. If it is `for_postgres`, they are checked;

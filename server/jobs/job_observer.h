@@ -2,6 +2,7 @@
 
 #include <string>
 
+#include "absl/time/time.h"
 #include "storage/state/state.pb.h"
 
 namespace reinstate {
@@ -24,6 +25,11 @@ class JobObserver {
 
   // It was recorded what became of the hooks after `restore`, which had ended before.
   virtual void HooksEnded(const state::RestoreRecord& /*restore*/) {}
+
+  // For `time` more, restores of `store` waited for `reason`: "rows_per_second",
+  // "bytes_per_second", or the pressure that the store reported.
+  virtual void RestoresHeldBack(const std::string& store, const std::string& reason,
+                                absl::Duration time) = 0;
 
   // It was recorded that `job` SUCCEEDED, FAILED or was CANCELLED.
   virtual void HistoryJobEnded(const state::HistoryJob& job) = 0;

@@ -53,6 +53,19 @@ void JobRunner::Stop() {
 void JobRunner::SetLimit(const std::string& store, int limit) {
   MutexLock lock(&mu_);
   scheduler_.SetLimit(store, limit);
+  changed_.SignalAll();
+}
+
+void JobRunner::AskGate(const std::string& store) {
+  MutexLock lock(&mu_);
+  AskGateLocked(store);
+  changed_.SignalAll();
+}
+
+void JobRunner::AskGateLocked(const std::string& store) {
+  if (options_.gate != nullptr) {
+    scheduler_.HoldStore(store, options_.gate->HeldUntil(store));
+  }
 }
 
 void JobRunner::Add(Scheduler::Job job) {
@@ -173,6 +186,10 @@ WorkerPool::Task JobRunner::NextTask() {
   while (!stopping_) {
     const absl::Time now = options_.clock->Now();
     if (auto job = scheduler_.Take(now); job.has_value()) {
+      if (options_.gate != nullptr) {
+        options_.gate->Begin(*job);
+        AskGateLocked(job->store);
+      }
       return Begin(*std::move(job), now);
     }
     if (const auto next = scheduler_.NextStart(now); next.has_value()) {

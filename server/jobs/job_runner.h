@@ -9,6 +9,7 @@
 
 #include "absl/time/time.h"
 #include "server/jobs/scheduler.h"
+#include "server/jobs/start_gate.h"
 #include "server/jobs/worker_pool.h"
 #include "server/restore/run_control.h"
 #include "storage/base/clock.h"
@@ -21,6 +22,7 @@ struct JobRunnerOptions {
   int threads = 1;
   absl::Duration aging = absl::Minutes(10);  // see Scheduler
   const Clock* clock = Clock::System();
+  StartGate* gate = nullptr;  // borrowed; may be null: stores hold nothing back
 };
 
 // Runs jobs on a pool of its own in the order of a Scheduler, and holds what is known of them only
@@ -57,7 +59,12 @@ class JobRunner {
   // be repeated, by one thread at a time.
   void Stop();
 
+  // As Scheduler; at once.
   void SetLimit(const std::string& store, int limit);
+
+  // Asks the gate anew when jobs of `store` may begin.
+  void AskGate(const std::string& store);
+
   void Add(Scheduler::Job job);
 
   // Takes a job out of the queue, so that it will not be run. False if it is not queued (any more).
@@ -87,6 +94,7 @@ class JobRunner {
  private:
   struct Running;
 
+  void AskGateLocked(const std::string& store) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   WorkerPool::Task NextTask();
   WorkerPool::Task Begin(Scheduler::Job job, absl::Time now) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void RunOne(const Scheduler::Job& job, Running* running);

@@ -14,6 +14,8 @@
 #include "server/jobs/order_checker.h"
 #include "server/jobs/plan_jobs.h"
 #include "server/jobs/restore_pins.h"
+#include "server/jobs/store_governor.h"
+#include "server/jobs/throttle_keeper.h"
 #include "server/restore/restore_run.h"
 #include "storage/base/error.h"
 #include "storage/base/id_generator.h"
@@ -59,6 +61,11 @@ bool WasResolvedSo(const state::RestoreRecord& record, bool committed, const sta
          record.resolved_by() == actor.name() && record.resolved_reason() == reason;
 }
 
+// What the store had to bear of a restore that has ended: rolled back or not.
+StoreThrottle::Size WrittenBy(const state::RestoreRecord& record) {
+  return {.rows = record.plan().rows_to_change(), .bytes = record.plan().bytes_to_write()};
+}
+
 class RestoreManagerImpl final : public RestoreManager {
  public:
   RestoreManagerImpl(const RestoreManagerOptions& options, StoreRegistry* stores, History* history,
@@ -73,10 +80,19 @@ class RestoreManagerImpl final : public RestoreManager {
         hooks_(
             {.hooks = options.hooks, .first_backoff = options.hook_backoff, .clock = options.clock},
             state, &watchers_, &observers_),
+        governor_({.probe_every = options.probe_every,
+                   .clock = options.clock,
+                   .observer = options.observer},
+                  {.jobs = [this](const std::string& store) { return JobsOf(store); },
+                   .ask_again = [this](const std::string& store) { restores_.AskGate(store); }}),
         restores_(
-            {.threads = options.workers, .aging = options.aging, .clock = options.clock},
+            {.threads = options.workers,
+             .aging = options.aging,
+             .clock = options.clock,
+             .gate = &governor_},
             [this](const std::string& id, RunControl* control) { return RunRestore(id, control); },
             [this](const std::string& id, const JobRunner::View& view) { OnReport(id, view); }),
+        throttles_(stores, &governor_, &restores_),
         plans_(options.clock, stores, state, engine, &watchers_) {
     if (options.observer != nullptr) {
       observers_.push_back(options.observer);
@@ -91,6 +107,7 @@ class RestoreManagerImpl final : public RestoreManager {
   void Shutdown() override {
     restores_.Stop();
     hooks_.Shutdown();
+    governor_.Shutdown();
     plans_.Shutdown();
   }
 
@@ -126,6 +143,14 @@ class RestoreManagerImpl final : public RestoreManager {
                                                       const std::string& reason) override;
   Eta EstimateEnd(const state::RestoreRecord& record) const override;
   std::map<std::string, Load> Loads() const override;
+  absl::Status SetThrottle(const std::string& store, const state::Throttle& throttle,
+                           const state::Actor& actor, const std::string& reason) override {
+    return throttles_.Set(store, throttle, actor, reason);
+  }
+  std::optional<std::string> HoldingBack(const std::string& store) const override {
+    const std::optional<StoreGovernor::Hold> hold = governor_.HoldingBack(store);
+    return hold.has_value() ? std::optional<std::string>(hold->sentence) : std::nullopt;
+  }
   Watch WatchJob(const std::string& id, std::function<void()> on_change) override {
     return watchers_.Watch(id, std::move(on_change));
   }
@@ -156,6 +181,8 @@ class RestoreManagerImpl final : public RestoreManager {
   // The restore `id` has begun, has moved on, or has left its worker.
   void TellChanged(const std::string& id, bool running);
 
+  StoreGovernor::Jobs JobsOf(const std::string& store) const;
+
   static Scheduler::Job ToJob(const state::RestoreRecord& record);
 
   const RestoreManagerOptions options_;
@@ -170,7 +197,9 @@ class RestoreManagerImpl final : public RestoreManager {
   mutable Mutex mu_;
   EtaEstimator eta_ ABSL_GUARDED_BY(mu_);
   HookJobs hooks_;
-  JobRunner restores_;  // after all that its threads use
+  StoreGovernor governor_;  // its threads use the runner: both are shut down before either ends
+  JobRunner restores_;      // after all that its threads use
+  ThrottleKeeper throttles_;
   PlanJobs plans_;
 };
 
@@ -181,15 +210,14 @@ Scheduler::Job RestoreManagerImpl::ToJob(const state::RestoreRecord& record) {
           .store = record.order().store(),
           .tenant = record.order().tenant(),
           .priority = record.order().priority(),
+          .size_rows = record.size_rows(),
           .size_bytes = record.size_bytes(),
           .queued = absl::FromUnixMicros(record.created_us())};
 }
 
 absl::Status RestoreManagerImpl::Start() {
-  for (const ServedStore* store : stores_->List()) {
-    restores_.SetLimit(store->name, store->max_running_restores);
-  }
   RETURN_IF_ERROR(hooks_.Start());
+  RETURN_IF_ERROR(throttles_.Load());
   ASSIGN_OR_RETURN(const auto unfinished, state_->UnfinishedRestores());
   std::set<std::string> ids;
   for (const state::RestoreRecord& record : unfinished) {
@@ -201,6 +229,7 @@ absl::Status RestoreManagerImpl::Start() {
   }
   RETURN_IF_ERROR(pins_.ReleaseForgotten(ids));
   restores_.Start();
+  governor_.Start();
   return plans_.Start();
 }
 
@@ -222,6 +251,14 @@ absl::Status RestoreManagerImpl::Resume(const state::RestoreRecord& record) {
           absl::StrCat("restore ", record.id(), " is stored in state ",
                        JobStateWords(record.state()), ", from which this version cannot go on"));
   }
+}
+
+StoreGovernor::Jobs RestoreManagerImpl::JobsOf(const std::string& store) const {
+  const std::map<std::string, Scheduler::Depth> depths = restores_.Depths();
+  const auto found = depths.find(store);
+  return found == depths.end() ? StoreGovernor::Jobs()
+                               : StoreGovernor::Jobs{.queued = found->second.queued,
+                                                     .running = found->second.running};
 }
 
 // --- Orders ---
@@ -493,6 +530,7 @@ JobRunner::Outcome RestoreManagerImpl::RunRestore(const std::string& id, RunCont
     const bool succeeded = record.ok() && record->state() == state::SUCCEEDED;
     eta_.Ended(id, record.ok() ? record->size_bytes() : 0, succeeded, options_.clock->Now());
   }
+  governor_.Settle(id, record.ok() ? WrittenBy(*record) : StoreThrottle::Size());
   if (record.ok() && record->state() == state::IN_DOUBT) {
     BlockInDoubt(*record);
   } else if (record.ok()) {

@@ -4,6 +4,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -22,6 +23,7 @@ struct RestoreManagerOptions {
   absl::Duration aging = absl::Minutes(10);  // waiting this long counts as one step of priority
   const Clock* clock = Clock::System();
   JobObserver* observer = nullptr;                 // borrowed; may be null
+  absl::Duration probe_every = absl::Seconds(1);   // see StoreGovernor
   std::vector<Hook> hooks;                         // run before and after restores, in this order
   absl::Duration hook_backoff = absl::Seconds(1);  // see HookRunnerOptions
 };
@@ -121,6 +123,14 @@ class RestoreManager {
   };
   // Of each store that has any. Cheap: reads nothing that is stored.
   virtual std::map<std::string, Load> Loads() const = 0;
+
+  // Sets how fast restores may write into `store`, at once and durably; what runs goes on.
+  // STORE_NOT_FOUND; INVALID_ARGUMENT (a negative limit); UNAVAILABLE if it never could be reached.
+  virtual absl::Status SetThrottle(const std::string& store, const state::Throttle& throttle,
+                                   const state::Actor& actor, const std::string& reason) = 0;
+
+  // Why no restore is begun in `store` just now, as a sentence; nullopt if nothing holds back.
+  virtual std::optional<std::string> HoldingBack(const std::string& store) const = 0;
 
   // Calls `on_change` (from any thread; quick, must not call back in) whenever the restore or plan
   // with this id changes, until the returned guard is destroyed, which waits for a call under way.

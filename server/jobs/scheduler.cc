@@ -7,6 +7,15 @@ namespace reinstate {
 
 void Scheduler::SetLimit(const std::string& store, int limit) { limits_[store] = limit; }
 
+void Scheduler::HoldStore(const std::string& store, absl::Time until) {
+  held_until_[store] = until;
+}
+
+absl::Time Scheduler::EarliestStart(const Job& job) const {
+  const auto held = held_until_.find(job.store);
+  return held == held_until_.end() ? job.not_before : std::max(job.not_before, held->second);
+}
+
 void Scheduler::Add(Job job) {
   std::string id = job.id;
   queue_.insert_or_assign(std::move(id), std::move(job));
@@ -49,7 +58,7 @@ std::vector<Scheduler::Candidate> Scheduler::Candidates(absl::Time now) const {
     }
     const StoreAndTenant tenant(job.store, job.tenant);
     const bool is_first = seen.insert(tenant).second;
-    if (is_first && job.not_before <= now && HasRoom(job.store) &&
+    if (is_first && EarliestStart(job) <= now && HasRoom(job.store) &&
         !running_tenants_.contains(tenant) && !blocked_.contains(tenant)) {
       candidates.push_back({&job, PriorityOf(job, now)});
     }
@@ -111,8 +120,9 @@ void Scheduler::Unblock(const std::string& store, const std::string& tenant) {
 std::optional<absl::Time> Scheduler::NextStart(absl::Time now) const {
   std::optional<absl::Time> next;
   for (const auto& [id, job] : queue_) {
-    if (job.not_before > now && (!next.has_value() || job.not_before < *next)) {
-      next = job.not_before;
+    const absl::Time start = EarliestStart(job);
+    if (start > now && start < next.value_or(absl::InfiniteFuture())) {
+      next = start;
     }
   }
   return next;

@@ -28,6 +28,7 @@ class Scheduler {
     std::string store;   // of which no more than its limit run at once
     std::string tenant;  // of the store; one at a time
     int32_t priority = 0;
+    int64_t size_rows = 0;
     int64_t size_bytes = 0;
     absl::Time queued;
     absl::Time not_before = absl::InfinitePast();
@@ -37,6 +38,9 @@ class Scheduler {
 
   // How many jobs of `store` may run at once; no limit unless set.
   void SetLimit(const std::string& store, int limit);
+
+  // Lets no job of `store` begin before `until`, in place of what was said before.
+  void HoldStore(const std::string& store, absl::Time until);
 
   // Queues a job. Its id is neither queued nor running.
   void Add(Job job);
@@ -62,7 +66,8 @@ class Scheduler {
   // Gives a queued job another priority. False if it is not queued.
   bool SetPriority(const std::string& id, int32_t priority);
 
-  // When the next queued job that had to wait until a certain time may run; nullopt if none waits.
+  // When the next queued job that had to wait until a certain time may run, itself or its store;
+  // nullopt if none waits for a time.
   std::optional<absl::Time> NextStart(absl::Time now) const;
 
   // The bytes of a queued job and of those queued for the same store that come before it as things
@@ -101,12 +106,15 @@ class Scheduler {
 
   int64_t PriorityOf(const Job& job, absl::Time now) const;
   std::vector<Candidate> Candidates(absl::Time now) const;
+  // Before this, neither `job` nor its store lets it begin.
+  absl::Time EarliestStart(const Job& job) const;
   bool HasRoom(const std::string& store) const;
   bool WantsLargest(const std::string& store) const;
   Load LoadOf(const std::string& store) const;
 
   const absl::Duration aging_;
   std::map<std::string, int> limits_;
+  std::map<std::string, absl::Time> held_until_;  // by store
   std::map<std::string, Job> queue_;
   std::map<std::string, Running> running_;
   std::set<StoreAndTenant> running_tenants_;

@@ -14,17 +14,18 @@ namespace reinstate {
 namespace {
 
 AuditDraft StoreAudit(const std::string& action, const std::string& store,
-                      const StoreIdentity& identity, const state::Actor& actor,
-                      const std::string& reason) {
+                      const nlohmann::json& details, const state::Actor& actor) {
   AuditDraft audit;
   *audit.mutable_actor() = actor;
   audit.set_action(action);
   audit.set_subject(store);
   audit.set_store(store);
-  const nlohmann::json details = {
-      {"identity", identity.id}, {"address", identity.address}, {"reason", reason}};
   audit.set_details(details.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));
   return audit;
+}
+
+nlohmann::json DetailsOf(const StoreIdentity& identity, const std::string& reason) {
+  return {{"identity", identity.id}, {"address", identity.address}, {"reason", reason}};
 }
 
 state::Actor Daemon() {
@@ -49,7 +50,12 @@ absl::StatusOr<std::optional<state::StoreRecord>> StoreRegistry::Bound(
 
 absl::Status StoreRegistry::Bind(const ServedStore& store, const StoreIdentity& identity,
                                  const AuditDraft& audit) {
+  MutexLock one_at_a_time(&records_mu_);
+  ASSIGN_OR_RETURN(const auto bound, Bound(store.name));
   state::StoreRecord record;
+  if (bound.has_value() && bound->has_throttle()) {
+    *record.mutable_throttle() = bound->throttle();
+  }
   record.set_name(store.name);
   record.set_adapter(store.adapter);
   record.set_identity(identity.id);
@@ -120,7 +126,8 @@ absl::Status StoreRegistry::CheckIdentity(const std::string& name) {
   }
   ASSIGN_OR_RETURN(const StoreIdentity identity, store->live->Identity());
   if (!bound.has_value()) {
-    return Bind(*store, identity, StoreAudit("store.registered", name, identity, Daemon(), ""));
+    return Bind(*store, identity,
+                StoreAudit("store.registered", name, DetailsOf(identity, ""), Daemon()));
   }
   return CheckBoundIdentity(*bound, identity);
 }
@@ -144,7 +151,19 @@ absl::Status StoreRegistry::Rebind(const std::string& name, const std::string& e
                      absl::StrCat("store ", name, " at ", identity.address, " has the identity ",
                                   identity.id, ", not the one that was confirmed"));
   }
-  return Bind(*store, identity, StoreAudit("store.rebound", name, identity, actor, reason));
+  return Bind(*store, identity, StoreAudit("store.rebound", name, DetailsOf(identity, reason), actor));
+}
+
+absl::Status StoreRegistry::SetThrottle(const std::string& name, const state::Throttle& throttle,
+                                        const state::Actor& actor, const std::string& reason) {
+  MutexLock one_at_a_time(&records_mu_);
+  ASSIGN_OR_RETURN(state::StoreRecord record, Record(name));
+  *record.mutable_throttle() = throttle;
+  const nlohmann::json details = {{"rows_per_second", throttle.rows_per_second()},
+                                  {"bytes_per_second", throttle.bytes_per_second()},
+                                  {"max_running", throttle.max_running()},
+                                  {"reason", reason}};
+  return state_->PutStore(record, StoreAudit("store.throttled", name, details, actor));
 }
 
 absl::StatusOr<state::StoreRecord> StoreRegistry::Record(const std::string& name) const {

@@ -56,7 +56,13 @@ class StoreRegistry {
   absl::Status Rebind(const std::string& name, const std::string& expected_identity,
                       const state::Actor& actor, const std::string& reason);
 
-  // As registered: identity and address. STORE_NOT_FOUND; UNAVAILABLE if it never could be reached.
+  // Stores how fast restores may write into the store, until it is called again; rebinding keeps
+  // it. STORE_NOT_FOUND; UNAVAILABLE if the store never could be reached.
+  absl::Status SetThrottle(const std::string& name, const state::Throttle& throttle,
+                           const state::Actor& actor, const std::string& reason);
+
+  // As registered: identity and address, and its throttle. STORE_NOT_FOUND; UNAVAILABLE if it never
+  // could be reached.
   absl::StatusOr<state::StoreRecord> Record(const std::string& name) const;
 
  private:
@@ -66,6 +72,7 @@ class StoreRegistry {
 
   History* const history_;
   StateStore* const state_;
+  Mutex records_mu_;  // one change of a stored record at a time
   mutable Mutex mu_;
   std::map<std::string, std::unique_ptr<ServedStore>> stores_ ABSL_GUARDED_BY(mu_);
 };

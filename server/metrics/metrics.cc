@@ -7,9 +7,11 @@
 #include <prometheus/registry.h>
 
 #include <algorithm>
+#include <iterator>
 
 #include "absl/strings/ascii.h"
 #include "absl/time/time.h"
+#include "storage/live/live_store.h"
 
 namespace reinstate {
 namespace {
@@ -33,6 +35,11 @@ Buckets JobBuckets() {
 Buckets CallBuckets() {
   return {0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10};
 }
+
+// Why restores wait. A store behind the adapter protocol makes up names of its own.
+constexpr const char* kHeldBackBy[] = {
+    "rows_per_second", "bytes_per_second", "wal_growth",  "replication_lag", "slot_headroom",
+    "commit_latency",  "sessions_waiting", "write_stall", kUnreachable,      "other"};
 
 std::string LowerName(const std::string& name) { return absl::AsciiStrToLower(name); }
 
@@ -78,6 +85,11 @@ struct Metrics::Families {
                                    "Bytes of rows inserted and replaced by restores and undos "
                                    "that succeeded.")
                                .Register(*registry);
+  Family<Counter>& held_back =
+      BuildCounter()
+          .Name("reinstate_throttle_seconds_total")
+          .Help("How long restores waited for a limit of the throttle, or for a store to recover.")
+          .Register(*registry);
   Family<Counter>& jobs_ended = BuildCounter()
                                     .Name("reinstate_history_jobs_ended_total")
                                     .Help(
@@ -107,6 +119,9 @@ Metrics::Metrics(const std::string& version, const std::vector<std::string>& sto
   for (const std::string& store : stores) {
     families_->rows.Add({{"store", store}});
     families_->bytes.Add({{"store", store}});
+    for (const char* reason : kHeldBackBy) {
+      families_->held_back.Add({{"store", store}, {"reason", reason}});
+    }
     for (const char* kind : {"restore", "undo"}) {
       families_->restore_duration.Add({{"store", store}, {"kind", kind}}, JobBuckets());
       for (const char* state : {"succeeded", "failed", "cancelled", "in_doubt"}) {
@@ -142,6 +157,14 @@ void Metrics::RestoreEnded(const state::RestoreRecord& restore) {
     families_->bytes.Add({{"store", store}})
         .Increment(static_cast<double>(restore.plan().bytes_to_write()));
   }
+}
+
+void Metrics::RestoresHeldBack(const std::string& store, const std::string& reason,
+                               absl::Duration time) {
+  const bool known =
+      std::find(std::begin(kHeldBackBy), std::end(kHeldBackBy), reason) != std::end(kHeldBackBy);
+  families_->held_back.Add({{"store", store}, {"reason", known ? reason : "other"}})
+      .Increment(absl::ToDoubleSeconds(time));
 }
 
 void Metrics::HistoryJobEnded(const state::HistoryJob& job) {

@@ -27,6 +27,8 @@ class Metrics final : public JobObserver, public CallObserver {
   Metrics& operator=(const Metrics&) = delete;
 
   void RestoreEnded(const state::RestoreRecord& restore) override;
+  void RestoresHeldBack(const std::string& store, const std::string& reason,
+                        absl::Duration time) override;
   void HistoryJobEnded(const state::HistoryJob& job) override;
   void CallEnded(const EndedCall& call) override;
 

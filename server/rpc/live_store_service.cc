@@ -185,6 +185,7 @@ absl::StatusOr<v1::ProbeHealthResponse> LiveStoreServiceImpl::Calls::Health(
   v1::ProbeHealthResponse response;
   response.set_writable(health.writable);
   response.set_detail(health.detail);
+  response.set_pressure(health.pressure);
   return response;
 }
 

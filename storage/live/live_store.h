@@ -26,10 +26,20 @@ struct StoreIdentity {
   friend bool operator==(const StoreIdentity&, const StoreIdentity&) = default;
 };
 
+// The pressure of a store that cannot be reached now.
+inline constexpr char kUnreachable[] = "unreachable";
+
 // How the store is bearing up.
 struct StoreHealth {
   bool writable = true;
-  std::string detail;  // a sentence for a person if it is not, or is under pressure
+
+  // Why no further restore should begin in it now; empty if nothing speaks against it. A short
+  // stable name of [a-z_], by which it is counted: kUnreachable, "wal_growth", "replication_lag",
+  // "slot_headroom", "commit_latency", "sessions_waiting", "write_stall". The adapter judges, by
+  // thresholds of its own.
+  std::string pressure;
+
+  std::string detail;  // a sentence for a person if it is not writable, or is under pressure
 };
 
 // How many rows and bytes a tenant has live, roughly.
@@ -126,6 +136,7 @@ class LiveStore {
   // indexes of the whole store.
   virtual absl::StatusOr<std::unique_ptr<TenantCountStream>> CountTenants() = 0;
 
+  // Asked about once a second while restores run or wait. Takes some seconds at most.
   virtual StoreHealth ProbeHealth() = 0;
 };
 

@@ -35,6 +35,8 @@ struct StoreHooks {
   std::optional<CommitOutcome> resolve;
   // Called before Begin is passed on; an error is returned instead.
   std::function<absl::Status()> begin;
+  // Called instead of ProbeHealth.
+  std::function<StoreHealth()> health;
 };
 
 // A live store that passes everything on to another one, but for what the hooks say. Borrows both.
@@ -81,7 +83,9 @@ class WrappedStore final : public LiveStore {
   absl::StatusOr<std::unique_ptr<TenantCountStream>> CountTenants() override {
     return store_->CountTenants();
   }
-  StoreHealth ProbeHealth() override { return store_->ProbeHealth(); }
+  StoreHealth ProbeHealth() override {
+    return hooks_->health ? hooks_->health() : store_->ProbeHealth();
+  }
 
  private:
   class Session final : public TenantSession {

@@ -175,7 +175,12 @@ std::unique_ptr<PostgresStore> PostgresStore::Create(PostgresStoreOptions option
 }
 
 PostgresStore::PostgresStore(PostgresStoreOptions options)
-    : options_(std::move(options)), connecting_(options_.connection) {
+    : options_(std::move(options)),
+      connecting_(options_.connection),
+      health_({.connection = options_.connection,
+               .allow_superuser = options_.allow_superuser,
+               .limits = options_.health,
+               .clock = options_.clock}) {
   connecting_.application_name = "reinstate";
 }
 
@@ -376,24 +381,6 @@ absl::StatusOr<std::unique_ptr<TenantCountStream>> PostgresStore::CountTenants()
   RETURN_IF_ERROR(connection->StartCopyOut("count the tenants' rows",
                                            absl::StrCat("COPY (", CountSql(map), ") TO STDOUT")));
   return std::make_unique<CountStream>(std::move(connection));
-}
-
-StoreHealth PostgresStore::ProbeHealth() {
-  bool standby = false;
-  const absl::Status asked = Ask([&standby](PgConnection* connection) -> absl::Status {
-    ASSIGN_OR_RETURN(
-        const PgResult result,
-        connection->Query("probe the health", "SELECT pg_catalog.pg_is_in_recovery()"));
-    standby = result.GetBool(0, 0);
-    return absl::OkStatus();
-  });
-  if (!asked.ok()) {
-    return {.writable = false, .detail = std::string(asked.message())};
-  }
-  if (standby) {
-    return {.writable = false, .detail = "The server is a standby: it takes no writes."};
-  }
-  return {};
 }
 
 }  // namespace reinstate

@@ -6,6 +6,7 @@
 
 #include "storage/base/mutex.h"
 #include "storage/live/live_store.h"
+#include "storage/live/postgres/health_probe.h"
 #include "storage/live/postgres/large_changes.h"
 #include "storage/live/postgres/ownership.h"
 #include "storage/live/postgres/pg_connection.h"
@@ -52,7 +53,7 @@ class PostgresStore final : public LiveStore {
   absl::StatusOr<SizeEstimate> EstimateTenant(const TenantId& tenant) override;
 
   absl::StatusOr<std::unique_ptr<TenantCountStream>> CountTenants() override;
-  StoreHealth ProbeHealth() override;
+  StoreHealth ProbeHealth() override { return health_.Probe(); }
 
   // The map as it is now, with its facts.
   absl::StatusOr<std::shared_ptr<const PgTenantMap>> ReadMap();
@@ -78,6 +79,7 @@ class PostgresStore final : public LiveStore {
   PgConnectionPool of_sessions_{4};
   PgConnectionPool of_questions_{2};
   LargeChanges large_;
+  HealthProbe health_;
 
   Mutex mu_;
   std::string expected_identity_ ABSL_GUARDED_BY(mu_);

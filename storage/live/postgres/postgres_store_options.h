@@ -6,6 +6,7 @@
 #include "absl/time/time.h"
 #include "storage/base/clock.h"
 #include "storage/base/fault_points.h"
+#include "storage/live/postgres/health_limits.h"
 #include "storage/live/postgres/map_config.h"
 #include "storage/live/postgres/pg_connection.h"
 
@@ -26,6 +27,8 @@ struct PostgresStoreOptions {
   // How long other sessions may wait behind a cut or a restore, e.g. an ALTER TABLE, before it
   // gives way: all of the application may be waiting behind them.
   absl::Duration give_way_after = absl::Seconds(3);
+
+  PgHealthLimits health;
 
   // How long the server may be silent during statements that read whole tables.
   absl::Duration scan_timeout = absl::Hours(2);

@@ -12,6 +12,7 @@
 #include <string_view>
 #include <utility>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "reinstate/v1/live_store_service.grpc.pb.h"
@@ -33,6 +34,15 @@ using Stub = v1::LiveStoreService::Stub;
 
 absl::Status ConfigError(std::string_view what) {
   return MakeError(Reason::kConfigInvalid, absl::StrCat("remote store: ", Absl(what)));
+}
+
+// It becomes a name by which it is counted, so it must look like one.
+std::string PressureOf(const v1::ProbeHealthResponse& response) {
+  const std::string& pressure = response.pressure();
+  const bool is_name = pressure.size() <= live_wire::kMaxPressureBytes &&
+                       std::all_of(pressure.begin(), pressure.end(),
+                                   [](char c) { return c == '_' || absl::ascii_islower(c); });
+  return is_name ? pressure : "other";
 }
 
 absl::StatusOr<std::string> ReadFile(const std::string& path) {
@@ -195,9 +205,14 @@ StoreHealth RemoteStore::ProbeHealth() {
   const absl::StatusOr<v1::ProbeHealthResponse> response =
       connection_->Ask(options_, &Stub::ProbeHealth);
   if (!response.ok()) {
-    return {.writable = false, .detail = std::string(response.status().message())};
+    const bool away = HasReason(response.status(), Reason::kUnavailable);
+    return {.writable = false,
+            .pressure = away ? kUnreachable : "",
+            .detail = std::string(response.status().message())};
   }
-  return {.writable = response->writable(), .detail = Printable(response->detail(), 1024)};
+  return {.writable = response->writable(),
+          .pressure = PressureOf(*response),
+          .detail = Printable(response->detail(), 1024)};
 }
 
 }  // namespace reinstate

@@ -11,6 +11,7 @@ inline constexpr size_t kMaxLookUpKeys = 1000;
 inline constexpr size_t kMaxLookUpBytes = 1 << 20;
 inline constexpr size_t kMaxKeyBytes = 256 << 10;
 inline constexpr size_t kMaxTokenBytes = 4 << 10;
+inline constexpr size_t kMaxPressureBytes = 40;
 
 // A message of rows is sent once it has this much. A part of a payload is at most kPartBytes, so no
 // message of rows exceeds a megabyte.

@@ -211,18 +211,22 @@ absl::StatusOr<std::unique_ptr<TenantCountStream>> EmbeddedStore::CountTenants()
 
 StoreHealth EmbeddedStore::ProbeHealth() {
   if (absl::Status settled = db_->Settle(); !settled.ok()) {
-    return {.writable = false, .detail = std::string(settled.message())};
+    return {.writable = false, .pressure = "", .detail = std::string(settled.message())};
   }
   uint64_t stopped = 0;
   if (db_->raw()->GetIntProperty(rocksdb::DB::Properties::kIsWriteStopped, &stopped) &&
       stopped != 0) {
-    return {.writable = true, .detail = "writes wait until compactions have caught up"};
+    return {.writable = true,
+            .pressure = "write_stall",
+            .detail = "Writes wait until compactions have caught up."};
   }
   uint64_t rate = 0;
   if (db_->raw()->GetIntProperty(rocksdb::DB::Properties::kActualDelayedWriteRate, &rate) &&
       rate != 0) {
     return {.writable = true,
-            .detail = absl::StrCat("writes are slowed down to ", rate >> 10, " KiB/s")};
+            .pressure = "write_stall",
+            .detail = absl::StrCat("Writes are slowed down to ", rate >> 10,
+                                   " KiB/s, since compactions are behind.")};
   }
   return {};
 }

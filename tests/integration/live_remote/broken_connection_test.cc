@@ -173,6 +173,7 @@ TEST_F(BrokenConnectionTest, FindsAServerThatWasRestarted) {
   EXPECT_THAT(client_->Identity(), FailsWith(Reason::kUnavailable));
   EXPECT_THAT(client_->OpenTenant(acme_, {}), FailsWith(Reason::kUnavailable));
   EXPECT_FALSE(client_->ProbeHealth().writable);
+  EXPECT_EQ(client_->ProbeHealth().pressure, kUnreachable);
   world_.StartServer();
   absl::StatusOr<StoreIdentity> identity = client_->Identity();
   for (const absl::Time end = absl::Now() + absl::Seconds(20);

@@ -43,6 +43,11 @@ class Liar final : public v1::LiveStoreService::Service {
     *response = FromText<v1::GetCatalogResponse>(catalog);
     return grpc::Status::OK;
   }
+  grpc::Status ProbeHealth(grpc::ServerContext* /*context*/, const v1::ProbeHealthRequest* /*req*/,
+                           v1::ProbeHealthResponse* response) override {
+    *response = FromText<v1::ProbeHealthResponse>(health);
+    return grpc::Status::OK;
+  }
   grpc::Status EstimateTenant(grpc::ServerContext* /*context*/,
                               const v1::EstimateTenantRequest* /*req*/,
                               v1::EstimateTenantResponse* response) override {
@@ -96,6 +101,7 @@ class Liar final : public v1::LiveStoreService::Service {
   // What a good server says, unless the test has put something else here.
   std::map<SessionRequest::RequestCase, std::vector<std::string>> session;
   std::string identity = "id: 'x'";
+  std::string health;
   std::string catalog;
   std::string counts;
   std::string cut;
@@ -244,6 +250,20 @@ TEST_F(HostileServerTest, CannotAnswerALookUpForOtherKeysThanWereAsked) {
                          " states { owner: KEY_OWNER_THIS_TENANT more: true } last: true }"}),
               broken);
   EXPECT_THAT(LookUpTwo({"looked_up { " + nobody + " states { owner: 9 } last: true }"}), broken);
+}
+
+TEST_F(HostileServerTest, PassesOnWhyNoRestoreShouldBeginAndNothingThatIsNoName) {
+  liar_.health = "writable: true pressure: 'replica_lag' detail: 'It is behind.'";
+  EXPECT_TRUE(store_->ProbeHealth().writable);
+  EXPECT_EQ(store_->ProbeHealth().pressure, "replica_lag");
+  EXPECT_EQ(store_->ProbeHealth().detail, "It is behind.");
+  for (const std::string& pressure :
+       {std::string("a\\nb"), std::string("tenant 7"), std::string(41, 'a')}) {
+    liar_.health = "writable: true pressure: '" + pressure + "'";
+    EXPECT_EQ(store_->ProbeHealth().pressure, "other") << pressure;
+  }
+  liar_.health = "writable: true";
+  EXPECT_EQ(store_->ProbeHealth().pressure, "");
 }
 
 TEST_F(HostileServerTest, CannotMakeUpReasons) {

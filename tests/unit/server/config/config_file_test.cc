@@ -222,6 +222,13 @@ TEST_F(ConfigFileTest, TheExampleIsTheDefaultAlsoWithEverythingUncommented) {
   EXPECT_EQ(full->hooks[0].retries, Hook().retries);
   EXPECT_EQ(full->hooks[0].required, Hook().required);
   EXPECT_EQ(full->hooks[0].when, Hook().when);
+  const PostgresHealthConfig& health = full->stores[1].postgres.health;
+  const PostgresHealthConfig healthy;
+  EXPECT_EQ(health.max_wal_bytes_per_second, healthy.max_wal_bytes_per_second);
+  EXPECT_EQ(health.max_replication_lag_bytes, healthy.max_replication_lag_bytes);
+  EXPECT_EQ(health.min_slot_headroom_bytes, healthy.min_slot_headroom_bytes);
+  EXPECT_EQ(health.max_commit_latency, healthy.max_commit_latency);
+  EXPECT_EQ(health.max_sessions_waiting, healthy.max_sessions_waiting);
 }
 
 TEST_F(ConfigFileTest, TakesEveryKeyOfAPostgresStore) {
@@ -248,6 +255,12 @@ excluded = { jobs = "they would run again", "app.sessions" = "they would be vali
 owner = { blobs = "split_part(t.path, '/', 1)" }
 ownerless = ["notes"]
 orphans = ["votes"]
+[store.health]
+max_wal_bytes_per_second = "64MiB"
+max_replication_lag = 0
+min_slot_headroom = "2GiB"
+max_commit_latency = "250ms"
+max_sessions_waiting = 3
 [[store.reference]]
 table = "files"
 columns = ["a", "b"]
@@ -275,6 +288,11 @@ parent_columns = ["c", "d"]
   EXPECT_EQ(postgres.owner.at("blobs"), "split_part(t.path, '/', 1)");
   EXPECT_THAT(postgres.ownerless, ElementsAre("notes"));
   EXPECT_THAT(postgres.orphans, ElementsAre("votes"));
+  EXPECT_EQ(postgres.health.max_wal_bytes_per_second, 64 << 20);
+  EXPECT_EQ(postgres.health.max_replication_lag_bytes, 0);
+  EXPECT_EQ(postgres.health.min_slot_headroom_bytes, 2LL << 30);
+  EXPECT_EQ(postgres.health.max_commit_latency, absl::Milliseconds(250));
+  EXPECT_EQ(postgres.health.max_sessions_waiting, 3);
   ASSERT_EQ(postgres.references.size(), 1);
   EXPECT_EQ(postgres.references[0].parent, "issues");
   EXPECT_THAT(postgres.references[0].parent_columns, ElementsAre("c", "d"));
@@ -291,6 +309,9 @@ labels = ["name"]
 excluded = { jobs = "" }
 owner = { blobs = 7 }
 tenant_colums = ["site_id"]
+[store.health]
+max_commit_latency = "-1s"
+max_lag = "1GiB"
 [[store.reference]]
 table = "files"
 columns = ["a"]
@@ -298,12 +319,15 @@ columns = ["a"]
   for (const char* const expected :
        {":4: port", ":5: path is for embedded", ":6: address is for remote",
         ":7: labels needs tenant_table", ":8: excluded needs a reason",
-        ":9: owner must have a text", ":10: tenant_colums is not known", "parent is required",
-        ":13: columns must be as many"}) {
+        ":9: owner must have a text", ":10: tenant_colums is not known",
+        ":12: max_commit_latency must be", ":13: max_lag is not known in [store.health]",
+        "parent is required", ":16: columns must be as many"}) {
     EXPECT_THAT(refusal, HasSubstr(expected));
   }
   EXPECT_THAT(Refusal("[[store]]\nname = \"a\"\ntenant_table = \"sites\"\n"),
               HasSubstr(":3: tenant_table is for PostgreSQL stores only."));
+  EXPECT_THAT(Refusal("[[store]]\nname = \"a\"\n[store.health]\nmax_commit_latency = \"1s\"\n"),
+              HasSubstr("health is for PostgreSQL stores only."));
 }
 
 TEST_F(ConfigFileTest, TakesHooksInTheirOrder) {

@@ -204,5 +204,97 @@ TEST_F(JobRunnerTest, LeavesABlockedTenantQueuedUntilItIsUnblocked) {
   EXPECT_EQ(began_, (std::vector<std::string>{"job-2", "job-1"}));
 }
 
+// --- The gate ---
+
+// Holds "main" back once a job of it has begun, until the test lets it go.
+class OneAtATime final : public StartGate {
+ public:
+  void Begin(const Scheduler::Job& job) override {
+    if (job.store == "main") {
+      LetGo(absl::InfiniteFuture());
+    }
+  }
+  absl::Time HeldUntil(const std::string& store) const override {
+    MutexLock lock(&mu_);
+    return store == "main" ? held_until_ : absl::InfinitePast();
+  }
+  void LetGo(absl::Time at) {
+    MutexLock lock(&mu_);
+    held_until_ = at;
+  }
+
+ private:
+  mutable Mutex mu_;
+  absl::Time held_until_ ABSL_GUARDED_BY(mu_) = absl::InfinitePast();
+};
+
+class GatedJobRunnerTest : public JobRunnerTest {
+ protected:
+  void MakeGated(int threads) {
+    runner_ = std::make_unique<JobRunner>(
+        JobRunnerOptions{.threads = threads, .clock = &clock_, .gate = &gate_},
+        [this](const std::string& id, RunControl* control) { return Work(id, control); },
+        [](const std::string& /*id*/, const JobRunner::View& /*view*/) {});
+    for (const char* id : {"job-1", "job-2", "job-3"}) {
+      Add(id);
+      Release(id);
+    }
+    runner_->Add({.id = "other", .store = "wiki", .tenant = "other", .queued = clock_.Now()});
+    Release("other");
+    runner_->Start();
+  }
+
+  size_t begun() {
+    MutexLock lock(&mu_);
+    return began_.size();
+  }
+
+  OneAtATime gate_;
+};
+
+TEST_F(GatedJobRunnerTest, AHeldStoreBlocksNoThreadThatOthersCouldUse) {
+  MakeGated(2);
+  AwaitBegun(2);
+  AwaitIdle("job-1");
+  AwaitIdle("other");
+  EXPECT_EQ(runner_->Depths().at("main").queued, 2);
+  EXPECT_FALSE(runner_->Depths().contains("wiki")) << "it has ended";
+}
+
+TEST_F(GatedJobRunnerTest, GoesOnWhenItIsToldToAskAgain) {
+  MakeGated(2);
+  AwaitBegun(2);
+  gate_.LetGo(absl::InfinitePast());
+  runner_->AskGate("main");
+  AwaitBegun(3);
+  EXPECT_EQ(runner_->Depths().at("main").queued, 1) << "the next one held it back again";
+}
+
+TEST_F(GatedJobRunnerTest, GoesOnByItselfWhenTheTimeHasCome) {
+  MakeGated(2);
+  AwaitBegun(2);
+  gate_.LetGo(clock_.Now() + absl::Seconds(30));
+  runner_->AskGate("main");
+  EXPECT_EQ(begun(), 2U);
+  clock_.Advance(absl::Seconds(30));
+  AwaitBegun(3);
+}
+
+TEST_F(JobRunnerTest, ALimitThatIsRaisedHoldsAtOnce) {
+  Make(3);
+  runner_->SetLimit("main", 1);
+  for (int i = 0; i < 3; ++i) {
+    Add(absl::StrCat("job-", i));
+  }
+  runner_->Start();
+  AwaitBegun(1);
+  EXPECT_EQ(runner_->Depths().at("main").running, 1);
+  runner_->SetLimit("main", 3);
+  AwaitBegun(3);
+  for (int i = 0; i < 3; ++i) {
+    Release(absl::StrCat("job-", i));
+  }
+}
+
 }  // namespace
 }  // namespace reinstate

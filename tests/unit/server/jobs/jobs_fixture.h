@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <utility>
@@ -34,9 +35,20 @@ class EndedJobs final : public JobObserver {
     Add(state::JobKind_Name(job.kind()) + " " + state::JobState_Name(job.state()));
   }
 
+  void RestoresHeldBack(const std::string& store, const std::string& reason,
+                        absl::Duration time) override {
+    MutexLock lock(&mu_);
+    held_back_[store + " " + reason] += time;
+  }
+
   std::vector<std::string> all() const {
     MutexLock lock(&mu_);
     return ended_;
+  }
+  // By store and reason.
+  std::map<std::string, absl::Duration> held_back() const {
+    MutexLock lock(&mu_);
+    return held_back_;
   }
 
  private:
@@ -47,6 +59,7 @@ class EndedJobs final : public JobObserver {
 
   mutable Mutex mu_;
   std::vector<std::string> ended_ ABSL_GUARDED_BY(mu_);
+  std::map<std::string, absl::Duration> held_back_ ABSL_GUARDED_BY(mu_);
 };
 
 // A small site with a state and a registry that serves its store as `main`.

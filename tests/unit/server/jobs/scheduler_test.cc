@@ -125,6 +125,42 @@ TEST(Scheduler, LetsAJobWaitForItsTimeAndSaysWhenThatIs) {
   EXPECT_EQ(scheduler.NextStart(kNoon), std::nullopt);
 }
 
+TEST(Scheduler, HoldsBackAStoreUntilItsTimeWhileOthersGoOn) {
+  Scheduler scheduler(kAging);
+  scheduler.Add(Job(1, 1));
+  Scheduler::Job other = Job(2, 100);
+  other.store = "wiki";
+  scheduler.Add(other);
+  scheduler.HoldStore("main", kNoon + absl::Seconds(5));
+  EXPECT_EQ(Take(&scheduler), Id(2));
+  EXPECT_EQ(Take(&scheduler), "none");
+  EXPECT_EQ(scheduler.NextStart(kNoon), kNoon + absl::Seconds(5));
+  EXPECT_EQ(Take(&scheduler, kNoon + absl::Seconds(5)), Id(1));
+}
+
+TEST(Scheduler, AHeldStoreMayBeLetGoEarlierThanWasSaid) {
+  Scheduler scheduler(kAging);
+  scheduler.Add(Job(1, 1));
+  scheduler.HoldStore("main", absl::InfiniteFuture());
+  EXPECT_EQ(Take(&scheduler, kNoon + absl::Hours(24)), "none");
+  EXPECT_EQ(scheduler.NextStart(kNoon), std::nullopt) << "no time is known";
+  scheduler.HoldStore("main", absl::InfinitePast());
+  EXPECT_EQ(Take(&scheduler), Id(1));
+}
+
+TEST(Scheduler, AJobWaitsForItsOwnTimeAndForThatOfItsStore) {
+  Scheduler scheduler(kAging);
+  Scheduler::Job later = Job(1, 1);
+  later.not_before = kNoon + absl::Seconds(5);
+  scheduler.Add(later);
+  scheduler.HoldStore("main", kNoon + absl::Seconds(2));
+  EXPECT_EQ(scheduler.NextStart(kNoon), kNoon + absl::Seconds(5));
+  scheduler.HoldStore("main", kNoon + absl::Seconds(9));
+  EXPECT_EQ(scheduler.NextStart(kNoon), kNoon + absl::Seconds(9));
+  EXPECT_EQ(Take(&scheduler, kNoon + absl::Seconds(8)), "none");
+  EXPECT_EQ(Take(&scheduler, kNoon + absl::Seconds(9)), Id(1));
+}
+
 TEST(Scheduler, TakesAJobOutOfTheQueueButNotWhenItRuns) {
   Scheduler scheduler(kAging);
   scheduler.Add(Job(1, 1));

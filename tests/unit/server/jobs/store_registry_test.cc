@@ -114,6 +114,33 @@ TEST_F(StoreRegistryTest, RebindsToTheIdentityThatWasConfirmedOnly) {
   EXPECT_THAT(audit->back().details(), testing::HasSubstr(R"("reason":"moved")"));
 }
 
+TEST_F(StoreRegistryTest, AThrottleIsKeptWhenTheStoreIsReboundAndOverARestart) {
+  ASSERT_THAT(registry_->Register(Served("shifting", &shifting_)), IsOk());
+  state::Throttle throttle;
+  throttle.set_bytes_per_second(1 << 20);
+  throttle.set_max_running(2);
+  ASSERT_THAT(registry_->SetThrottle("shifting", throttle, Ada(), "INC-77"), IsOk());
+  EXPECT_EQ(state_->ListAudit(0, 100)->back().action(), "store.throttled");
+  shifting_.id = "second";
+  ASSERT_THAT(registry_->Rebind("shifting", "second", Ada()), IsOk());
+  OpenState();
+  ASSERT_THAT(registry_->Register(Served("shifting", &shifting_)), IsOk());
+  const auto record = registry_->Record("shifting");
+  ASSERT_THAT(record, IsOk());
+  EXPECT_EQ(record->identity(), "second");
+  EXPECT_EQ(record->throttle().bytes_per_second(), 1 << 20);
+  EXPECT_EQ(record->throttle().max_running(), 2);
+}
+
+TEST_F(StoreRegistryTest, AStoreThatNeverWasReachedCannotBeThrottled) {
+  shifting_.away = true;
+  ASSERT_THAT(registry_->Register(Served("shifting", &shifting_)), IsOk());
+  EXPECT_THAT(registry_->SetThrottle("shifting", state::Throttle(), Ada(), ""),
+              FailsWith(Reason::kUnavailable));
+  EXPECT_THAT(registry_->SetThrottle("nope", state::Throttle(), Ada(), ""),
+              FailsWith(Reason::kStoreNotFound));
+}
+
 TEST_F(StoreRegistryTest, BindsAStoreThatWasAwayOnceItIsThere) {
   shifting_.away = true;
   ASSERT_THAT(registry_->Register(Served("shifting", &shifting_)), IsOk());

@@ -7,6 +7,7 @@
 #include <prometheus/text_serializer.h>
 
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "server/metrics/metrics_server.h"
@@ -96,8 +97,26 @@ TEST_F(MetricsTest, ARestoreThatNeverBeganHasNoDuration) {
   EXPECT_EQ(text.Sum("reinstate_restore_duration_seconds_count", {}), 0);
 }
 
+TEST_F(MetricsTest, CountsHowLongRestoresWaitedByReason) {
+  metrics_.RestoresHeldBack("app", "rows_per_second", absl::Milliseconds(1500));
+  metrics_.RestoresHeldBack("app", "rows_per_second", absl::Seconds(1));
+  metrics_.RestoresHeldBack("app", "wal_growth", absl::Seconds(4));
+  metrics_.RestoresHeldBack("app", "made_up_by_an_adapter", absl::Seconds(7));
+  const PrometheusText text = Scrape();
+  const auto waited = [&](const char* reason) {
+    return text.Find("reinstate_throttle_seconds_total", {{"store", "app"}, {"reason", reason}});
+  };
+  EXPECT_EQ(waited("rows_per_second"), 2.5);
+  EXPECT_EQ(waited("wal_growth"), 4);
+  EXPECT_EQ(waited("other"), 7);
+  EXPECT_EQ(waited("made_up_by_an_adapter"), std::nullopt) << "others name it as they like";
+}
+
 TEST_F(MetricsTest, SeriesOfAStoreBeginAtZero) {
   const PrometheusText text = Scrape();
+  EXPECT_EQ(text.Find("reinstate_throttle_seconds_total",
+                      {{"store", "wiki"}, {"reason", "bytes_per_second"}}),
+            0);
   EXPECT_EQ(text.Find("reinstate_restored_rows_total", {{"store", "wiki"}}), 0);
   EXPECT_EQ(text.Find("reinstate_restores_ended_total",
                       {{"store", "wiki"}, {"kind", "restore"}, {"state", "failed"}}),

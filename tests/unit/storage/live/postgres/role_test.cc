@@ -133,6 +133,8 @@ TEST_F(RoleTest, CanDiscoverCutCountAndRestore) {
   EXPECT_THAT(store->CountTenants(), IsOk());
   EXPECT_THAT(store->EstimateTenant(*TenantId::Parse("1")), IsOk());
   EXPECT_TRUE(store->ProbeHealth().writable);
+  options_.health.max_commit_latency = absl::Nanoseconds(1);
+  EXPECT_EQ(Open()->ProbeHealth().pressure, "commit_latency") << "it may measure commits";
   EXPECT_THAT(ChangeTenant(store.get()), IsOk());
   EXPECT_EQ(superuser_->Query("look", "SELECT nick FROM app.users WHERE site_id = 1")->Get(0, 0),
             "again");

@@ -1,0 +1,40 @@
+#include "server/jobs/throttle_keeper.h"
+
+#include "storage/base/error.h"
+#include "storage/base/status_macros.h"
+
+namespace reinstate {
+
+absl::Status ThrottleKeeper::Load() {
+  for (const ServedStore* store : stores_->List()) {
+    governor_->AddStore(store->name, store->live);
+    const absl::StatusOr<state::StoreRecord> record = stores_->Record(store->name);
+    if (!record.ok() && !HasReason(record.status(), Reason::kUnavailable)) {
+      return record.status();
+    }
+    Apply(*store, record.ok() ? record->throttle() : state::Throttle());
+  }
+  return absl::OkStatus();
+}
+
+void ThrottleKeeper::Apply(const ServedStore& store, const state::Throttle& throttle) {
+  governor_->SetLimits(store.name, {.rows_per_second = throttle.rows_per_second(),
+                                    .bytes_per_second = throttle.bytes_per_second()});
+  runner_->SetLimit(
+      store.name, throttle.max_running() > 0 ? throttle.max_running() : store.max_running_restores);
+}
+
+absl::Status ThrottleKeeper::Set(const std::string& store, const state::Throttle& throttle,
+                                 const state::Actor& actor, const std::string& reason) {
+  if (throttle.rows_per_second() < 0 || throttle.bytes_per_second() < 0 ||
+      throttle.max_running() < 0) {
+    return MakeError(Reason::kInvalidArgument, "a limit cannot be less than 0, which is none");
+  }
+  ASSIGN_OR_RETURN(const ServedStore* served, stores_->Find(store));
+  MutexLock lock(&mu_);
+  RETURN_IF_ERROR(stores_->SetThrottle(store, throttle, actor, reason));
+  Apply(*served, throttle);
+  return absl::OkStatus();
+}
+
+}  // namespace reinstate

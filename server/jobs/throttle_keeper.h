@@ -1,0 +1,37 @@
+#pragma once
+
+#include <string>
+
+#include "absl/status/status.h"
+#include "server/jobs/job_runner.h"
+#include "server/jobs/store_governor.h"
+#include "server/jobs/store_registry.h"
+#include "storage/base/mutex.h"
+
+namespace reinstate {
+
+// Keeps the throttles of the stores in step: what is stored with the store is what its governor and
+// the runner of its restores go by. Thread-safe. Borrows everything it is given.
+class ThrottleKeeper {
+ public:
+  ThrottleKeeper(StoreRegistry* stores, StoreGovernor* governor, JobRunner* runner)
+      : stores_(stores), governor_(governor), runner_(runner) {}
+
+  // Has all stores governed, each by the throttle that is stored with it. Once, before the governor
+  // is started.
+  absl::Status Load();
+
+  // As RestoreManager::SetThrottle.
+  absl::Status Set(const std::string& store, const state::Throttle& throttle,
+                   const state::Actor& actor, const std::string& reason);
+
+ private:
+  void Apply(const ServedStore& store, const state::Throttle& throttle);
+
+  StoreRegistry* const stores_;
+  StoreGovernor* const governor_;
+  JobRunner* const runner_;
+  Mutex mu_;  // one change at a time, so that what holds is what was stored last
+};
+
+}  // namespace reinstate
