@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <iterator>
 #include <optional>
 #include <random>
 #include <utility>
@@ -14,6 +15,7 @@
 #include "client/api/status_from_wire.h"
 #include "client/api/text_check.h"
 #include "client/api/watch_follower.h"
+#include "reinstate/v1/batch_service.grpc.pb.h"
 #include "reinstate/v1/job_service.grpc.pb.h"
 #include "reinstate/v1/record_service.grpc.pb.h"
 #include "reinstate/v1/restore_service.grpc.pb.h"
@@ -39,6 +41,7 @@ class ReinstateClient::Impl {
         jobs(connection->channel()),
         tenants(connection->channel()),
         restores(connection->channel()),
+        batches(connection->channel()),
         records(connection->channel()) {}
 
   // Says who asks, and makes the call safe to repeat, where the request has fields for it.
@@ -95,6 +98,7 @@ class ReinstateClient::Impl {
   mutable v1::JobService::Stub jobs;
   mutable v1::TenantService::Stub tenants;
   mutable v1::RestoreService::Stub restores;
+  mutable v1::BatchService::Stub batches;
   mutable v1::RecordService::Stub records;
 };
 
@@ -130,6 +134,12 @@ void ReinstateClient::InterruptWaits() { impl_->connection->Interrupt(); }
         });                                                                                    \
   }
 
+// The calls that control a batch share one request.
+#define REINSTATE_CONTROL(name)                                                             \
+  absl::StatusOr<v1::Batch> ReinstateClient::name(v1::ControlBatchRequest request) {        \
+    return impl_->Call(&impl_->batches, &v1::BatchService::Stub::name, std::move(request)); \
+  }
+
 REINSTATE_CALL(GetStore, stores, StoreService, Store)
 REINSTATE_CALL(RebindStore, stores, StoreService, Store)
 
@@ -162,9 +172,22 @@ REINSTATE_CALL(UndoRestore, restores, RestoreService, Restore)
 REINSTATE_CALL(ResolveRestore, restores, RestoreService, Restore)
 REINSTATE_CALL(GetCertificate, restores, RestoreService, Certificate)
 
+REINSTATE_CALL(CreateBatch, batches, BatchService, Batch)
+REINSTATE_CALL(GetBatch, batches, BatchService, Batch)
+REINSTATE_LIST(ListBatches, batches, BatchService, Batch, batches)
+REINSTATE_LIST(ListBatchLines, batches, BatchService, BatchLine, lines)
+REINSTATE_CALL(AddToBatch, batches, BatchService, Batch)
+REINSTATE_CALL(PrioritizeBatch, batches, BatchService, Batch)
+REINSTATE_CALL(UndoBatch, batches, BatchService, Batch)
+REINSTATE_CONTROL(PauseBatch)
+REINSTATE_CONTROL(ResumeBatch)
+REINSTATE_CONTROL(CancelBatch)
+REINSTATE_CONTROL(RetryBatch)
+
 REINSTATE_CALL(DeleteTenant, records, RecordService, DeleteTenantResponse)
 
 #undef REINSTATE_CALL
+#undef REINSTATE_CONTROL
 #undef REINSTATE_LIST
 
 absl::StatusOr<std::vector<v1::Store>> ReinstateClient::ListStores(int64_t limit) {
@@ -201,6 +224,30 @@ absl::StatusOr<ReinstateClient::TenantList> ReinstateClient::ListTenants(
           }));
   list.point = std::move(*page.mutable_point());
   return list;
+}
+
+absl::StatusOr<ReinstateClient::Resolutions> ReinstateClient::ResolveTenants(
+    const v1::ResolveTenantsRequest& request) {
+  RETURN_IF_ERROR(CheckTexts(request));
+  Resolutions all;
+  const grpc::Status status =
+      impl_->connection->Stream(absl::InfiniteDuration(), [&](grpc::ClientContext* context) {
+        auto reader = impl_->tenants.ResolveTenants(context, request);
+        v1::ResolveTenantsResponse part;
+        while (reader->Read(&part)) {
+          if (part.has_point()) {
+            all.point = part.point();
+          }
+          std::move(part.mutable_resolutions()->begin(), part.mutable_resolutions()->end(),
+                    std::back_inserter(all.resolutions));
+        }
+        return reader->Finish();
+      });
+  if (impl_->connection->interrupted()) {
+    return InterruptedError();
+  }
+  RETURN_IF_ERROR(StatusFromWire(status));
+  return all;
 }
 
 absl::StatusOr<v1::TenantComparison> ReinstateClient::CompareTenant(
@@ -301,6 +348,17 @@ absl::StatusOr<v1::Job> ReinstateClient::WaitForJob(const std::string& id,
   RETURN_IF_ERROR(CheckTexts(request));
   return WatchFollower<v1::Job>(impl_->connection.get(), observer)
       .Follow([&](grpc::ClientContext* context) { return impl_->jobs.WatchJob(context, request); });
+}
+
+absl::StatusOr<v1::Batch> ReinstateClient::WaitForBatch(const std::string& id,
+                                                        const WaitObserver<v1::Batch>& observer) {
+  v1::WatchBatchRequest request;
+  request.set_batch(id);
+  RETURN_IF_ERROR(CheckTexts(request));
+  return WatchFollower<v1::Batch>(impl_->connection.get(), observer)
+      .Follow([&](grpc::ClientContext* context) {
+        return impl_->batches.WatchBatch(context, request);
+      });
 }
 
 std::string NewRequestId() {

@@ -9,6 +9,8 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "client/api/outcome.h"
+#include "reinstate/v1/batch_service.pb.h"
 #include "reinstate/v1/job_service.pb.h"
 #include "reinstate/v1/record_service.pb.h"
 #include "reinstate/v1/restore_service.pb.h"
@@ -100,6 +102,13 @@ class ReinstateClient {
   absl::StatusOr<v1::FindTenantsResponse> FindTenants(v1::FindTenantsRequest request);
   absl::StatusOr<v1::Tenant> GetTenant(v1::GetTenantRequest request);
 
+  struct Resolutions {
+    std::vector<v1::TenantResolution> resolutions;  // in the order of the inputs, then who was lost
+    v1::Point point;                                // what `at` resolved to
+  };
+  // Not limited by the timeout: with `count_live` it reads the keys of the whole store.
+  absl::StatusOr<Resolutions> ResolveTenants(const v1::ResolveTenantsRequest& request);
+
   // Reads the tenant on both sides; takes time in proportion to it. `on_progress` may be null.
   absl::StatusOr<v1::TenantComparison> CompareTenant(
       const v1::CompareTenantRequest& request,
@@ -116,6 +125,21 @@ class ReinstateClient {
   absl::StatusOr<v1::Restore> UndoRestore(v1::UndoRestoreRequest request);
   absl::StatusOr<v1::Restore> ResolveRestore(v1::ResolveRestoreRequest request);
   absl::StatusOr<v1::Certificate> GetCertificate(v1::GetCertificateRequest request);
+
+  // Batches.
+  absl::StatusOr<v1::Batch> CreateBatch(v1::CreateBatchRequest request);
+  absl::StatusOr<v1::Batch> GetBatch(v1::GetBatchRequest request);
+  absl::StatusOr<std::vector<v1::Batch>> ListBatches(v1::ListBatchesRequest request,
+                                                     int64_t limit = 0);
+  absl::StatusOr<std::vector<v1::BatchLine>> ListBatchLines(v1::ListBatchLinesRequest request,
+                                                            int64_t limit = 0);
+  absl::StatusOr<v1::Batch> PauseBatch(v1::ControlBatchRequest request);
+  absl::StatusOr<v1::Batch> ResumeBatch(v1::ControlBatchRequest request);
+  absl::StatusOr<v1::Batch> CancelBatch(v1::ControlBatchRequest request);
+  absl::StatusOr<v1::Batch> RetryBatch(v1::ControlBatchRequest request);
+  absl::StatusOr<v1::Batch> AddToBatch(v1::AddToBatchRequest request);
+  absl::StatusOr<v1::Batch> PrioritizeBatch(v1::PrioritizeBatchRequest request);
+  absl::StatusOr<v1::Batch> UndoBatch(v1::UndoBatchRequest request);
 
   // Records of the embedded store.
   absl::Status PutRecord(v1::PutRequest request);
@@ -150,8 +174,10 @@ class ReinstateClient {
   absl::StatusOr<v1::Plan> WaitForPlan(const std::string& id,
                                        const WaitObserver<v1::Plan>& observer);
   absl::StatusOr<v1::Job> WaitForJob(const std::string& id, const WaitObserver<v1::Job>& observer);
+  absl::StatusOr<v1::Batch> WaitForBatch(const std::string& id,
+                                         const WaitObserver<v1::Batch>& observer);
 
-  // Ends all Wait… calls and CompareTenant, present and future, from any thread.
+  // Ends all Wait… calls, CompareTenant and ResolveTenants, present and future, from any thread.
   void InterruptWaits();
 
  private:
@@ -160,20 +186,6 @@ class ReinstateClient {
 
   const std::unique_ptr<Impl> impl_;
 };
-
-// Whether nothing more will happen by itself.
-bool IsFinal(const v1::Restore& restore);
-bool IsFinal(const v1::Plan& plan);
-bool IsFinal(const v1::Job& job);
-
-// How something that is final has ended: OK, or its failure as a status with the daemon's reason.
-// CANCELLED if somebody stopped it, TENANT_IN_DOUBT if a person must resolve it.
-absl::Status OutcomeOf(const v1::Restore& restore);
-absl::Status OutcomeOf(const v1::Plan& plan);
-absl::Status OutcomeOf(const v1::Job& job);
-
-// The reason of a call that InterruptWaits has ended.
-inline constexpr char kInterruptedReason[] = "INTERRUPTED";
 
 // A fresh random request id: a UUID of version 4.
 std::string NewRequestId();

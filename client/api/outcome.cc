@@ -1,5 +1,9 @@
+#include "client/api/outcome.h"
+
+#include <cstdint>
+#include <string>
+
 #include "absl/strings/str_cat.h"
-#include "client/api/client.h"
 #include "storage/base/error.h"
 
 namespace reinstate {
@@ -12,6 +16,30 @@ absl::Status FromFailure(const v1::Failure& failure, const std::string& what) {
   }
   return MakeErrorFromName(static_cast<absl::StatusCode>(failure.code()), failure.reason(),
                            failure.message());
+}
+
+// What has become of the lines that are not `done`: "3 failed, 2 left out".
+std::string RestText(const v1::BatchCounts& lines) {
+  std::string text;
+  const auto add = [&text](int64_t count, const char* what) {
+    if (count > 0) {
+      absl::StrAppend(&text, text.empty() ? "" : ", ", count, " ", what);
+    }
+  };
+  add(lines.failed(), "failed");
+  add(lines.in_doubt(), "in doubt");
+  add(lines.cancelled(), "cancelled");
+  add(lines.not_restored(), "left out");
+  add(lines.queued() + lines.running(), "not ended");
+  return text.empty() ? "" : absl::StrCat(" (", text, ")");
+}
+
+// What a line has become that has succeeded.
+const char* SuccessWord(const v1::Batch& batch) {
+  if (batch.dry_run()) {
+    return "planned";
+  }
+  return batch.kind() == v1::RESTORE_KIND_UNDO ? "undone" : "restored";
 }
 
 absl::Status NotFinal(const std::string& what) {
@@ -87,6 +115,33 @@ absl::Status OutcomeOf(const v1::Job& job) {
     default:
       return NotFinal(what);
   }
+}
+
+bool IsFinal(const v1::Batch& batch) {
+  switch (batch.state()) {
+    case v1::BATCH_STATE_PLANNED:
+    case v1::BATCH_STATE_SUCCEEDED:
+    case v1::BATCH_STATE_PARTLY_FAILED:
+    case v1::BATCH_STATE_CANCELLED:
+      return true;
+    default:
+      return false;
+  }
+}
+
+absl::Status OutcomeOf(const v1::Batch& batch) {
+  if (!IsFinal(batch)) {
+    return NotFinal(absl::StrCat("The batch ", batch.id()));
+  }
+  const v1::BatchCounts& lines = batch.lines();
+  const int64_t done = lines.succeeded() + lines.undone();
+  if (done > 0 && done == lines.total()) {
+    return absl::OkStatus();
+  }
+  return MakeErrorFromName(
+      absl::StatusCode::kUnknown, done > 0 ? kPartlyFailedReason : kNoneSucceededReason,
+      absl::StrCat(done, " of ", lines.total(), " lines of the batch ", batch.id(), " were ",
+                   SuccessWord(batch), RestText(lines), "."));
 }
 
 }  // namespace reinstate

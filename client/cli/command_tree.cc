@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
+#include "client/cli/batch.h"
 #include "client/cli/help_formatter.h"
 #include "storage/base/error.h"
 
@@ -92,6 +93,7 @@ CommandTree::CommandTree()
   AddSnapshotCommands(this);
   AddTenantCommands(this);
   AddRestoreCommands(this);
+  AddBatchCommands(this);
   AddRecordCommands(this);
   AddJobCommands(this);
   AddProgramCommands(this);
@@ -172,12 +174,13 @@ absl::StatusOr<CommandTree::Parsed> CommandTree::Parse(std::vector<std::string> 
   return ParsedCommand();
 }
 
-absl::StatusOr<CommandTree::Parsed> CommandTree::ParsedCommand() const {
+absl::StatusOr<CommandTree::Parsed> CommandTree::ParsedCommand() {
   const CLI::App* at = DeepestParsed(&app_);
   const auto action = actions_.find(at);
   if (action == actions_.end()) {
     return UnknownCommand(at, "");
   }
+  globals_.output_given = app_.get_option("--output")->count() > 0;
   return Parsed{.action = &action->second, .text = ""};
 }
 

@@ -57,7 +57,7 @@ class CommandTree {
 
  private:
   void AddGlobalOptions();
-  absl::StatusOr<Parsed> ParsedCommand() const;
+  absl::StatusOr<Parsed> ParsedCommand();
 
   CLI::App app_;
   GlobalOptions globals_;

@@ -11,6 +11,7 @@ namespace reinstate {
 namespace {
 
 constexpr int kUsualWidth = 80;
+constexpr int kUsualHeight = 24;
 
 std::string Environment(const char* name) {
   const char* value = std::getenv(name);  // NOLINT(concurrency-mt-unsafe): nobody sets any
@@ -28,14 +29,16 @@ bool LocaleIsUtf8() {
   return false;
 }
 
-int TerminalWidth() {
+winsize TerminalSize() {
   winsize size = {};
   for (const int fd : {STDERR_FILENO, STDOUT_FILENO}) {
-    if (ioctl(fd, TIOCGWINSZ, &size) == 0 && size.ws_col > 0) {
-      return size.ws_col;
+    if (ioctl(fd, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 && size.ws_row > 0) {
+      return size;
     }
   }
-  return kUsualWidth;
+  size.ws_col = kUsualWidth;
+  size.ws_row = kUsualHeight;
+  return size;
 }
 
 }  // namespace
@@ -51,7 +54,8 @@ Console Console::OfProcess() {
   const std::string terminal = Environment("TERM");
   console.color = Environment("NO_COLOR").empty() && !terminal.empty() && terminal != "dumb";
   console.unicode = LocaleIsUtf8();
-  console.width = TerminalWidth;
+  console.width = [] { return static_cast<int>(TerminalSize().ws_col); };
+  console.height = [] { return static_cast<int>(TerminalSize().ws_row); };
   return console;
 }
 

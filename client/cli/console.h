@@ -22,8 +22,9 @@ struct Console {
   bool color = false;    // whether colours are wanted, where there is a terminal
   bool unicode = false;  // whether the terminal shows more than ASCII
 
-  // Columns of the terminal now; asked at every redraw.
+  // Columns and lines of the terminal now; asked at every redraw.
   std::function<int()> width = [] { return 80; };
+  std::function<int()> height = [] { return 24; };
 
   // The streams of this process; colours as NO_COLOR and TERM say.
   static Console OfProcess();

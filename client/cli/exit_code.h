@@ -23,8 +23,7 @@ enum class ExitCode {
 // its code.
 ExitCode ExitCodeOf(const absl::Status& status);
 
-// Reasons that only the command line has.
+// The reason of what was not done since nobody agreed to it; only the command line has it.
 inline constexpr char kDeclinedReason[] = "DECLINED";
-inline constexpr char kPartlyFailedReason[] = "PARTLY_FAILED";
 
 }  // namespace reinstate

@@ -18,9 +18,9 @@
 namespace reinstate {
 namespace {
 
-absl::StatusOr<std::string> ToJson(const google::protobuf::Message& message) {
+absl::StatusOr<std::string> ToJson(const google::protobuf::Message& message, bool in_one_line) {
   google::protobuf::util::JsonPrintOptions options;
-  options.add_whitespace = true;
+  options.add_whitespace = !in_one_line;
   options.always_print_primitive_fields = true;
   std::string json;
   const auto status = google::protobuf::util::MessageToJsonString(message, &json, options);
@@ -81,7 +81,7 @@ absl::Status Output::WriteList(const std::vector<const google::protobuf::Message
   }
   *console_->out << '[';
   for (const google::protobuf::Message* message : messages) {
-    ASSIGN_OR_RETURN(std::string json, ToJson(*message));
+    ASSIGN_OR_RETURN(std::string json, ToJson(*message, /*in_one_line=*/false));
     absl::StripTrailingAsciiWhitespace(&json);
     *console_->out << (message == messages.front() ? "" : ",") << json;
   }
@@ -110,11 +110,17 @@ absl::Status Output::WritePart(const google::protobuf::Message& whole,
       WriteCsv(titles, rows);
       break;
     case OutputFormat::kJson: {
-      ASSIGN_OR_RETURN(const std::string json, ToJson(whole));
+      ASSIGN_OR_RETURN(const std::string json, ToJson(whole, /*in_one_line=*/false));
       Text(json);
       break;
     }
   }
+  return absl::OkStatus();
+}
+
+absl::Status Output::JsonLine(const google::protobuf::Message& message) const {
+  ASSIGN_OR_RETURN(const std::string json, ToJson(message, /*in_one_line=*/true));
+  *console_->out << json << '\n' << std::flush;
   return absl::OkStatus();
 }
 
@@ -131,7 +137,7 @@ void Output::WriteCsv(const std::vector<TablePrinter::Column>& titles,
   for (const Row& row : rows) {
     fields.clear();
     for (const Value& value : row) {
-      fields.push_back(value.programs);
+      fields.push_back(console_->out_is_terminal ? Printable(value.programs) : value.programs);
     }
     *console_->out << CsvLine(fields);
   }

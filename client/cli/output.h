@@ -53,7 +53,8 @@ using Fields = std::vector<Field<Message>>;
 // belongs on stderr, so that stdout can be piped.
 //
 // JSON is the protobuf JSON mapping with default values included: one thing is one object, a list
-// is one array. CSV has a line of titles, also for one thing.
+// is one array. CSV has a line of titles, also for one thing; on a terminal its texts are
+// Printable.
 class Output {
  public:
   Output(const Console* console, OutputFormat format) : console_(console), format_(format) {}
@@ -92,6 +93,9 @@ class Output {
                     const Fields<Message>& fields) const {
     return WritePart(whole, TitlesOf(fields), ValuesOf(items, fields));
   }
+
+  // One thing as JSON in a single line, whatever the format: for streams of what happens.
+  absl::Status JsonLine(const google::protobuf::Message& message) const;
 
   // The table of a list as text, for reports to people.
   template <typename Message>

@@ -60,16 +60,15 @@ std::string EtaText(const v1::Progress& progress) {
   return absl::StrCat("ETA ", HumanDuration(low), " to ", HumanDuration(high));
 }
 
-// What is to be said of the progress besides the bar; empty where nothing is known.
-struct Parts {
-  std::string percent;
-  std::string rows;
-  std::string rate;
-  std::string eta;
-};
+std::string Head(const ProgressView& view) {
+  return view.state.empty() ? Printable(view.what)
+                            : absl::StrCat(Printable(view.what), "  ", Printable(view.state));
+}
 
-Parts PartsOf(const ProgressView& view) {
-  Parts parts;
+}  // namespace
+
+ProgressParts PartsOf(const ProgressView& view) {
+  ProgressParts parts;
   const v1::Progress& progress = view.progress;
   if (progress.rows_total() > 0) {
     parts.percent = absl::StrCat(static_cast<int>(FractionOf(progress) * 100), " %");
@@ -87,16 +86,13 @@ Parts PartsOf(const ProgressView& view) {
   return parts;
 }
 
-std::string Head(const ProgressView& view) {
-  return view.state.empty() ? Printable(view.what)
-                            : absl::StrCat(Printable(view.what), "  ", Printable(view.state));
+std::string RenderBar(const v1::Progress& progress, int columns, bool unicode) {
+  return progress.rows_total() > 0 ? Bar(FractionOf(progress), columns, unicode) : "";
 }
-
-}  // namespace
 
 std::string RenderProgressBar(const ProgressView& view, int width, bool unicode) {
   std::string line = CutToWidth(Head(view), std::max(width, 1));
-  Parts parts = PartsOf(view);
+  ProgressParts parts = PartsOf(view);
   int room = width - DisplayWidth(line);
   // Takes room for a part, or leaves the part out.
   const auto keep = [&room](std::string* part) {
@@ -127,7 +123,7 @@ std::string RenderProgressBar(const ProgressView& view, int width, bool unicode)
 }
 
 std::string RenderProgressLine(const ProgressView& view) {
-  const Parts parts = PartsOf(view);
+  const ProgressParts parts = PartsOf(view);
   std::vector<std::string> known;
   for (const std::string& part : {parts.percent, parts.rows, parts.rate, parts.eta}) {
     if (!part.empty()) {

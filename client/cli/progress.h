@@ -16,6 +16,19 @@ struct ProgressView {
   bool moving = true;  // false: queued, or the daemon does not answer
 };
 
+// What is to be said of the progress besides the bar; empty where nothing is known.
+struct ProgressParts {
+  std::string percent;  // "48 %"
+  std::string rows;     // "1,200/2,500 rows"
+  std::string rate;     // "610 rows/s"
+  std::string eta;      // "ETA 2-3 s"
+};
+
+ProgressParts PartsOf(const ProgressView& view);
+
+// "[####----]", with `columns` between the brackets; nothing if no total is known.
+std::string RenderBar(const v1::Progress& progress, int columns, bool unicode);
+
 // A line of at most `width` columns, e.g.
 // "1001  applying  [####----]  48 %  1,200/2,500 rows  610 rows/s  ETA 2-3 s". Where the terminal
 // is narrow the least important parts are left out: the rate, then the rows, the bar, the ETA.

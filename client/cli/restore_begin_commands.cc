@@ -39,18 +39,6 @@ struct BeginOptions {
 
 using Options = std::shared_ptr<BeginOptions>;
 
-v1::RestoreMode ModeOf(const std::string& name) {
-  if (name == "overwrite") {
-    return v1::RESTORE_MODE_OVERWRITE;
-  }
-  return name == "mirror" ? v1::RESTORE_MODE_MIRROR : v1::RESTORE_MODE_CREATE_MISSING;
-}
-
-// Whether rows that are there now can be replaced or deleted.
-bool CanDestroy(v1::RestoreMode mode) {
-  return mode == v1::RESTORE_MODE_OVERWRITE || mode == v1::RESTORE_MODE_MIRROR;
-}
-
 absl::Status Missing(const std::string& what) { return MakeError(Reason::kInvalidArgument, what); }
 
 absl::StatusOr<v1::RestoreSpec> SpecOf(const BeginOptions& options, Session& session) {
@@ -66,7 +54,7 @@ absl::StatusOr<v1::RestoreSpec> SpecOf(const BeginOptions& options, Session& ses
   ASSIGN_OR_RETURN(*spec.mutable_store(), session.StoreOrOnlyOne(options.store));
   spec.set_tenant(options.tenant);
   spec.set_at(options.at);
-  spec.set_mode(ModeOf(options.mode));
+  spec.set_mode(ModeNamed(options.mode));
   spec.mutable_tables()->Assign(options.tables.begin(), options.tables.end());
   spec.set_accept_shrunken(options.accept_shrunken);
   spec.set_accept_uncovered_tables(options.accept_uncovered_tables);

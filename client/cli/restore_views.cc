@@ -57,11 +57,6 @@ std::string TookText(const v1::Restore& restore) {
              : "";
 }
 
-std::string ActorText(const v1::Actor& actor) {
-  return actor.name().empty() || actor.verified() ? actor.name()
-                                                  : absl::StrCat(actor.name(), " (unverified)");
-}
-
 Fields<v1::Restore> DetailFields(absl::Time now) {
   using Restore = v1::Restore;
   return {
@@ -107,6 +102,11 @@ Fields<v1::Restore> DetailFields(absl::Time now) {
 }
 
 }  // namespace
+
+std::string ActorText(const v1::Actor& actor) {
+  return actor.name().empty() || actor.verified() ? actor.name()
+                                                  : absl::StrCat(actor.name(), " (unverified)");
+}
 
 std::string PointSentence(const v1::Point& point, absl::Time now) {
   const absl::Time instant = ToTime(point.instant());

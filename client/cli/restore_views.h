@@ -10,6 +10,9 @@
 
 namespace reinstate {
 
+// Who it was, and whether that is only what the client said.
+std::string ActorText(const v1::Actor& actor);
+
 // What a point resolved to and how far that is from what was asked for, as a sentence.
 std::string PointSentence(const v1::Point& point, absl::Time now);
 

@@ -16,6 +16,7 @@
 #include "client/cli/words.h"
 #include "storage/base/error.h"
 #include "storage/base/status_macros.h"
+#include "storage/base/strings.h"
 
 namespace reinstate {
 namespace {
@@ -87,13 +88,18 @@ absl::StatusOr<Session> Session::Create(const GlobalOptions& options, Console co
   client.actor = options.actor.empty() ? UserAtHost() : options.actor;
   ASSIGN_OR_RETURN(client.timeout, ParseTimeout(options.timeout));
   console.color = console.color && !options.no_color;
-  return Session(std::move(client), std::move(console), FormatOf(options.output));
+  return Session(std::move(client), std::move(console), options);
 }
 
-Session::Session(ClientOptions client_options, Console console, OutputFormat format)
+Session::Session(ClientOptions client_options, Console console, const GlobalOptions& options)
     : client_options_(std::move(client_options)),
       console_(std::make_unique<Console>(std::move(console))),
-      output_(console_.get(), format) {}
+      output_(console_.get(), FormatOf(options.output)),
+      output_given_(options.output_given) {}
+
+Output Session::OutputOr(OutputFormat fallback) const {
+  return output_given_ ? output_ : Output(console_.get(), fallback);
+}
 
 absl::StatusOr<ReinstateClient*> Session::Client() {
   if (client_ == nullptr) {
@@ -146,13 +152,15 @@ absl::StatusOr<Message> Session::WaitWithProgress(const std::string& what,
   };
   const InterruptGuard guard([client] { client->InterruptWaits(); });
   absl::StatusOr<Message> result = wait(client, observer);
-  if (!result.ok() && (ReasonOf(result.status()) == kInterruptedReason ||
-                       result.status().code() == absl::StatusCode::kUnavailable)) {
-    return MakeErrorFromName(
-        result.status().code(), ReasonOf(result.status()),
-        absl::StrCat(result.status().message(), " To come back to it: ", come_back));
+  return result.ok() ? result : WithWayBack(result.status(), come_back);
+}
+
+absl::Status Session::WithWayBack(const absl::Status& status, std::string_view command) {
+  if (ReasonOf(status) != kInterruptedReason && status.code() != absl::StatusCode::kUnavailable) {
+    return status;
   }
-  return result;
+  return MakeErrorFromName(status.code(), ReasonOf(status),
+                           absl::StrCat(status.message(), " To come back to it: ", Absl(command)));
 }
 
 absl::StatusOr<v1::Restore> Session::WaitForRestore(const std::string& id,

@@ -20,6 +20,7 @@ struct GlobalOptions {
   std::string actor;  // empty: $USER@host
   std::string timeout = "30s";
   std::string output = "table";
+  bool output_given = false;  // else a command may have a format of its own
   bool no_color = false;
 };
 
@@ -33,6 +34,8 @@ class Session {
   const Output& output() const { return output_; }
   // The time that ages refer to: a command may wait for long before it shows something.
   absl::Time now() const { return absl::Now(); }
+  // output(), or that of `fallback` if no format was asked for.
+  Output OutputOr(OutputFormat fallback) const;
   // Whether the output is for a person, who likes to be told what to do next.
   bool for_people() const { return output_.format() == OutputFormat::kTable; }
 
@@ -50,11 +53,14 @@ class Session {
   absl::StatusOr<v1::Plan> WaitForPlan(const std::string& id, const std::string& what);
   absl::StatusOr<v1::Job> WaitForJob(const std::string& id, const std::string& what);
 
+  // `status`, and if waiting for something that goes on was given up: `command` to come back to it.
+  static absl::Status WithWayBack(const absl::Status& status, std::string_view command);
+
   // A line on stderr, for people only.
   void Hint(std::string_view line) const;
 
  private:
-  Session(ClientOptions client_options, Console console, OutputFormat format);
+  Session(ClientOptions client_options, Console console, const GlobalOptions& options);
 
   template <typename Message, typename Wait>
   absl::StatusOr<Message> WaitWithProgress(const std::string& what, const std::string& come_back,
@@ -63,6 +69,7 @@ class Session {
   ClientOptions client_options_;
   std::unique_ptr<Console> console_;  // at one place, since the output borrows it
   Output output_;
+  bool output_given_;
   std::unique_ptr<ReinstateClient> client_;
 };
 

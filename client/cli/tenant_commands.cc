@@ -6,6 +6,7 @@
 #include "client/cli/command_tree.h"
 #include "client/cli/humanize.h"
 #include "client/cli/interrupt.h"
+#include "client/cli/list_comparison.h"
 #include "client/cli/progress.h"
 #include "client/cli/restore_views.h"
 #include "client/cli/words.h"
@@ -16,6 +17,7 @@ namespace reinstate {
 namespace {
 
 struct TenantOptions {
+  TenantListFile file;
   std::string store;
   std::string tenant;
   std::string query;
@@ -266,6 +268,13 @@ absl::StatusOr<v1::TenantComparison> CompareWithProgress(const v1::CompareTenant
 }
 
 absl::Status Compare(const TenantOptions& options, Session& session) {
+  if (!options.file.path.empty()) {
+    return CompareListWithData(options.file, options.store, options.at, session);
+  }
+  if (options.tenant.empty()) {
+    return MakeError(Reason::kInvalidArgument,
+                     "Name the tenant by its id, or give a list of tenants with -f.");
+  }
   v1::CompareTenantRequest request;
   ASSIGN_OR_RETURN(*request.mutable_store(), session.StoreOrOnlyOne(options.store));
   request.set_tenant(options.tenant);
@@ -335,16 +344,21 @@ void AddTenantCommands(CommandTree* tree) {
 
   CLI::App* compare =
       tree->AddCommand(noun,
-                       {"compare", "Compares a tenant at a point with the tenant live, row by row",
-                        "reinstate tenant compare 1001 --at 2h"},
+                       {"compare",
+                        "Compares a tenant at a point with the tenant live, row by row; or a list "
+                        "of tenants with those who lost data since",
+                        "reinstate tenant compare 1001 --at 2h\n"
+                        "reinstate tenant compare -f customers.csv --at 2h"},
                        [options](Session& session) { return Compare(*options, session); });
-  compare->add_option("TENANT", options->tenant, "The tenant's id")->required();
+  CLI::Option* tenant = compare->add_option("TENANT", options->tenant, "The tenant's id");
+  CLI::Option* file = AddTenantListOptions(compare, &options->file)->excludes(tenant);
   AddStoreOption(compare, &options->store);
   add_at(compare, "The point")->required();
-  compare->add_option("--table", options->tables, "Only this table; may be repeated")
+  compare->add_option("--table", options->tables, "One tenant: only this table; may be repeated")
       ->type_name("TABLE")
       ->expected(1)
-      ->take_all();
+      ->take_all()
+      ->excludes(file);
 }
 
 }  // namespace reinstate

@@ -40,6 +40,11 @@ std::string WordFor(v1::AdapterKind value) { return Word(value, "ADAPTER_KIND_")
 std::string WordFor(v1::TableRelation value) { return Word(value, "TABLE_RELATION_"); }
 std::string WordFor(v1::TenantLoss value) { return Word(value, "TENANT_LOSS_"); }
 std::string WordFor(v1::TenantMatchKind value) { return Word(value, "TENANT_MATCH_KIND_"); }
+std::string WordFor(v1::TenantResolutionKind value) {
+  return Word(value, "TENANT_RESOLUTION_KIND_");
+}
+std::string WordFor(v1::BatchState value) { return Word(value, "BATCH_STATE_"); }
+std::string WordFor(v1::BatchLineState value) { return Word(value, "BATCH_LINE_STATE_"); }
 
 std::string SentenceFor(v1::ConflictKind value) {
   switch (value) {
@@ -50,6 +55,17 @@ std::string SentenceFor(v1::ConflictKind value) {
     default:
       return "it cannot be settled";
   }
+}
+
+v1::RestoreMode ModeNamed(const std::string& word) {
+  if (word == "overwrite") {
+    return v1::RESTORE_MODE_OVERWRITE;
+  }
+  return word == "mirror" ? v1::RESTORE_MODE_MIRROR : v1::RESTORE_MODE_CREATE_MISSING;
+}
+
+bool CanDestroy(v1::RestoreMode mode) {
+  return mode == v1::RESTORE_MODE_OVERWRITE || mode == v1::RESTORE_MODE_MIRROR;
 }
 
 std::string SentenceFor(v1::RestoreMode value) {

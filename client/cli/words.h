@@ -2,6 +2,7 @@
 
 #include <string>
 
+#include "reinstate/v1/batch_service.pb.h"
 #include "reinstate/v1/catalog.pb.h"
 #include "reinstate/v1/job_service.pb.h"
 #include "reinstate/v1/restore.pb.h"
@@ -27,9 +28,18 @@ std::string WordFor(v1::AdapterKind value);
 std::string WordFor(v1::TableRelation value);
 std::string WordFor(v1::TenantLoss value);
 std::string WordFor(v1::TenantMatchKind value);
+std::string WordFor(v1::TenantResolutionKind value);
+std::string WordFor(v1::BatchState value);
+std::string WordFor(v1::BatchLineState value);
 
 // What a conflict is, as a clause: "its key belongs to somebody else now".
 std::string SentenceFor(v1::ConflictKind value);
+
+// The mode that --mode names; CREATE_MISSING for any other word.
+v1::RestoreMode ModeNamed(const std::string& word);
+
+// Whether rows that are there now can be replaced or deleted.
+bool CanDestroy(v1::RestoreMode mode);
 
 // What a mode does, as a clause.
 std::string SentenceFor(v1::RestoreMode value);

@@ -36,10 +36,11 @@ class Rows {
   void Add(int64_t line, const Json& value) {
     const bool object = value.is_object();
     if (!object && !value.is_string()) {
-      table_->faults.push_back({line, "It is neither a JSON object nor a string."});
+      table_->faults.push_back({.line = line, .what = "It is neither a JSON object nor a string."});
     } else if (begun_ && object != objects_) {
-      table_->faults.push_back({line, objects_ ? "It is no JSON object as the lines before."
-                                               : "It is no JSON string as the lines before."});
+      table_->faults.push_back({.line = line,
+                                .what = objects_ ? "It is no JSON object as the lines before."
+                                                 : "It is no JSON string as the lines before."});
     } else {
       begun_ = true;
       objects_ = object;

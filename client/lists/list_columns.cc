@@ -134,6 +134,26 @@ absl::StatusOr<size_t> NumberedColumn(const std::vector<std::string>& first,
   return static_cast<size_t>(number - 1);
 }
 
+// A column that somebody asked for.
+struct GivenColumn {
+  size_t column = 0;
+  bool by_title = false;
+};
+
+absl::StatusOr<GivenColumn> FindGiven(const std::vector<std::string>& first,
+                                      const std::string& wanted) {
+  const std::vector<size_t> named = ColumnsWithTitle(first, wanted);
+  if (named.size() > 1) {
+    return Refused(absl::StrCat("Several columns of the list have the title ", Quoted(wanted)),
+                   first);
+  }
+  if (!named.empty()) {
+    return GivenColumn{.column = named.front(), .by_title = true};
+  }
+  ASSIGN_OR_RETURN(const size_t column, NumberedColumn(first, wanted));
+  return GivenColumn{.column = column, .by_title = false};
+}
+
 absl::StatusOr<size_t> ColumnByRank(const std::vector<std::string>& first) {
   Rank best = Rank::kUnknown;
   std::vector<size_t> found;
@@ -172,28 +192,31 @@ bool HasKnownTitle(const std::vector<std::string>& fields) {
                      [](const std::string& field) { return RankOf(field) != Rank::kUnknown; });
 }
 
-absl::StatusOr<ListColumns> ChooseColumns(const ListTable& table, const std::string& wanted) {
+absl::StatusOr<ListColumns> ChooseColumns(const ListTable& table, const ListOptions& options) {
   const bool beside = !table.titles.empty();
   const std::vector<std::string>& first = beside ? table.titles : table.rows.front().fields;
-  const std::vector<size_t> named = ColumnsWithTitle(first, wanted);
-  if (named.size() > 1) {
-    return Refused(absl::StrCat("Several columns of the list have the title ", Quoted(wanted)),
-                   first);
-  }
   ListColumns columns;
-  if (!named.empty()) {
-    columns.tenant = named.front();
-  } else if (!wanted.empty()) {
-    ASSIGN_OR_RETURN(columns.tenant, NumberedColumn(first, wanted));
-  } else {
+  bool titled = beside || HasKnownTitle(first);
+  if (options.column.empty()) {
     ASSIGN_OR_RETURN(columns.tenant, ColumnByRank(first));
+  } else {
+    ASSIGN_OR_RETURN(const GivenColumn given, FindGiven(first, options.column));
+    columns.tenant = given.column;
+    titled = titled || given.by_title;
   }
-  const bool titled = beside || !named.empty() || HasKnownTitle(first);
+  if (!options.note.empty()) {
+    ASSIGN_OR_RETURN(const GivenColumn given, FindGiven(first, options.note));
+    columns.note = given.column;
+    titled = titled || given.by_title;
+  }
   columns.titles_in_first_row = titled && !beside;
   if (titled) {
     columns.store = OtherColumn(first, "store", columns.tenant);
-    columns.note = OtherColumn(first, "note", columns.tenant);
     columns.priority = OtherColumn(first, "priority", columns.tenant);
+    columns.input = OtherColumn(first, "input", columns.tenant);
+  }
+  if (titled && !columns.note.has_value()) {
+    columns.note = OtherColumn(first, "note", columns.tenant);
   }
   columns.description = absl::StrCat("column ", columns.tenant + 1);
   if (titled) {

@@ -16,15 +16,17 @@ struct ListColumns {
   std::optional<size_t> store;
   std::optional<size_t> note;
   std::optional<size_t> priority;
+  std::optional<size_t> input;
   bool titles_in_first_row = false;
   std::string description;  // for people: 'column 2, "site_id"'
 };
 
-// The columns of `table`, which has a row. The tenant's is `wanted`: a title (case, spaces, dashes
-// and underscores do not count) or a number from 1; if that is empty the only one, or the one whose
-// title says most surely that it names tenants: ids before names. INVALID_ARGUMENT, with the
-// columns that there are, if there is no such column, or none or several may be meant.
-absl::StatusOr<ListColumns> ChooseColumns(const ListTable& table, const std::string& wanted);
+// The columns of `table`, which has a row. The tenant's is `options.column`: a title (case, spaces,
+// dashes and underscores do not count) or a number from 1; if that is empty the only one, or the
+// one whose title says most surely that it names tenants: ids before names. That of the notes is
+// `options.note`, likewise, or the one with that title. INVALID_ARGUMENT, with the columns that
+// there are, if there is no such column, or none or several may be meant.
+absl::StatusOr<ListColumns> ChooseColumns(const ListTable& table, const ListOptions& options);
 
 // Whether one of the fields is a title that names tenants.
 bool HasKnownTitle(const std::vector<std::string>& fields);

@@ -38,12 +38,14 @@ class Assembler {
 
   void Add(const ListRow& row) {
     if (std::string what = WhatIsWrong(row); !what.empty()) {
-      list_.faults.push_back({row.line, std::move(what)});
+      list_.faults.push_back({.line = row.line, .what = std::move(what)});
       return;
     }
     ListedTenant tenant{.line = row.line, .text = Cell(row, columns_.tenant)};
+    tenant.input = Cell(row, columns_.input);
     if (std::string what = WhatIsWrongWith(tenant.text); !what.empty()) {
-      list_.faults.push_back({row.line, std::move(what)});
+      list_.faults.push_back(
+          {.line = row.line, .what = std::move(what), .input = std::move(tenant.input)});
       return;
     }
     tenant.store = Cell(row, columns_.store);
@@ -200,7 +202,7 @@ absl::StatusOr<TenantList> ParseTenantList(std::string_view bytes, const ListOpt
   }
   ListColumns columns;
   if (!table.rows.empty()) {
-    ASSIGN_OR_RETURN(columns, ChooseColumns(table, options.column));
+    ASSIGN_OR_RETURN(columns, ChooseColumns(table, options));
   }
   if (table.rows.size() <= (columns.titles_in_first_row ? 1 : 0)) {
     return MakeError(Reason::kInvalidArgument, "The list is empty: no line of it is a tenant.");

@@ -22,6 +22,7 @@ struct ListLimits {
 // How a list is read. What is left empty is found out, and said in TenantList::notices.
 struct ListOptions {
   std::string column;     // the column that names the tenants: its title, or its number from 1
+  std::string note;       // the column with a note for each, likewise; empty: the one titled "note"
   std::string encoding;   // a name that iconv knows, e.g. "windows-1252"
   std::string separator;  // "comma", "semicolon", "tab", or "none": a line is one text
   ListLimits limits;
@@ -34,12 +35,14 @@ struct ListedTenant {
   std::string store;  // of the columns with these titles; empty if there is none
   std::string note;
   std::string priority;
+  std::string input;  // what `batch resolve` was given for it; empty in any other list
 };
 
 // A line that names no tenant though it should.
 struct ListFault {
   int64_t line = 0;
-  std::string what;  // a sentence
+  std::string what;   // a sentence
+  std::string input;  // as ListedTenant::input
 };
 
 // A line that has the same text and store as an earlier one. It is among the tenants, too.

@@ -143,6 +143,10 @@ v1::Batch BatchServiceImpl::ToWire(const BatchView& view, BatchDetail detail) co
   for (const v1::BatchStorePoint& point : wire.points()) {
     const auto store = parts_.stores->Record(point.store());
     wire.add_store_addresses(store.ok() ? store->address() : "");
+    const auto why = parts_.restores->HoldingBack(point.store());
+    if (why.has_value() && !HasEnded(view.record.state())) {
+      wire.add_holding_back(absl::StrCat(point.store(), ": ", *why));
+    }
   }
   return wire;
 }

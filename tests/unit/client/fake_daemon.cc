@@ -51,6 +51,11 @@ class FakeDaemon::Tenants : public v1::TenantService::Service {
                            v1::FindTenantsResponse* response) override {
     return Answered(answers_.find_tenants, request, response);
   }
+  grpc::Status ResolveTenants(grpc::ServerContext* context,
+                              const v1::ResolveTenantsRequest* request,
+                              grpc::ServerWriter<v1::ResolveTenantsResponse>* writer) override {
+    return Streamed(answers_.resolve_tenants, request, context, writer);
+  }
 
  private:
   const FakeAnswers& answers_;
@@ -99,12 +104,79 @@ class FakeDaemon::Restores : public v1::RestoreService::Service {
   const FakeAnswers& answers_;
 };
 
+class FakeDaemon::Batches : public v1::BatchService::Service {
+ public:
+  explicit Batches(const FakeAnswers& answers) : answers_(answers) {}
+
+  grpc::Status CreateBatch(grpc::ServerContext* /*context*/, const v1::CreateBatchRequest* request,
+                           v1::Batch* response) override {
+    return Answered(answers_.create_batch, request, response);
+  }
+  grpc::Status GetBatch(grpc::ServerContext* /*context*/, const v1::GetBatchRequest* request,
+                        v1::Batch* response) override {
+    return Answered(answers_.get_batch, request, response);
+  }
+  grpc::Status ListBatches(grpc::ServerContext* /*context*/, const v1::ListBatchesRequest* request,
+                           v1::ListBatchesResponse* response) override {
+    return Answered(answers_.list_batches, request, response);
+  }
+  grpc::Status ListBatchLines(grpc::ServerContext* /*context*/,
+                              const v1::ListBatchLinesRequest* request,
+                              v1::ListBatchLinesResponse* response) override {
+    return Answered(answers_.list_batch_lines, request, response);
+  }
+  grpc::Status WatchBatch(grpc::ServerContext* context, const v1::WatchBatchRequest* request,
+                          grpc::ServerWriter<v1::Batch>* writer) override {
+    return Streamed(answers_.watch_batch, request, context, writer);
+  }
+  grpc::Status PauseBatch(grpc::ServerContext* /*context*/, const v1::ControlBatchRequest* request,
+                          v1::Batch* response) override {
+    return Controlled("PauseBatch", request, response);
+  }
+  grpc::Status ResumeBatch(grpc::ServerContext* /*context*/, const v1::ControlBatchRequest* request,
+                           v1::Batch* response) override {
+    return Controlled("ResumeBatch", request, response);
+  }
+  grpc::Status CancelBatch(grpc::ServerContext* /*context*/, const v1::ControlBatchRequest* request,
+                           v1::Batch* response) override {
+    return Controlled("CancelBatch", request, response);
+  }
+  grpc::Status RetryBatch(grpc::ServerContext* /*context*/, const v1::ControlBatchRequest* request,
+                          v1::Batch* response) override {
+    return Controlled("RetryBatch", request, response);
+  }
+  grpc::Status AddToBatch(grpc::ServerContext* /*context*/, const v1::AddToBatchRequest* request,
+                          v1::Batch* response) override {
+    return Answered(answers_.add_to_batch, request, response);
+  }
+  grpc::Status PrioritizeBatch(grpc::ServerContext* /*context*/,
+                               const v1::PrioritizeBatchRequest* request,
+                               v1::Batch* response) override {
+    return Answered(answers_.prioritize_batch, request, response);
+  }
+  grpc::Status UndoBatch(grpc::ServerContext* /*context*/, const v1::UndoBatchRequest* request,
+                         v1::Batch* response) override {
+    return Answered(answers_.undo_batch, request, response);
+  }
+
+ private:
+  grpc::Status Controlled(const char* method, const v1::ControlBatchRequest* request,
+                          v1::Batch* response) const {
+    return answers_.control_batch
+               ? answers_.control_batch(method, *request, response)
+               : grpc::Status(grpc::StatusCode::UNIMPLEMENTED, "not set by the test");
+  }
+
+  const FakeAnswers& answers_;
+};
+
 FakeDaemon::FakeDaemon(std::string socket_path, FakeAnswers answers)
     : socket_path_(std::move(socket_path)),
       answers_(std::move(answers)),
       stores_(std::make_unique<Stores>(answers_)),
       tenants_(std::make_unique<Tenants>(answers_)),
-      restores_(std::make_unique<Restores>(answers_)) {
+      restores_(std::make_unique<Restores>(answers_)),
+      batches_(std::make_unique<Batches>(answers_)) {
   Start();
 }
 
@@ -116,6 +188,7 @@ void FakeDaemon::Start() {
   builder.RegisterService(stores_.get());
   builder.RegisterService(tenants_.get());
   builder.RegisterService(restores_.get());
+  builder.RegisterService(batches_.get());
   server_ = builder.BuildAndStart();
 }
 

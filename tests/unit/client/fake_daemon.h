@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "reinstate/v1/batch_service.grpc.pb.h"
 #include "reinstate/v1/restore_service.grpc.pb.h"
 #include "reinstate/v1/store_service.grpc.pb.h"
 #include "reinstate/v1/tenant_service.grpc.pb.h"
@@ -34,6 +35,18 @@ struct FakeAnswers {
   Unary<v1::ListRestoresRequest, v1::ListRestoresResponse> list_restores;
   Stream<v1::WatchRestoreRequest, v1::Restore> watch_restore;
   Unary<v1::UndoRestoreRequest, v1::Restore> undo_restore;
+  Stream<v1::ResolveTenantsRequest, v1::ResolveTenantsResponse> resolve_tenants;
+  Unary<v1::CreateBatchRequest, v1::Batch> create_batch;
+  Unary<v1::GetBatchRequest, v1::Batch> get_batch;
+  Unary<v1::ListBatchesRequest, v1::ListBatchesResponse> list_batches;
+  Unary<v1::ListBatchLinesRequest, v1::ListBatchLinesResponse> list_batch_lines;
+  Stream<v1::WatchBatchRequest, v1::Batch> watch_batch;
+  // All four calls that control a batch, with the name of the method.
+  std::function<grpc::Status(const std::string& method, const v1::ControlBatchRequest&, v1::Batch*)>
+      control_batch;
+  Unary<v1::AddToBatchRequest, v1::Batch> add_to_batch;
+  Unary<v1::PrioritizeBatchRequest, v1::Batch> prioritize_batch;
+  Unary<v1::UndoBatchRequest, v1::Batch> undo_batch;
 };
 
 // A daemon inside the test that answers as it is told, over a real connection on a socket of the
@@ -56,12 +69,14 @@ class FakeDaemon {
   class Stores;
   class Tenants;
   class Restores;
+  class Batches;
 
   const std::string socket_path_;
   const FakeAnswers answers_;
   const std::unique_ptr<Stores> stores_;
   const std::unique_ptr<Tenants> tenants_;
   const std::unique_ptr<Restores> restores_;
+  const std::unique_ptr<Batches> batches_;
   std::unique_ptr<grpc::Server> server_;
 };
 

@@ -56,6 +56,24 @@ TEST_F(OutputTest, WritesListsForSpreadsheetsWithPlainNumbers) {
             "snap-1-1,0\r\n");
 }
 
+TEST_F(OutputTest, KeepsTheBytesOfTextsInCsvUnlessATerminalShowsThem) {
+  std::vector<v1::Snapshot> snapshots(1);
+  snapshots[0].set_id("\x1b[2J");
+  ASSERT_TRUE(With(OutputFormat::kCsv).List(snapshots, SomeFields(), "").ok());
+  EXPECT_EQ(out_.str(), "snapshot,rows_in_all\r\n\x1b[2J,0\r\n");
+  out_.str("");
+  console_.out_is_terminal = true;
+  ASSERT_TRUE(With(OutputFormat::kCsv).List(snapshots, SomeFields(), "").ok());
+  EXPECT_EQ(out_.str(), "snapshot,rows_in_all\r\n\\x1b[2J,0\r\n");
+}
+
+TEST_F(OutputTest, WritesOneThingAsOneLineOfJson) {
+  ASSERT_TRUE(With(OutputFormat::kTable).JsonLine(TwoSnapshots()[0]).ok());
+  const std::string line = out_.str();
+  EXPECT_EQ(line.find('\n'), line.size() - 1);
+  EXPECT_EQ(nlohmann::json::parse(line)["id"], "snap-1-2");
+}
+
 TEST_F(OutputTest, WritesListsAsOneJsonArrayWithDefaultsIncluded) {
   ASSERT_TRUE(With(OutputFormat::kJson).List(TwoSnapshots(), SomeFields(), "none").ok());
   const auto json = nlohmann::json::parse(out_.str());

@@ -173,6 +173,19 @@ TEST(TenantList, ReadsWhatBatchResolveWroteAndTellsTheLinesThatNeedAnId) {
   EXPECT_EQ(list.tenants[0].store, "main");
   EXPECT_EQ(list.tenants[0].priority, "high");
   EXPECT_THAT(Faults(list), ElementsAre("3: It has nothing in column 4, \"id\"."));
+  // What the line of the first list said.
+  EXPECT_EQ(list.tenants[0].input, "acme");
+  EXPECT_EQ(list.faults[0].input, "Akme");
+}
+
+TEST(TenantList, TakesTheColumnForNotesThatItIsTold) {
+  const TenantList titled = Read("id,note,why\n1001,a,b\n", {.note = "Why"});
+  EXPECT_EQ(titled.tenants[0].note, "b");
+  const TenantList numbered = Read("1001;x\n1002;y\n", {.column = "1", .note = "2"});
+  EXPECT_THAT(Texts(numbered), ElementsAre("1=1001", "2=1002"));
+  EXPECT_EQ(numbered.tenants[1].note, "y");
+  EXPECT_EQ(Read("id,note\n1001,a\n").tenants[0].note, "a");
+  EXPECT_THAT(Refusal("id,name\n7,Acme\n", {.note = "why"}), HasSubstr("no column \"why\""));
 }
 
 TEST(TenantList, TellsLinesWithOtherColumnsThanTheFirst) {

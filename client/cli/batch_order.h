@@ -1,0 +1,54 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "client/cli/batch_problems.h"
+#include "client/cli/list_resolution.h"
+#include "client/cli/session.h"
+#include "reinstate/v1/batch_service.pb.h"
+
+namespace reinstate {
+
+// The lines of a list as a batch takes them. Those that name nobody for sure are sent with that as
+// their problem, so that they stay in every summary.
+std::vector<v1::BatchLineSpec> LineSpecsOf(const ResolvedList& list);
+
+// What a check of lines (`validate_only`) has shown.
+struct LineCheck {
+  std::vector<v1::BatchLineSpec> sent;
+  std::vector<v1::BatchLine> invalid;  // as the daemon lists them, which may be cut
+  int64_t invalid_count = 0;           // as the daemon counts them; 0 if it does not
+};
+
+// The number of lines that can be restored. Lists on stderr what is wrong with the others, grouped
+// by reason with the next command for each. BATCH_LINES_INVALID if there are some and
+// `skip_invalid` is not set, or if none is left.
+absl::StatusOr<int64_t> CountValidLines(const LineCheck& check, bool skip_invalid,
+                                        const ProblemContext& context, const Console& console);
+
+// What a person agrees to before a batch begins or is taken back.
+struct BatchConsent {
+  std::vector<std::string> facts;  // what will happen and where, a line each
+  int64_t count = 0;               // of customers, which is typed
+  std::string digest;              // that can be given in place of the count; empty: none
+  std::string given;               // of --confirm; empty if it was not given
+};
+
+// Whether `text` is written as a digest is, and no count.
+bool IsDigest(const std::string& text);
+
+// OK if the count or the digest was given, or the count is typed. DECLINED otherwise.
+absl::Status ConfirmBatch(const BatchConsent& consent, const Console& console);
+
+// The facts of a batch that restores `count` customers, as far as `batch` says them: a check, a dry
+// run with what it replaces and deletes, or the batch itself.
+std::vector<std::string> BatchFacts(const v1::Batch& batch, int64_t count, const Session& session);
+
+// Plans `request` and waits for it: a dry run that is PLANNED.
+absl::StatusOr<v1::Batch> PlanBatch(v1::CreateBatchRequest request, Session& session);
+
+}  // namespace reinstate

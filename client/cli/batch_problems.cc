@@ -1,0 +1,149 @@
+#include "client/cli/batch_problems.h"
+
+#include <algorithm>
+#include <array>
+#include <map>
+#include <string_view>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_replace.h"
+#include "client/cli/batch_views.h"
+#include "client/cli/display_text.h"
+#include "client/cli/humanize.h"
+#include "client/cli/restore_views.h"
+#include "client/lists/tenant_list.h"
+#include "storage/base/strings.h"
+
+namespace reinstate {
+namespace {
+
+constexpr size_t kLinesTold = 10;  // of a reason
+
+struct NextStep {
+  std::string_view reason;
+  std::string_view step;  // $FILE, $AT, $BATCH, $TENANT and $RESTORE stand for what it is about
+};
+
+constexpr std::string_view kResolve =
+    "reinstate batch resolve -f $FILE --at $AT > resolved.csv, fill in its column id, and give "
+    "that file.";
+constexpr std::string_view kRetry = "then reinstate batch retry $BATCH";
+
+constexpr std::array<NextStep, 18> kNextSteps = {{
+    {"TENANT_NOT_FOUND", kResolve},
+    {"INVALID_ARGUMENT", kResolve},
+    {"TENANT_ID_INVALID", kResolve},
+    {"TENANT_NOT_AT_POINT",
+     "reinstate tenant show $TENANT --versions says when it was there; choose another --at."},
+    {"TENANT_TWICE", "leave one of the lines out, or go on without them: --skip-invalid"},
+    {"POINT_SHRUNKEN",
+     "reinstate tenant show $TENANT --versions; choose an earlier --at, or --accept-shrunken."},
+    {"TABLES_UNCOVERED", "choose another --at, or keep these tables: --accept-uncovered-tables"},
+    {"TABLE_NOT_FOUND", "reinstate store discover lists the tables."},
+    {"TABLE_UNRESOLVED", "reinstate store discover says what the configuration has to declare."},
+    {"TENANT_IN_DOUBT",
+     "reinstate restore list --state in-doubt; look at the store, then reinstate restore resolve."},
+    {"COMMIT_UNKNOWN", "look at the store, then reinstate restore resolve $RESTORE"},
+    {"KEY_CONFLICT", "reinstate restore plan $TENANT --at $AT lists the keys; free them, "},
+    {"UNDO_CONFLICT", "undo again with --skip-conflicts, which leaves such rows alone."},
+    {"STORE_BEFORE_FAILED", "mend what failed in the store before, "},
+    {"HOOK_FAILED", "mend the hook, "},
+    {"NOT_UNDOABLE", "reinstate restore get $RESTORE says why."},
+    {"CORRUPT", "choose another --at: this snapshot is damaged."},
+    {"SHORTFALL", "choose another --at: this snapshot is damaged."},
+}};
+
+// The step for `reason`, empty if there is none of its own.
+std::string_view StepOf(std::string_view reason) {
+  const auto* found = std::find_if(kNextSteps.begin(), kNextSteps.end(),
+                                   [&](const NextStep& step) { return step.reason == reason; });
+  return found == kNextSteps.end() ? std::string_view() : found->step;
+}
+
+std::string RestoreOf(const v1::BatchLine& line) {
+  for (const v1::BatchLineRestore& restore : line.restores()) {
+    if (restore.has_failure()) {
+      return restore.restore();
+    }
+  }
+  return line.restores_size() > 0 ? line.restores(0).restore() : "RESTORE";
+}
+
+std::string OrElse(const std::string& text, const char* otherwise) {
+  return text.empty() ? otherwise : ShellWord(text);
+}
+
+std::string ReasonOf(const v1::BatchLine& line) {
+  if (line.has_problem()) {
+    return line.problem().reason();
+  }
+  return line.state() == v1::BATCH_LINE_STATE_IN_DOUBT ? "TENANT_IN_DOUBT" : "CANCELLED";
+}
+
+struct Group {
+  std::string reason;
+  std::vector<const v1::BatchLine*> lines;
+};
+
+// In the order in which people are told.
+std::vector<Group> GroupsOf(const std::vector<v1::BatchLine>& lines) {
+  std::map<std::string, Group> by_reason;
+  for (const v1::BatchLine& line : lines) {
+    Group& group = by_reason[ReasonOf(line)];
+    group.reason = ReasonOf(line);
+    group.lines.push_back(&line);
+  }
+  std::vector<Group> groups;
+  for (auto& [reason, group] : by_reason) {
+    groups.push_back(std::move(group));
+  }
+  std::stable_sort(groups.begin(), groups.end(),
+                   [](const Group& a, const Group& b) { return a.lines.size() > b.lines.size(); });
+  return groups;
+}
+
+}  // namespace
+
+std::string NextStepFor(const v1::BatchLine& line, const ProblemContext& context) {
+  std::string step(StepOf(ReasonOf(line)));
+  if (step.empty() && context.batch.empty()) {
+    step = "correct the lines, or go on without them: --skip-invalid";
+  } else if (step.empty()) {
+    step = "reinstate batch retry $BATCH";
+  } else if (step.ends_with(", ")) {
+    absl::StrAppend(&step,
+                    Absl(context.batch.empty() ? std::string_view("then try again.") : kRetry));
+  }
+  return absl::StrReplaceAll(step, {{"$FILE", OrElse(context.file, "FILE")},
+                                    {"$AT", OrElse(context.at, "POINT")},
+                                    {"$BATCH", OrElse(context.batch, "BATCH")},
+                                    {"$TENANT", OrElse(line.tenant().tenant(), "TENANT")},
+                                    {"$RESTORE", RestoreOf(line)}});
+}
+
+std::string RenderProblems(const std::vector<v1::BatchLine>& lines, const ProblemContext& context) {
+  std::string text;
+  for (const Group& group : GroupsOf(lines)) {
+    std::vector<int64_t> numbers;
+    for (const v1::BatchLine* line : group.lines) {
+      numbers.push_back(line->line());
+    }
+    absl::StrAppend(&text, Printable(group.reason), ", ",
+                    HumanNumber(static_cast<int64_t>(numbers.size()), "line"), ": ",
+                    LineNumbers(numbers), "\n");
+    const size_t told = std::min(group.lines.size(), kLinesTold);
+    for (size_t i = 0; i < told; ++i) {
+      const v1::BatchLine& line = *group.lines[i];
+      absl::StrAppend(&text, "  line ", line.line(), ", ", NameOf(line), ": ",
+                      Printable(line.problem().message()), "\n");
+    }
+    if (group.lines.size() > told) {
+      absl::StrAppend(&text, "  … and ", group.lines.size() - told, " more\n");
+    }
+    absl::StrAppend(&text, "  Next: ", Printable(NextStepFor(*group.lines.front(), context)), "\n");
+  }
+  return text;
+}
+
+}  // namespace reinstate

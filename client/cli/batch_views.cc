@@ -1,0 +1,304 @@
+#include "client/cli/batch_views.h"
+
+#include <cstdint>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "client/cli/display_text.h"
+#include "client/cli/humanize.h"
+#include "client/cli/progress.h"
+#include "client/cli/restore_views.h"
+#include "client/cli/words.h"
+#include "storage/base/status_macros.h"
+
+namespace reinstate {
+namespace {
+
+Style StyleOf(v1::BatchState state) {
+  switch (state) {
+    case v1::BATCH_STATE_SUCCEEDED:
+      return Style::kGood;
+    case v1::BATCH_STATE_PARTLY_FAILED:
+      return Style::kBad;
+    case v1::BATCH_STATE_WAITING_FOR_CONSENT:
+    case v1::BATCH_STATE_PAUSED:
+    case v1::BATCH_STATE_CANCELLED:
+      return Style::kWarning;
+    default:
+      return Style::kPlain;
+  }
+}
+
+Style StyleOf(v1::BatchLineState state) {
+  switch (state) {
+    case v1::BATCH_LINE_STATE_SUCCEEDED:
+      return Style::kGood;
+    case v1::BATCH_LINE_STATE_FAILED:
+    case v1::BATCH_LINE_STATE_IN_DOUBT:
+    case v1::BATCH_LINE_STATE_NOT_RESTORED:
+      return Style::kBad;
+    case v1::BATCH_LINE_STATE_CANCELLED:
+    case v1::BATCH_LINE_STATE_UNDONE:
+      return Style::kWarning;
+    default:
+      return Style::kPlain;
+  }
+}
+
+std::string KindText(const v1::Batch& batch) {
+  if (batch.kind() == v1::RESTORE_KIND_UNDO) {
+    return absl::StrCat("undo of ", batch.undo_of());
+  }
+  return absl::StrCat(batch.dry_run() ? "dry run, " : "", WordFor(ModeOf(batch)));
+}
+
+std::string WhereText(const v1::Batch& batch) {
+  return batch.spec().has_group() ? absl::StrCat("group ", batch.spec().group())
+                                  : batch.spec().store();
+}
+
+std::string PointsText(const v1::Batch& batch, absl::Time now) {
+  std::string text;
+  for (const v1::BatchStorePoint& point : batch.points()) {
+    if (point.has_point()) {
+      absl::StrAppend(&text, text.empty() ? "" : " ",
+                      batch.points_size() > 1 ? absl::StrCat(point.store(), ": ") : "",
+                      PointSentence(point.point(), now));
+    }
+  }
+  return text;
+}
+
+std::string ProgressText(const v1::Batch& batch) {
+  const ProgressParts parts = PartsOf({.what = "",
+                                       .state = "",
+                                       .progress = batch.progress(),
+                                       .moving = batch.state() == v1::BATCH_STATE_RUNNING});
+  std::string text;
+  for (const std::string& part : {parts.percent, parts.rows, parts.rate, parts.eta}) {
+    absl::StrAppend(&text, text.empty() || part.empty() ? "" : ", ", part);
+  }
+  return text;
+}
+
+std::string TookText(const v1::Batch& batch) {
+  return batch.has_start_time() && batch.has_end_time()
+             ? HumanDuration(ToTime(batch.end_time()) - ToTime(batch.start_time()))
+             : "";
+}
+
+Fields<v1::Batch> DetailFields(absl::Time now) {
+  using Batch = v1::Batch;
+  return {
+      {"batch", [](const Batch& b) { return TextValue(b.id(), Style::kBold); }},
+      {"kind", [](const Batch& b) { return TextValue(KindText(b)); }},
+      {"store", [](const Batch& b) { return TextValue(WhereText(b)); }},
+      {"where", [](const Batch& b) { return TextValue(absl::StrJoin(b.store_addresses(), "; ")); }},
+      {"point", [now](const Batch& b) { return TextValue(PointsText(b, now)); }},
+      {"tables", [](const Batch& b) { return TextValue(absl::StrJoin(b.spec().tables(), ", ")); }},
+      {"state", [](const Batch& b) { return TextValue(WordFor(b.state()), StyleOf(b.state())); }},
+      {"that is", [](const Batch& b) { return TextValue(b.state_message()); }},
+      {"to go on", [](const Batch& b) { return TextValue(GoOnCommand(b)); }},
+      {"customers", [](const Batch& b) { return TextValue(CustomersText(b)); }},
+      {"others", [](const Batch& b) { return TextValue(RestText(b.lines())); }},
+      {"progress", [](const Batch& b) { return TextValue(ProgressText(b)); }},
+      {"holding back",
+       [](const Batch& b) {
+         return TextValue(absl::StrJoin(b.holding_back(), " "), Style::kWarning);
+       }},
+      {"rows",
+       [](const Batch& b) { return TextValue(b.has_totals() ? ActionsText(b.totals()) : ""); }},
+      {"plan", [](const Batch& b) { return TextValue(b.plan()); }},
+      {"reason", [](const Batch& b) { return TextValue(b.reason()); }},
+      {"reference", [](const Batch& b) { return TextValue(b.reference()); }},
+      {"actor", [](const Batch& b) { return TextValue(ActorText(b.actor())); }},
+      {"created",
+       [now](const Batch& b) { return TimeValue(b.has_create_time(), b.create_time(), now); }},
+      {"ended", [now](const Batch& b) { return TimeValue(b.has_end_time(), b.end_time(), now); }},
+      {"took", [](const Batch& b) { return TextValue(TookText(b)); }},
+  };
+}
+
+Fields<v1::BatchLine> RunningFields() {
+  using Line = v1::BatchLine;
+  return {
+      {"RUNNING NOW", [](const Line& l) { return TextValue(NameOf(l)); }, Align::kLeft, true},
+      {"DOING", [](const Line& l) { return TextValue(DoingText(l)); }},
+  };
+}
+
+Fields<v1::BatchLine> FailureFields() {
+  using Line = v1::BatchLine;
+  return {
+      {"FAILED LAST", [](const Line& l) { return TextValue(NameOf(l)); }, Align::kLeft, true},
+      {"WHY", [](const Line& l) { return TextValue(ProblemText(l), Style::kBad); }, Align::kLeft,
+       true},
+  };
+}
+
+void PrintLines(const google::protobuf::RepeatedPtrField<v1::BatchLine>& lines,
+                const Fields<v1::BatchLine>& fields, const Output& output) {
+  if (!lines.empty()) {
+    output.Text("\n");
+    output.Text(output.Table(std::vector<v1::BatchLine>(lines.begin(), lines.end()), fields));
+  }
+}
+
+// Rows that were changed; in a dry run those that would be. What failed has changed none.
+int64_t ChangedRows(const v1::BatchLine& line) {
+  int64_t rows = 0;
+  for (const v1::BatchLineRestore& restore : line.restores()) {
+    if (restore.state() == v1::RESTORE_STATE_SUCCEEDED ||
+        restore.state() == v1::RESTORE_STATE_UNSPECIFIED) {
+      rows +=
+          restore.totals().inserted() + restore.totals().replaced() + restore.totals().deleted();
+    }
+  }
+  return rows;
+}
+
+std::string CertificatesText(const v1::BatchLine& line) {
+  std::string text;
+  for (const v1::BatchLineRestore& restore : line.restores()) {
+    if (restore.has_certificate()) {
+      absl::StrAppend(&text, text.empty() ? "" : " ", restore.restore());
+    }
+  }
+  return text;
+}
+
+Value LineDuration(const v1::BatchLine& line) {
+  if (!line.has_start_time() || !line.has_end_time()) {
+    return {};
+  }
+  const absl::Duration duration = ToTime(line.end_time()) - ToTime(line.start_time());
+  return {HumanDuration(duration), absl::StrCat(absl::ToDoubleSeconds(duration))};
+}
+
+}  // namespace
+
+std::string NameOf(const v1::BatchLine& line) {
+  const std::string input = absl::StrCat("\"", Printable(line.input()), "\"");
+  if (line.tenant().tenant().empty()) {
+    return input;
+  }
+  const bool says_more = !line.input().empty() && line.input() != line.tenant().tenant() &&
+                         line.input() != line.tenant().label();
+  return says_more ? absl::StrCat(NameOf(line.tenant()), " (", input, ")") : NameOf(line.tenant());
+}
+
+std::string SuccessWord(const v1::Batch& batch) {
+  if (batch.dry_run()) {
+    return "planned";
+  }
+  return batch.kind() == v1::RESTORE_KIND_UNDO ? "undone" : "restored";
+}
+
+std::string CustomersText(const v1::Batch& batch) {
+  return absl::StrCat(HumanCount(batch.lines().succeeded()), " of ",
+                      HumanNumber(batch.lines().total(), "customer"), " ", SuccessWord(batch));
+}
+
+std::string RestText(const v1::BatchCounts& lines) {
+  std::string text;
+  const auto add = [&text](int64_t count, const char* what) {
+    if (count > 0) {
+      absl::StrAppend(&text, text.empty() ? "" : ", ", HumanCount(count), " ", what);
+    }
+  };
+  add(lines.running(), "running");
+  add(lines.queued(), "queued");
+  add(lines.failed(), "failed");
+  add(lines.in_doubt(), "in doubt");
+  add(lines.cancelled(), "cancelled");
+  add(lines.undone(), "undone since");
+  add(lines.not_restored(), "left out");
+  return text;
+}
+
+std::string DoingText(const v1::BatchLine& line) {
+  for (const v1::BatchLineRestore& restore : line.restores()) {
+    if (restore.state() == v1::RESTORE_STATE_RUNNING) {
+      const ProgressParts parts =
+          PartsOf({.what = "", .state = "", .progress = restore.progress(), .moving = true});
+      return absl::StrCat(
+          line.restores_size() > 1 ? absl::StrCat(Printable(restore.store()), ": ") : "",
+          WordFor(restore.phase()), parts.percent.empty() ? "" : " ", parts.percent);
+    }
+  }
+  return WordFor(line.state());
+}
+
+std::string ProblemText(const v1::BatchLine& line) {
+  return line.has_problem() ? absl::StrCat(Printable(line.problem().reason()), ": ",
+                                           Printable(line.problem().message()))
+                            : "";
+}
+
+std::string GoOnCommand(const v1::Batch& batch) {
+  return batch.state() == v1::BATCH_STATE_PAUSED ||
+                 batch.state() == v1::BATCH_STATE_WAITING_FOR_CONSENT
+             ? absl::StrCat("reinstate batch resume ", ShellWord(batch.id()))
+             : "";
+}
+
+v1::RestoreMode ModeOf(const v1::Batch& batch) {
+  return batch.spec().mode() == v1::RESTORE_MODE_UNSPECIFIED ? v1::RESTORE_MODE_CREATE_MISSING
+                                                             : batch.spec().mode();
+}
+
+Fields<v1::Batch> BatchListFields(absl::Time now) {
+  using Batch = v1::Batch;
+  return {
+      {"BATCH", [](const Batch& b) { return TextValue(b.id()); }},
+      {"STORE", [](const Batch& b) { return TextValue(WhereText(b)); }},
+      {"KIND", [](const Batch& b) { return TextValue(KindText(b)); }},
+      {"STATE", [](const Batch& b) { return TextValue(WordFor(b.state()), StyleOf(b.state())); }},
+      {"LINES", [](const Batch& b) { return CountValue(b.lines().total()); }, Align::kRight},
+      {"SUCCEEDED", [](const Batch& b) { return CountValue(b.lines().succeeded()); },
+       Align::kRight},
+      {"FAILED", [](const Batch& b) { return CountValue(b.lines().failed()); }, Align::kRight},
+      {"LEFT OUT", [](const Batch& b) { return CountValue(b.lines().not_restored()); },
+       Align::kRight},
+      {"INSERTED", [](const Batch& b) { return CountValue(b.totals().inserted()); }, Align::kRight},
+      {"REPLACED", [](const Batch& b) { return CountValue(b.totals().replaced()); }, Align::kRight},
+      {"DELETED", [](const Batch& b) { return CountValue(b.totals().deleted()); }, Align::kRight},
+      {"CREATED",
+       [now](const Batch& b) { return TimeValue(b.has_create_time(), b.create_time(), now); }},
+      {"REFERENCE", [](const Batch& b) { return TextValue(b.reference()); }},
+  };
+}
+
+Fields<v1::BatchLine> BatchSummaryFields() {
+  using Line = v1::BatchLine;
+  return {
+      {"LINE", [](const Line& l) { return CountValue(l.line()); }, Align::kRight},
+      {"INPUT", [](const Line& l) { return TextValue(l.input()); }, Align::kLeft, true},
+      {"ID", [](const Line& l) { return TextValue(l.tenant().tenant()); }},
+      {"LABEL", [](const Line& l) { return TextValue(l.tenant().label()); }, Align::kLeft, true},
+      {"STATE", [](const Line& l) { return TextValue(WordFor(l.state()), StyleOf(l.state())); }},
+      {"DURATION", LineDuration, Align::kRight},
+      {"ROWS", [](const Line& l) { return CountValue(ChangedRows(l)); }, Align::kRight},
+      {"CERTIFICATE", [](const Line& l) { return TextValue(CertificatesText(l)); }},
+      {"REASON", [](const Line& l) { return TextValue(l.problem().reason(), Style::kBad); }},
+      {"MESSAGE", [](const Line& l) { return TextValue(l.problem().message()); }, Align::kLeft,
+       true},
+      {"NOTE", [](const Line& l) { return TextValue(l.note()); }, Align::kLeft, true},
+  };
+}
+
+absl::Status PrintBatch(const v1::Batch& batch, Session& session) {
+  if (batch.state() == v1::BATCH_STATE_PLANNED) {
+    return PrintBatchPlan(batch, session);
+  }
+  const Output& output = session.output();
+  RETURN_IF_ERROR(output.One(batch, DetailFields(session.now()), BatchListFields(session.now())));
+  if (output.format() == OutputFormat::kTable) {
+    PrintLines(batch.running(), RunningFields(), output);
+    PrintLines(batch.failures(), FailureFields(), output);
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace reinstate

@@ -1,0 +1,55 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/time/time.h"
+#include "client/cli/output.h"
+#include "client/cli/session.h"
+#include "reinstate/v1/batch_service.pb.h"
+
+namespace reinstate {
+
+// The tenant of a line as people read it, with the line's text where that is something else:
+// `1001 "Acme Corp"`; only the text, in quotes, if it names no tenant.
+std::string NameOf(const v1::BatchLine& line);
+
+// "restored", or what else a line of `batch` has become that has succeeded.
+std::string SuccessWord(const v1::Batch& batch);
+
+// "412 of 883 customers restored".
+std::string CustomersText(const v1::Batch& batch);
+
+// What the other customers are: "8 running, 460 queued, 3 failed, 2 left out"; empty if nothing.
+std::string RestText(const v1::BatchCounts& lines);
+
+// What a line that runs does now: "main: applying 48 %".
+std::string DoingText(const v1::BatchLine& line);
+
+// Why a line was left out, failed or was cancelled: "TENANT_BUSY: …"; empty if nothing is wrong.
+std::string ProblemText(const v1::BatchLine& line);
+
+// The command that lets a batch go on that waits for a person; empty if it does not.
+std::string GoOnCommand(const v1::Batch& batch);
+
+// The mode of a batch; CREATE_MISSING where none was asked for.
+v1::RestoreMode ModeOf(const v1::Batch& batch);
+
+// The batches of a list.
+Fields<v1::Batch> BatchListFields(absl::Time now);
+
+// The lines of a batch: line, input, id, label, state, duration, rows, certificate, reason, message
+// and note. What `batch summary` writes.
+Fields<v1::BatchLine> BatchSummaryFields();
+
+// Writes one batch: for people a report, of a dry run with the command that carries it out; as CSV
+// as in a list.
+absl::Status PrintBatch(const v1::Batch& batch, Session& session);
+
+// Writes a dry run that is PLANNED: what would happen in all, the largest, conflicts, time, digest
+// and the command that does exactly that; as CSV as in a list. Asks the daemon for the lines with
+// conflicts.
+absl::Status PrintBatchPlan(const v1::Batch& batch, Session& session);
+
+}  // namespace reinstate

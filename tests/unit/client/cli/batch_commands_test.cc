@@ -1,0 +1,253 @@
+#include <algorithm>
+#include <csignal>
+#include <string>
+#include <vector>
+
+#include "absl/time/clock.h"
+#include "absl/time/time.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "tests/unit/client/cli/batch_site.h"
+
+namespace reinstate {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::Not;
+using ::testing::SizeIs;
+using ::testing::StartsWith;
+
+using BatchCommandsTest = BatchSite;
+
+TEST_F(BatchCommandsTest, ShowsABatchAsItIsNow) {
+  batch_.mutable_lines()->set_running(1);
+  batch_.mutable_lines()->set_queued(1);
+  *batch_.add_running() = LineIn(1, "1001", v1::BATCH_LINE_STATE_RUNNING);
+  batch_.add_holding_back("The replicas lag by 12 s.");
+  batch_.mutable_progress()->set_rows_done(600);
+  batch_.mutable_progress()->set_rows_total(1'200);
+  EXPECT_EQ(Run({"batch", "get", "bat-1"}), 0);
+  EXPECT_THAT(out_.str(),
+              AllOf(HasSubstr("0 of 2 customers restored"), HasSubstr("1 running, 1 queued"),
+                    HasSubstr("50 %, 600/1,200 rows"), HasSubstr("The replicas lag by 12 s."),
+                    HasSubstr("applying"), HasSubstr("1001 \"Acme Corp\""), HasSubstr("mirror")));
+  EXPECT_EQ(Run({"batch", "get", "bat-plan"}), 0);
+  EXPECT_THAT(out_.str(), HasSubstr("reinstate batch create --plan bat-plan --digest "));
+}
+
+TEST_F(BatchCommandsTest, TellsTheManagerWhoAsksAboutOneCustomer) {
+  lines_[1] = FailedLine(2, "1002", Reason::kTenantBusy, "Its rows change too fast.");
+  EXPECT_EQ(Run({"batch", "get", "bat-1", "--tenant", "Zeta"}), 0);
+  EXPECT_THAT(out_.str(), AllOf(HasSubstr("1002 \"Zeta\""), HasSubstr("failed"),
+                                HasSubstr("TENANT_BUSY: Its rows change too fast."),
+                                HasSubstr("reinstate batch retry bat-1"), Not(HasSubstr("1001"))));
+  EXPECT_EQ(Run({"batch", "get", "bat-1", "--tenant", "Nobody"}), 5);
+  EXPECT_THAT(err_.str(), HasSubstr("[TENANT_NOT_FOUND]"));
+}
+
+TEST_F(BatchCommandsTest, ListsLinesOfAState) {
+  lines_[1] = FailedLine(2, "1002", Reason::kTenantBusy, "Its rows change too fast.");
+  EXPECT_EQ(Run({"batch", "get", "bat-1", "--lines", "--state", "failed", "-o", "csv"}), 0);
+  EXPECT_THAT(out_.str(), AllOf(HasSubstr("\r\n2,1002,"), Not(HasSubstr("\r\n1,1001,"))));
+  EXPECT_EQ(Run({"batch", "get", "bat-1", "--state", "lost"}), 2);
+  EXPECT_THAT(err_.str(), HasSubstr("there are: not-restored, queued, running, in-doubt"));
+}
+
+TEST_F(BatchCommandsTest, WritesTheSummaryAsCsvUnlessToldOtherwise) {
+  for (const std::vector<std::string>& words : std::vector<std::vector<std::string>>{
+           {"batch", "summary", "bat-1"}, {"batch", "get", "bat-1", "--summary"}}) {
+    EXPECT_EQ(Run(words), 0);
+    EXPECT_THAT(out_.str(), StartsWith("line,input,id,label,state,duration,rows,certificate,reason,"
+                                       "message,note\r\n1,1001,1001,Acme Corp,succeeded,"));
+  }
+  EXPECT_EQ(Run({"batch", "summary", "bat-1", "-o", "json"}), 0);
+  EXPECT_THAT(out_.str(), StartsWith("[{"));
+}
+
+TEST_F(BatchCommandsTest, ListsBatches) {
+  answers_.list_batches = [this](const auto& /*request*/, v1::ListBatchesResponse* response) {
+    *response->add_batches() = batch_;
+    *response->add_batches() = plan_;
+    return grpc::Status::OK;
+  };
+  EXPECT_EQ(Run({"batch", "list"}), 0);
+  EXPECT_THAT(out_.str(), AllOf(HasSubstr("bat-1"), HasSubstr("dry run, mirror")));
+}
+
+TEST_F(BatchCommandsTest, WatchesUntilTheEnd) {
+  EXPECT_EQ(Run({"batch", "watch", "bat-1"}), 0);
+  EXPECT_THAT(out_.str(), AllOf(HasSubstr("succeeded"), HasSubstr("2 of 2 customers restored")));
+  EXPECT_THAT(err_.str(), HasSubstr("reinstate batch summary bat-1"));
+}
+
+TEST_F(BatchCommandsTest, StreamsEachStateAsALineOfJson) {
+  EXPECT_EQ(Run({"batch", "watch", "bat-1", "-o", "json"}), 0);
+  const std::string text = out_.str();
+  ASSERT_EQ(std::count(text.begin(), text.end(), '\n'), 2);
+  const std::string first = text.substr(0, text.find('\n'));
+  EXPECT_THAT(first, AllOf(StartsWith("{\"id\":\"bat-1\""), HasSubstr("BATCH_STATE_RUNNING")));
+  EXPECT_THAT(text.substr(first.size()), HasSubstr("BATCH_STATE_SUCCEEDED"));
+}
+
+TEST_F(BatchCommandsTest, ExitsAsTheBatchEnds) {
+  struct Case {
+    v1::BatchState state;
+    int succeeded;
+    int failed;
+    int not_restored;
+    int exit_code;
+  };
+  for (const Case& end : std::vector<Case>{{v1::BATCH_STATE_SUCCEEDED, 2, 0, 0, 0},
+                                           {v1::BATCH_STATE_PARTLY_FAILED, 1, 1, 0, 3},
+                                           {v1::BATCH_STATE_PARTLY_FAILED, 1, 0, 1, 3},
+                                           {v1::BATCH_STATE_CANCELLED, 0, 0, 0, 1},
+                                           {v1::BATCH_STATE_PARTLY_FAILED, 0, 2, 0, 1}}) {
+    ended_.set_state(end.state);
+    ended_.mutable_lines()->set_succeeded(end.succeeded);
+    ended_.mutable_lines()->set_failed(end.failed);
+    ended_.mutable_lines()->set_not_restored(end.not_restored);
+    EXPECT_EQ(Run({"batch", "watch", "bat-1"}), end.exit_code) << end.state << end.succeeded;
+  }
+  answers_.watch_batch = [](const auto& /*request*/, auto* /*context*/, const auto& /*send*/) {
+    return WireError(Reason::kBatchNotFound, "There is no batch bat-1.");
+  };
+  EXPECT_EQ(Run({"batch", "watch", "bat-1"}), 5);
+}
+
+TEST_F(BatchCommandsTest, SaysHowToComeBackWhereTheWaitingIsInterrupted) {
+  answers_.watch_batch = [this](const auto& /*request*/, grpc::ServerContext* context,
+                                const auto& send) {
+    send(batch_);
+    std::raise(SIGINT);  // as Ctrl-C does
+    while (!context->IsCancelled()) {
+      absl::SleepFor(absl::Milliseconds(5));
+    }
+    return grpc::Status::CANCELLED;
+  };
+  EXPECT_EQ(Run({"batch", "watch", "bat-1"}), 130);
+  EXPECT_THAT(err_.str(), HasSubstr("What was waited for goes on. To come back to it: reinstate "
+                                    "batch watch bat-1 [INTERRUPTED]"));
+  EXPECT_THAT(controlled_, IsEmpty());
+}
+
+TEST_F(BatchCommandsTest, ControlsWithoutQuestions) {
+  EXPECT_EQ(Run({"batch", "pause", "bat-1"}), 0);
+  EXPECT_EQ(Run({"batch", "resume", "bat-1"}), 0);
+  EXPECT_EQ(Run({"batch", "retry", "bat-1", "--wait"}), 0);
+  EXPECT_THAT(controlled_, ElementsAre("PauseBatch", "ResumeBatch", "RetryBatch"));
+  answers_.control_batch = [](const auto& /*method*/, const auto& /*request*/, v1::Batch*) {
+    return WireError(Reason::kBatchEnded, "It has ended.");
+  };
+  EXPECT_EQ(Run({"batch", "pause", "bat-1"}), 6);
+}
+
+TEST_F(BatchCommandsTest, AsksForTheNumberBeforeItCancels) {
+  EXPECT_EQ(Run({"batch", "cancel", "bat-1"}), 8);
+  EXPECT_EQ(Run({"batch", "cancel", "bat-1"}, "1\n"), 8);
+  EXPECT_THAT(err_.str(), HasSubstr("db7.example.com, database shop"));
+  EXPECT_THAT(controlled_, IsEmpty());
+  EXPECT_EQ(Run({"batch", "cancel", "bat-1"}, "2\n"), 0);
+  EXPECT_EQ(Run({"batch", "cancel", "bat-1", "--confirm", "2"}), 0);
+  EXPECT_THAT(controlled_, ElementsAre("CancelBatch", "CancelBatch"));
+}
+
+TEST_F(BatchCommandsTest, HasNothingToCancelInABatchThatHasEnded) {
+  batch_ = ended_;
+  EXPECT_EQ(Run({"batch", "cancel", "bat-1"}), 0);
+  EXPECT_THAT(err_.str(), HasSubstr("there is nothing to cancel"));
+  EXPECT_THAT(controlled_, IsEmpty());
+}
+
+TEST_F(BatchCommandsTest, MovesCustomersToTheFrontByIdOrName) {
+  std::vector<v1::PrioritizeBatchRequest> requests;
+  answers_.prioritize_batch = [&](const v1::PrioritizeBatchRequest& request, v1::Batch* batch) {
+    requests.push_back(request);
+    *batch = batch_;
+    return grpc::Status::OK;
+  };
+  EXPECT_EQ(Run({"batch", "prioritize", "bat-1", "1001", "Zeta"}), 0);
+  EXPECT_EQ(Run({"batch", "prioritize", "bat-1", "--priority=-5"}), 0);
+  ASSERT_THAT(requests, SizeIs(2));
+  EXPECT_THAT(requests[0].tenants(), ElementsAre("1001", "1002"));
+  EXPECT_GT(requests[0].priority(), 0);
+  EXPECT_THAT(requests[1].tenants(), IsEmpty());
+  EXPECT_EQ(requests[1].priority(), -5);
+  EXPECT_EQ(Run({"batch", "prioritize", "bat-1", "Nobody"}), 5);
+  lines_.push_back(LineIn(3, "1003", v1::BATCH_LINE_STATE_QUEUED));
+  lines_.push_back(LineIn(4, "1004", v1::BATCH_LINE_STATE_QUEUED));
+  EXPECT_EQ(Run({"batch", "prioritize", "bat-1", "Twin"}), 2);
+  EXPECT_THAT(err_.str(), HasSubstr("1003 \"Twin\", 1004 \"Twin\""));
+  EXPECT_THAT(requests, SizeIs(2));
+}
+
+TEST_F(BatchCommandsTest, AsksForTheNumberBeforeItUndoes) {
+  std::vector<v1::UndoBatchRequest> undone;
+  answers_.undo_batch = [&](const v1::UndoBatchRequest& request, v1::Batch* batch) {
+    batch->mutable_lines()->set_total(2);
+    if (!request.validate_only()) {
+      undone.push_back(request);
+      *batch = batch_;
+    }
+    return grpc::Status::OK;
+  };
+  EXPECT_EQ(Run({"batch", "undo", "bat-1"}), 8);
+  EXPECT_THAT(err_.str(), AllOf(HasSubstr("Undo of the batch bat-1, of 2 customers"),
+                                HasSubstr("1,200 inserted, 34 replaced, 5 deleted"),
+                                HasSubstr("db7.example.com, database shop")));
+  EXPECT_THAT(undone, IsEmpty());
+  EXPECT_EQ(Run({"batch", "undo", "bat-1", "--skip-conflicts"}, "2\n"), 0);
+  EXPECT_EQ(Run({"batch", "undo", "bat-1", "--confirm", "2", "--wait"}), 0);
+  ASSERT_THAT(undone, SizeIs(2));
+  EXPECT_TRUE(undone[0].skip_conflicts());
+}
+
+TEST_F(BatchCommandsTest, AddsLinesUnderThePointOfTheBatch) {
+  std::vector<v1::AddToBatchRequest> added;
+  answers_.add_to_batch = [&](const v1::AddToBatchRequest& request, v1::Batch* batch) {
+    *batch = batch_;
+    if (!request.validate_only()) {
+      added.push_back(request);
+    }
+    return grpc::Status::OK;
+  };
+  const std::vector<std::string> add = {"batch", "add", "bat-1", "-f", File("list", "1002\n")};
+  EXPECT_EQ(Run(add), 8);
+  EXPECT_THAT(added, IsEmpty());
+  std::vector<std::string> confirmed = add;
+  confirmed.insert(confirmed.end(), {"--confirm", "1"});
+  EXPECT_EQ(Run(confirmed), 0);
+  ASSERT_THAT(added, SizeIs(1));
+  EXPECT_EQ(added[0].lines(0).tenant(), "1002");
+  EXPECT_EQ(resolved_.back().at(), "snap-1-12");
+  // Who is asked sees what the mirror of these lines would destroy.
+  plan_.mutable_lines()->set_total(1);
+  plan_.mutable_lines()->set_succeeded(1);
+  EXPECT_EQ(Run(add, "1\n"), 0);
+  EXPECT_THAT(err_.str(), HasSubstr("1,200 inserted, 34 replaced, 5 deleted"));
+  ASSERT_THAT(planned_, SizeIs(1));
+  EXPECT_EQ(planned_[0].spec().at(), "snap-1-12");
+  EXPECT_EQ(Run({"batch", "add", "bat-1", "-f", File("bad", "Akme\n"), "--confirm", "1"}), 6);
+}
+
+TEST_F(BatchCommandsTest, EscapesWhatOthersWrote) {
+  lines_[1] = FailedLine(2, "1002", Reason::kTenantBusy, "\x1b[2Jgone");
+  lines_[1].mutable_tenant()->set_label("\x1b[31mred");
+  *batch_.add_failures() = lines_[1];
+  batch_.set_reason(
+      "\x07"
+      "bell");
+  for (const std::vector<std::string>& words :
+       std::vector<std::vector<std::string>>{{"batch", "get", "bat-1"},
+                                             {"batch", "get", "bat-1", "--tenant", "1002"},
+                                             {"batch", "get", "bat-1", "--lines"}}) {
+    EXPECT_EQ(Run(words), 0);
+    EXPECT_THAT(out_.str(),
+                AllOf(HasSubstr("\\x1b["), Not(HasSubstr("\x1b")), Not(HasSubstr("\x07"))));
+  }
+}
+
+}  // namespace
+}  // namespace reinstate

@@ -1,0 +1,276 @@
+#include <string>
+#include <vector>
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "tests/unit/client/cli/batch_site.h"
+
+namespace reinstate {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::Not;
+using ::testing::SizeIs;
+
+class BatchCreateTest : public BatchSite {
+ protected:
+  // `batch create` from a list with `text`.
+  std::vector<std::string> Create(const std::string& text,
+                                  const std::vector<std::string>& more = {}) const {
+    std::vector<std::string> words = {"batch", "create", "-f", File("list", text), "--at", "2h"};
+    words.insert(words.end(), more.begin(), more.end());
+    return words;
+  }
+};
+
+const std::string kDigest(64, 'd');
+
+TEST_F(BatchCreateTest, AsksForTheNumberOfCustomersAndShowsWhere) {
+  EXPECT_EQ(Run(Create("Acme Corp\n1002\n", {"--reason", "oops", "--reference", "INC-7"}), "2\n"),
+            0);
+  EXPECT_THAT(err_.str(), AllOf(HasSubstr("create-missing, of 2 customers in store main"),
+                                HasSubstr("db7.example.com, database shop"),
+                                HasSubstr("Type the number of customers to go on: "),
+                                HasSubstr("To follow it: reinstate batch watch bat-1")));
+  EXPECT_THAT(planned_, IsEmpty());  // it cannot destroy
+  ASSERT_THAT(created_, SizeIs(1));
+  const v1::CreateBatchRequest& request = created_[0];
+  EXPECT_EQ(request.spec().store(), "main");
+  EXPECT_EQ(request.spec().at(), "2h");
+  EXPECT_EQ(request.spec().mode(), v1::RESTORE_MODE_CREATE_MISSING);
+  ASSERT_EQ(request.lines_size(), 2);
+  EXPECT_EQ(request.lines(0).tenant(), "1001");
+  EXPECT_EQ(request.lines(0).input(), "Acme Corp");
+  EXPECT_EQ(request.lines(1).line(), 2);
+  EXPECT_EQ(request.reason(), "oops");
+  EXPECT_EQ(request.reference(), "INC-7");
+  EXPECT_FALSE(request.validate_only());
+}
+
+TEST_F(BatchCreateTest, DoesNothingWithoutTheRightNumber) {
+  EXPECT_EQ(Run(Create("1001\n1002\n"), "yes\n"), 8);
+  EXPECT_EQ(Run(Create("1001\n1002\n"), ""), 8);
+  EXPECT_EQ(Run(Create("1001\n1002\n")), 8);
+  EXPECT_THAT(err_.str(), HasSubstr("Add --confirm with the number of customers."));
+  EXPECT_EQ(Run(Create("1001\n1002\n", {"--confirm", "3"})), 8);
+  EXPECT_THAT(err_.str(), HasSubstr("--confirm 3 is not the number of customers, 2."));
+  EXPECT_EQ(Run(Create("1001\n", {"--mode", "mirror"})), 8);
+  EXPECT_THAT(created_, IsEmpty());
+  EXPECT_THAT(planned_, IsEmpty());  // nor is work made for nobody
+  EXPECT_EQ(Run(Create("1001\n1002\n", {"--confirm", "2"})), 0);
+  EXPECT_THAT(created_, SizeIs(1));
+}
+
+TEST_F(BatchCreateTest, ShowsWhatAMirrorDestroysAndDoesExactlyThat) {
+  EXPECT_EQ(Run(Create("1001\n1002\n", {"--mode", "mirror", "--request-id", "r-1"}), "2\n"), 0);
+  EXPECT_THAT(err_.str(), AllOf(HasSubstr("1,200 inserted, 34 replaced, 5 deleted"),
+                                HasSubstr("of 1001 \"Acme Corp\": 34 replaced, 5 deleted"),
+                                HasSubstr("db7.example.com, database shop")));
+  ASSERT_THAT(planned_, SizeIs(1));
+  EXPECT_EQ(planned_[0].lines_size(), 2);
+  EXPECT_NE(planned_[0].request_id(), "r-1");
+  ASSERT_THAT(created_, SizeIs(1));
+  EXPECT_EQ(created_[0].plan(), "bat-plan");
+  EXPECT_EQ(created_[0].plan_digest(), kDigest);
+  EXPECT_EQ(created_[0].lines_size(), 0);
+  EXPECT_FALSE(created_[0].has_spec());
+  EXPECT_EQ(created_[0].request_id(), "r-1");
+}
+
+TEST_F(BatchCreateTest, TakesTheDigestOfADryRunAndNoOther) {
+  const std::vector<std::string> mirror = {"--mode", "mirror", "--confirm"};
+  std::vector<std::string> wrong = mirror;
+  wrong.emplace_back(64, 'e');
+  EXPECT_EQ(Run(Create("1001\n1002\n", wrong)), 8);
+  EXPECT_THAT(err_.str(), HasSubstr("is not the digest of the dry run, " + kDigest));
+  EXPECT_THAT(created_, IsEmpty());
+  std::vector<std::string> right = mirror;
+  right.push_back(kDigest);
+  EXPECT_EQ(Run(Create("1001\n1002\n", right)), 0);
+  ASSERT_THAT(created_, SizeIs(1));
+  EXPECT_EQ(created_[0].plan_digest(), kDigest);
+}
+
+TEST_F(BatchCreateTest, MakesNoPlanWhereTheNumberIsConfirmedBeforehand) {
+  EXPECT_EQ(Run(Create("1001\n1002\n", {"--mode", "mirror", "--confirm", "2"})), 0);
+  EXPECT_THAT(planned_, IsEmpty());
+  ASSERT_THAT(created_, SizeIs(1));
+  EXPECT_EQ(created_[0].spec().mode(), v1::RESTORE_MODE_MIRROR);
+}
+
+TEST_F(BatchCreateTest, ListsWhatIsWrongByReasonWithTheNextCommandAndStops) {
+  EXPECT_EQ(Run(Create("1001\nAkme\nTwin\n1009\nNobody\n", {"--confirm", "1"})), 6);
+  EXPECT_THAT(
+      err_.str(),
+      AllOf(HasSubstr("TENANT_NOT_FOUND, 2 lines: lines 2 and 5\n"),
+            HasSubstr("  line 2, \"Akme\": No tenant has this id or name. Like it are: 1001 \"Acme "
+                      "Corp\" 0.75\n"),
+            HasSubstr("INVALID_ARGUMENT, 1 line: line 3\n"),
+            HasSubstr("The name is ambiguous, several tenants have it: 1003"),
+            HasSubstr("TENANT_NOT_AT_POINT, 1 line: line 4\n"),
+            HasSubstr("  Next: reinstate tenant show 1009 --versions"),
+            HasSubstr("  Next: reinstate batch resolve -f " + dir_.path() + "/list --at 2h > "),
+            HasSubstr("4 of 5 lines cannot be restored. Nothing was begun."),
+            HasSubstr("[BATCH_LINES_INVALID]")));
+  EXPECT_THAT(created_, IsEmpty());
+}
+
+TEST_F(BatchCreateTest, KeepsTheLinesThatItSkips) {
+  EXPECT_EQ(Run(Create("1001\nAkme\n1009\n", {"--confirm", "1", "--skip-invalid"})), 0);
+  EXPECT_THAT(err_.str(), HasSubstr("2 lines left out, as --skip-invalid says."));
+  ASSERT_THAT(created_, SizeIs(1));
+  EXPECT_TRUE(created_[0].spec().skip_invalid());
+  ASSERT_EQ(created_[0].lines_size(), 3);
+  EXPECT_EQ(created_[0].lines(1).problem().reason(), "TENANT_NOT_FOUND");
+  EXPECT_EQ(created_[0].lines(1).problem().code(), static_cast<int>(absl::StatusCode::kNotFound));
+  EXPECT_EQ(created_[0].lines(1).tenant(), "");
+  EXPECT_FALSE(created_[0].lines(2).has_problem());  // which the daemon knows
+}
+
+TEST_F(BatchCreateTest, BeginsNothingWhereNoLineIsLeft) {
+  EXPECT_EQ(Run(Create("Akme\n1009\n", {"--confirm", "0", "--skip-invalid"})), 6);
+  EXPECT_THAT(err_.str(), HasSubstr("No line can be restored. Nothing was begun."));
+  EXPECT_THAT(created_, IsEmpty());
+}
+
+TEST_F(BatchCreateTest, CountsInvalidLinesThatTheDaemonDoesNotList) {
+  answers_.create_batch = [](const v1::CreateBatchRequest& /*request*/, v1::Batch* batch) {
+    batch->mutable_lines()->set_not_restored(2);
+    batch->add_invalid()->set_line(1);
+    batch->mutable_invalid(0)->mutable_problem()->set_reason("TENANT_TWICE");
+    return grpc::Status::OK;
+  };
+  EXPECT_EQ(Run(Create("1001\n1001\n1001\n", {"--confirm", "3"})), 6);
+  EXPECT_THAT(err_.str(), AllOf(HasSubstr("… and 1 more lines."), HasSubstr("2 of 3 lines")));
+}
+
+TEST_F(BatchCreateTest, CutsWhatIsLongerThanALineMaySay) {
+  const std::string note(2'000, 'n');
+  EXPECT_EQ(Run(Create("id,why\n1001," + note + "\n", {"--confirm", "1", "--note-column", "why"})),
+            0);
+  ASSERT_THAT(created_, SizeIs(1));
+  EXPECT_EQ(created_[0].lines(0).note(), std::string(1'021, 'n') + "…");
+}
+
+TEST_F(BatchCreateTest, ResolvesTheListOfAGroupInItsFirstStore) {
+  EXPECT_EQ(Run(Create("id,store\n1001,wiki\n", {"--group", "site", "--confirm", "1"})), 0);
+  ASSERT_THAT(resolved_, SizeIs(1));
+  EXPECT_EQ(resolved_[0].store(), "main");
+  ASSERT_THAT(created_, SizeIs(1));
+  EXPECT_EQ(created_[0].spec().group(), "site");
+}
+
+TEST_F(BatchCreateTest, ADryRunShowsWhatWouldHappenAndTheCommandThatDoesExactlyThat) {
+  plan_.mutable_progress()->mutable_eta_low()->set_seconds(50);
+  plan_.mutable_progress()->mutable_eta_high()->set_seconds(120);
+  EXPECT_EQ(Run(Create("1001\n1002\n", {"--mode", "mirror", "--dry-run"})), 0);
+  EXPECT_THAT(
+      out_.str(),
+      AllOf(
+          HasSubstr("Dry run bat-plan: 2 of 2 customers planned\n"), HasSubstr("Mode mirror: "),
+          HasSubstr("In all: 1,200 inserted, 34 replaced, 5 deleted"), HasSubstr("LARGEST"),
+          HasSubstr("1001 \"Acme Corp\""), HasSubstr("Where: db7.example.com, database shop\n"),
+          HasSubstr("Expected time: 50 s to 2 min\n"), HasSubstr("Digest: " + kDigest),
+          HasSubstr("  reinstate batch create --plan bat-plan --digest " + kDigest + " --wait\n")));
+  EXPECT_THAT(created_, IsEmpty());
+}
+
+TEST_F(BatchCreateTest, ADryRunNamesConflictsAndLinesThatItCouldNotPlan) {
+  plan_.mutable_totals()->set_conflicts(3);
+  plan_.mutable_lines()->set_succeeded(1);
+  plan_.mutable_lines()->set_failed(1);
+  lines_[0].mutable_restores(0)->mutable_totals()->set_conflicts(3);
+  lines_[1] = FailedLine(2, "1002", Reason::kCorrupt, "A checksum is wrong.");
+  EXPECT_EQ(Run(Create("1001\n1002\n", {"--dry-run"})), 3);
+  EXPECT_THAT(out_.str(),
+              AllOf(HasSubstr("line 1, 1001 \"Acme Corp\": 3 rows; reinstate restore plan 1001 "
+                              "--at 2h\n"),
+                    HasSubstr("CORRUPT, 1 line: line 2\n")));
+  EXPECT_THAT(err_.str(), HasSubstr("1 of 2 lines of the batch bat-plan were planned (1 failed)"));
+}
+
+TEST_F(BatchCreateTest, FromADryRunAsksForItsNumberOrTakesItsDigest) {
+  const std::vector<std::string> create = {"batch", "create", "--plan", "bat-plan"};
+  EXPECT_EQ(Run(create), 8);
+  EXPECT_THAT(err_.str(), HasSubstr("1,200 inserted, 34 replaced, 5 deleted"));
+  EXPECT_THAT(created_, IsEmpty());
+  for (const std::vector<std::string>& consent : std::vector<std::vector<std::string>>{
+           {"--confirm", "2"}, {"--confirm", kDigest}, {"--digest", kDigest}}) {
+    created_.clear();
+    std::vector<std::string> words = create;
+    words.insert(words.end(), consent.begin(), consent.end());
+    EXPECT_EQ(Run(words), 0) << consent[0];
+    ASSERT_THAT(created_, SizeIs(1));
+    EXPECT_EQ(created_[0].plan(), "bat-plan");
+    EXPECT_EQ(created_[0].plan_digest(), kDigest);
+  }
+  EXPECT_EQ(Run(create, "2\n"), 0);
+}
+
+TEST_F(BatchCreateTest, RefusesADigestThatNoLongerHoldsAndWhatIsNoDryRun) {
+  EXPECT_EQ(Run({"batch", "create", "--plan", "bat-plan", "--digest", std::string(64, 'e')}), 6);
+  EXPECT_THAT(err_.str(), HasSubstr("[PLAN_CHANGED]"));
+  EXPECT_EQ(Run({"batch", "create", "--plan", "bat-1", "--confirm", "2"}), 2);
+  EXPECT_THAT(err_.str(), HasSubstr("is no dry run"));
+  EXPECT_THAT(created_, IsEmpty());
+}
+
+TEST_F(BatchCreateTest, NeedsAListAndAPoint) {
+  EXPECT_EQ(Run({"batch", "create", "--at", "2h"}), 2);
+  EXPECT_EQ(Run({"batch", "create", "-f", File("list", "1001\n")}), 2);
+  EXPECT_THAT(err_.str(), HasSubstr("--at is required"));
+}
+
+TEST_F(BatchCreateTest, WaitsAndWritesTheSummaryThoughSomeFailed) {
+  ended_.set_state(v1::BATCH_STATE_PARTLY_FAILED);
+  ended_.mutable_lines()->set_succeeded(1);
+  ended_.mutable_lines()->set_failed(1);
+  lines_[0].mutable_restores(0)->mutable_totals()->set_inserted(12);
+  lines_[0].mutable_start_time()->set_seconds(100);
+  lines_[0].mutable_end_time()->set_seconds(102);
+  lines_[0].mutable_end_time()->set_nanos(500'000'000);
+  lines_[0].set_note("vip");
+  lines_[1] = FailedLine(2, "1002", Reason::kTenantBusy, "Its rows change too fast.");
+  lines_[1].mutable_restores(0)->mutable_totals()->set_inserted(99);
+  const std::string summary = dir_.path() + "/summary.csv";
+  EXPECT_EQ(Run(Create("1001\n1002\n", {"--confirm", "2", "--wait", "--summary", summary})), 3);
+  EXPECT_EQ(TextOf(summary),
+            "line,input,id,label,state,duration,rows,certificate,reason,message,note\r\n"
+            "1,1001,1001,Acme Corp,succeeded,2.5,12,rst-1001,,,vip\r\n"
+            "2,1002,1002,Zeta,failed,,0,,TENANT_BUSY,Its rows change too fast.,\r\n");
+  EXPECT_THAT(err_.str(), AllOf(HasSubstr("TENANT_BUSY, 1 line: line 2\n"),
+                                HasSubstr("Next: reinstate batch retry bat-1"),
+                                HasSubstr("1 of 2 lines of the batch bat-1 were restored (1 "
+                                          "failed). [PARTLY_FAILED]")));
+  EXPECT_THAT(out_.str(), HasSubstr("partly-failed"));
+}
+
+TEST_F(BatchCreateTest, BeginsNothingWhereTheSummaryCannotBeWritten) {
+  const std::vector<std::string> wait = {"--confirm", "1", "--summary", dir_.path() + "/no/file"};
+  EXPECT_EQ(Run(Create("1001\n", wait)), 2);
+  std::vector<std::string> words = Create("1001\n", wait);
+  words.emplace_back("--wait");
+  EXPECT_EQ(Run(words), 2);
+  EXPECT_THAT(created_, IsEmpty());
+}
+
+TEST_F(BatchCreateTest, WritesOneJsonObjectWithoutHints) {
+  EXPECT_EQ(Run(Create("1001\n1002\n", {"--confirm", "2", "-o", "json", "--wait"})), 0);
+  EXPECT_THAT(out_.str(), AllOf(HasSubstr("\"id\": \"bat-1\""),
+                                HasSubstr("\"state\": \"BATCH_STATE_SUCCEEDED\""),
+                                Not(HasSubstr("BATCH_STATE_RUNNING"))));
+  EXPECT_EQ(err_.str(), "");
+}
+
+TEST_F(BatchCreateTest, EndsAsTheDaemonSays) {
+  answers_.create_batch = [](const auto& /*request*/, v1::Batch* /*batch*/) {
+    return WireError(Reason::kGroupNotFound, "There is no group site; there is: shops.");
+  };
+  EXPECT_EQ(Run(Create("1001\n", {"--group", "site"})), 5);
+  EXPECT_THAT(err_.str(), HasSubstr("there is: shops. [GROUP_NOT_FOUND]"));
+}
+
+}  // namespace
+}  // namespace reinstate

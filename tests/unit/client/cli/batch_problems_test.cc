@@ -1,0 +1,83 @@
+#include "client/cli/batch_problems.h"
+
+#include <string>
+#include <vector>
+
+#include "absl/strings/match.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "storage/base/error.h"
+#include "storage/base/strings.h"
+
+namespace reinstate {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+v1::BatchLine Line(int64_t number, const std::string& tenant, std::string_view reason) {
+  v1::BatchLine line;
+  line.set_line(number);
+  line.set_input("line " + std::to_string(number));
+  line.mutable_tenant()->set_tenant(tenant);
+  line.mutable_problem()->set_reason(std::string(reason));
+  line.mutable_problem()->set_message("What is wrong.");
+  return line;
+}
+
+TEST(BatchProblems, AreGroupedByReasonWithMostLinesFirst) {
+  EXPECT_EQ(RenderProblems({Line(3, "", "TENANT_NOT_FOUND"), Line(4, "1009", "TENANT_NOT_AT_POINT"),
+                            Line(9, "1008", "TENANT_NOT_AT_POINT")},
+                           {.file = "my list.csv", .at = "2h", .batch = ""}),
+            "TENANT_NOT_AT_POINT, 2 lines: lines 4 and 9\n"
+            "  line 4, 1009 (\"line 4\"): What is wrong.\n"
+            "  line 9, 1008 (\"line 9\"): What is wrong.\n"
+            "  Next: reinstate tenant show 1009 --versions says when it was there; choose another "
+            "--at.\n"
+            "TENANT_NOT_FOUND, 1 line: line 3\n"
+            "  line 3, \"line 3\": What is wrong.\n"
+            "  Next: reinstate batch resolve -f 'my list.csv' --at 2h > resolved.csv, fill in its "
+            "column id, and give that file.\n");
+}
+
+TEST(BatchProblems, TellsTheFirstOfMany) {
+  std::vector<v1::BatchLine> lines;
+  for (int i = 1; i <= 25; ++i) {
+    lines.push_back(Line(i, "1001", "TENANT_BUSY"));
+  }
+  EXPECT_THAT(RenderProblems(lines, {.file = "", .at = "2h", .batch = "bat-1"}),
+              AllOf(HasSubstr("TENANT_BUSY, 25 lines: lines 1, 2, "), HasSubstr("  line 10, "),
+                    Not(HasSubstr("  line 11, ")), HasSubstr("  … and 15 more\n"),
+                    HasSubstr("  Next: reinstate batch retry bat-1\n")));
+}
+
+TEST(BatchProblems, HaveANextStepForEveryReasonBeforeAndAfterTheStart) {
+  for (const ReasonInfo& info : AllReasons()) {
+    for (const char* batch : {"", "bat-1"}) {
+      const std::string step =
+          NextStepFor(Line(3, "1001", info.name), {.file = "list.csv", .at = "2h", .batch = batch});
+      EXPECT_GT(step.size(), 10) << info.name;
+      EXPECT_FALSE(absl::StrContains(step, "$")) << step;
+      EXPECT_FALSE(absl::EndsWith(step, ", ")) << step;
+    }
+  }
+}
+
+TEST(BatchProblems, AskForAPersonWhereAnOutcomeIsInDoubt) {
+  v1::BatchLine line = Line(3, "1001", "");
+  line.clear_problem();
+  line.set_state(v1::BATCH_LINE_STATE_IN_DOUBT);
+  EXPECT_THAT(RenderProblems({line}, {.file = "", .at = "", .batch = "bat-1"}),
+              AllOf(HasSubstr("TENANT_IN_DOUBT, 1 line"), HasSubstr("reinstate restore resolve")));
+}
+
+TEST(BatchProblems, EscapeWhatOthersWrote) {
+  v1::BatchLine line = Line(3, "$(rm)\x1b", "TENANT_NOT_AT_POINT");
+  line.mutable_problem()->set_message("\x1b[2J");
+  const std::string text = RenderProblems({line}, {.file = "", .at = "2h", .batch = ""});
+  EXPECT_THAT(text, AllOf(Not(HasSubstr("\x1b")), HasSubstr("show '$(rm)\\x1b' --versions")));
+}
+
+}  // namespace
+}  // namespace reinstate
