@@ -142,6 +142,7 @@ void ReinstateClient::InterruptWaits() { impl_->connection->Interrupt(); }
 
 REINSTATE_CALL(GetStore, stores, StoreService, Store)
 REINSTATE_CALL(RebindStore, stores, StoreService, Store)
+REINSTATE_CALL(ThrottleStore, stores, StoreService, Store)
 
 REINSTATE_CALL(TakeSnapshot, snapshots, SnapshotService, Job)
 REINSTATE_CALL(GetSnapshot, snapshots, SnapshotService, Snapshot)

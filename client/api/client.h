@@ -73,6 +73,7 @@ class ReinstateClient {
   absl::StatusOr<v1::Store> GetStore(v1::GetStoreRequest request);
   absl::StatusOr<v1::DiscoverStoreResponse> DiscoverStore(v1::DiscoverStoreRequest request);
   absl::StatusOr<v1::Store> RebindStore(v1::RebindStoreRequest request);
+  absl::StatusOr<v1::Store> ThrottleStore(v1::ThrottleStoreRequest request);
 
   // Snapshots.
   absl::StatusOr<v1::Job> TakeSnapshot(v1::TakeSnapshotRequest request);

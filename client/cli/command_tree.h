@@ -76,6 +76,9 @@ void AddProgramCommands(CommandTree* tree);
 // The part of AddRestoreCommands that plans and begins restores and undos.
 void AddRestoreBeginCommands(CommandTree* tree, CLI::App* noun);
 
+// The part of AddStoreCommands that sets how fast restores write.
+void AddStoreThrottleCommand(CommandTree* tree, CLI::App* noun);
+
 // The option by which a command waits for the work that it began.
 void AddWaitOption(CLI::App* command, bool* wait);
 // The option that names a store.

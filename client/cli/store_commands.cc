@@ -73,6 +73,23 @@ Fields<v1::Store> DetailFields(absl::Time now) {
        [](const v1::Store& s) {
          return DurationValue(s.has_snapshot_interval(), s.snapshot_interval());
        }},
+      {"rows per second",
+       [](const v1::Store& s) {
+         const int64_t rows = s.throttle().rows_per_second();
+         return rows == 0 ? TextValue("") : CountValue(rows);
+       }},
+      {"bytes per second",
+       [](const v1::Store& s) {
+         const int64_t bytes = s.throttle().bytes_per_second();
+         return bytes == 0 ? TextValue("") : BytesValue(bytes);
+       }},
+      {"restores at once",
+       [](const v1::Store& s) {
+         const int64_t restores = s.throttle().max_running();
+         return restores == 0 ? TextValue("") : CountValue(restores);
+       }},
+      {"holding back",
+       [](const v1::Store& s) { return TextValue(s.holding_back(), Style::kWarning); }},
   };
 }
 
@@ -226,6 +243,8 @@ void AddStoreCommands(CommandTree* tree) {
   rebind->add_option("STORE", options->store, "The store")->required();
   rebind->add_option("--reason", options->reason, "Why, for the audit")->required();
   AddConfirmOption(rebind, &options->confirm, "the store's new identity");
+
+  AddStoreThrottleCommand(tree, noun);
 }
 
 }  // namespace reinstate

@@ -210,8 +210,10 @@ void StoreGovernor::Look(const std::string& store) {
   } else if (after != before) {
     spdlog::warn("restores are held back store={} reason={}: {}", store, after, health.detail);
   }
-  // Even if nothing changed: the clock may have been set.
-  queue_.ask_again(store);
+  // With jobs also if nothing changed: the clock may have been set.
+  if (has_jobs || after != before) {
+    queue_.ask_again(store);
+  }
 }
 
 }  // namespace reinstate

@@ -21,7 +21,7 @@ using Wire = v1::StoreService;
 using Base =
     RawService<Wire::Service, Wire::WithRawCallbackMethod_ListStores,
                Wire::WithRawCallbackMethod_GetStore, Wire::WithRawCallbackMethod_DiscoverStore,
-               Wire::WithRawCallbackMethod_RebindStore>;
+               Wire::WithRawCallbackMethod_RebindStore, Wire::WithRawCallbackMethod_ThrottleStore>;
 
 v1::AdapterKind AdapterToWire(const std::string& adapter) {
   if (adapter == "embedded") {
@@ -34,6 +34,19 @@ v1::AdapterKind AdapterToWire(const std::string& adapter) {
     return v1::ADAPTER_KIND_MEMORY;
   }
   return adapter == "remote" ? v1::ADAPTER_KIND_REMOTE : v1::ADAPTER_KIND_UNSPECIFIED;
+}
+
+absl::Status CheckThrottle(const v1::ThrottleStoreRequest& request) {
+  if (!request.has_throttle()) {
+    return FieldError("throttle", "is required: it is all that holds from now on.");
+  }
+  const auto check = [](std::string_view field, int64_t limit) {
+    return limit >= 0 ? absl::OkStatus()
+                      : FieldError(field, "must not be below 0, which is no limit.");
+  };
+  RETURN_IF_ERROR(check("throttle.rows_per_second", request.throttle().rows_per_second()));
+  RETURN_IF_ERROR(check("throttle.bytes_per_second", request.throttle().bytes_per_second()));
+  return check("throttle.max_running", request.throttle().max_running());
 }
 
 class StoreServiceImpl final : public Base {
@@ -60,6 +73,11 @@ class StoreServiceImpl final : public Base {
                                         grpc::ByteBuffer* response) override {
     return gate_->Unary(context, request, response, this, &StoreServiceImpl::Rebind);
   }
+  grpc::ServerUnaryReactor* ThrottleStore(grpc::CallbackServerContext* context,
+                                          const grpc::ByteBuffer* request,
+                                          grpc::ByteBuffer* response) override {
+    return gate_->Unary(context, request, response, this, &StoreServiceImpl::Throttle);
+  }
 
  private:
   absl::StatusOr<v1::ListStoresResponse> List(const Call& call,
@@ -68,6 +86,8 @@ class StoreServiceImpl final : public Base {
   absl::StatusOr<v1::DiscoverStoreResponse> Discover(const Call& call,
                                                      const v1::DiscoverStoreRequest& request);
   absl::StatusOr<v1::Store> Rebind(const Call& call, const v1::RebindStoreRequest& request);
+
+  absl::StatusOr<v1::Store> Throttle(const Call& call, const v1::ThrottleStoreRequest& request);
 
   absl::StatusOr<v1::Store> StoreToWire(const ServedStore& store) const;
   void StateToWire(const StoreSighting& sighting, v1::Store* wire) const;
@@ -132,6 +152,21 @@ absl::StatusOr<v1::Store> StoreServiceImpl::Rebind(const Call& call,
   return StoreToWire(*store);
 }
 
+absl::StatusOr<v1::Store> StoreServiceImpl::Throttle(const Call& call,
+                                                     const v1::ThrottleStoreRequest& request) {
+  ASSIGN_OR_RETURN(const ServedStore* store, parts_.stores->Find(request.store()));
+  RETURN_IF_ERROR(CheckWritable(parts_));
+  RETURN_IF_ERROR(CheckThrottle(request));
+  state::Throttle throttle;
+  throttle.set_rows_per_second(request.throttle().rows_per_second());
+  throttle.set_bytes_per_second(request.throttle().bytes_per_second());
+  throttle.set_max_running(request.throttle().max_running());
+  RETURN_IF_ERROR(OnlyOnce(parts_.state, call.request, store->name, [&] {
+    return parts_.restores->SetThrottle(store->name, throttle, call.actor, call.reason);
+  }));
+  return StoreToWire(*store);
+}
+
 absl::StatusOr<v1::Store> StoreServiceImpl::StoreToWire(const ServedStore& store) const {
   v1::Store wire;
   wire.set_name(store.name);
@@ -140,7 +175,11 @@ absl::StatusOr<v1::Store> StoreServiceImpl::StoreToWire(const ServedStore& store
     wire.set_identity(record->identity());
     wire.set_address(record->address());
     SetTime(record->registered_us(), &v1::Store::mutable_register_time, &wire);
+    wire.mutable_throttle()->set_rows_per_second(record->throttle().rows_per_second());
+    wire.mutable_throttle()->set_bytes_per_second(record->throttle().bytes_per_second());
+    wire.mutable_throttle()->set_max_running(record->throttle().max_running());
   }
+  wire.set_holding_back(parts_.restores->HoldingBack(store.name).value_or(""));
   const StoreSighting sighting = parts_.monitor->Last(store.name);
   StateToWire(sighting, &wire);
   RETURN_IF_ERROR(SnapshotsToWire(store, &wire));

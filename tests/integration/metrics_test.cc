@@ -127,6 +127,30 @@ TEST_F(DaemonMetricsTest, AreThoseThatTheAlertsAskFor) {
   EXPECT_GE(asked, 6);
 }
 
+TEST_F(DaemonMetricsTest, TellHowLongRestoresWaitedForTheThrottle) {
+  StartWithMetrics();
+  for (const char* tenant : {"acme-corp", "globex"}) {
+    for (const char* key : {"1", "2", "3", "4", "5", "6"}) {
+      Put(tenant, key, "text");
+    }
+  }
+  MustTakeSnapshot();
+  DeleteTenant("acme-corp");
+  DeleteTenant("globex");
+  v1::ThrottleStoreRequest throttle;
+  throttle.set_store("main");
+  throttle.mutable_throttle()->set_rows_per_second(1);
+  ASSERT_THAT(client_->ThrottleStore(throttle), IsOk());
+  const PrometheusText::Labels by_rows = {{"store", "main"}, {"reason", "rows_per_second"}};
+  EXPECT_EQ(Scrape().Find("reinstate_throttle_seconds_total", by_rows), 0);
+  EXPECT_EQ(Restore("acme-corp").state(), v1::RESTORE_STATE_SUCCEEDED);
+  EXPECT_EQ(Restore("globex").state(), v1::RESTORE_STATE_SUCCEEDED);  // six seconds later
+  EXPECT_GT(Scrape().Find("reinstate_throttle_seconds_total", by_rows).value_or(0), 0);
+  EXPECT_EQ(Scrape().Find("reinstate_throttle_seconds_total",
+                          {{"store", "main"}, {"reason", "bytes_per_second"}}),
+            0);
+}
+
 TEST_F(DaemonMetricsTest, CountCallsByMethodAndCode) {
   StartWithMetrics();
   v1::GetStoreRequest request;

@@ -57,12 +57,15 @@ TEST_F(CompletionTest, OffersNounsAndVerbs) {
   EXPECT_THAT(Offered({"re"}), UnorderedElementsAre("restore", "record"));
   EXPECT_THAT(Offered({"tenant", ""}), UnorderedElementsAre("list", "find", "show", "compare"));
   EXPECT_THAT(Offered({"snapshot", "un"}), ElementsAre("undelete"));
+  EXPECT_THAT(Offered({"store", "th"}), ElementsAre("throttle"));
 }
 
 TEST_F(CompletionTest, OffersTheOptionsOfTheCommandAndThoseOfEveryCommand) {
   EXPECT_THAT(Offered({"restore", "create", "1001", "--"}),
               IsSupersetOf({"--at", "--mode", "--wait", "--confirm", "--address", "--output"}));
   EXPECT_THAT(Offered({"restore", "list", "--"}), Not(Contains("--mode")));
+  EXPECT_THAT(Offered({"store", "throttle", "main", "--"}),
+              IsSupersetOf({"--rows-per-second", "--bytes-per-second", "--max-running", "--off"}));
 }
 
 TEST_F(CompletionTest, OffersTheValuesOfAnOption) {

@@ -66,6 +66,7 @@ TEST_F(BadInputTest, BytesThatAreNoMessageAreInvalidArgumentForEveryMethod) {
                              "StoreService/GetStore",
                              "StoreService/DiscoverStore",
                              "StoreService/RebindStore",
+                             "StoreService/ThrottleStore",
                              "SnapshotService/TakeSnapshot",
                              "SnapshotService/GetSnapshot",
                              "SnapshotService/ListSnapshots",

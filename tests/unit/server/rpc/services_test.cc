@@ -1,6 +1,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
@@ -428,6 +429,80 @@ TEST_F(ServicesTest, TheAuditHasTheReasonOfEachOrder) {
   EXPECT_EQ(LastAuditedReason("retention.apply_ordered"), "no space");
 }
 
+TEST_F(ServicesTest, AThrottleReplacesTheOneBeforeAndIsShown) {
+  v1::ThrottleStoreRequest request;
+  request.set_store("main");
+  request.mutable_throttle()->set_rows_per_second(1000);
+  request.mutable_throttle()->set_bytes_per_second(1 << 20);
+  request.set_actor("sam");
+  request.set_reason("customers notice it");
+  request.set_request_id("throttle-once");
+  v1::Store store;
+  ASSERT_EQ(ReasonOf(site_.stores().ThrottleStore(NewContext().get(), request, &store)), "OK");
+  EXPECT_EQ(store.throttle().rows_per_second(), 1000);
+
+  v1::ThrottleStoreRequest other = request;
+  other.set_request_id("throttle-again");
+  other.mutable_throttle()->Clear();
+  other.mutable_throttle()->set_max_running(2);
+  ASSERT_EQ(ReasonOf(site_.stores().ThrottleStore(NewContext().get(), other, &store)), "OK");
+  ASSERT_EQ(ReasonOf(site_.stores().ThrottleStore(NewContext().get(), request, &store)), "OK");
+  v1::GetStoreRequest get;
+  get.set_store("main");
+  ASSERT_EQ(ReasonOf(site_.stores().GetStore(NewContext().get(), get, &store)), "OK");
+  EXPECT_EQ(store.throttle().rows_per_second(), 0) << "the first one came twice, and holds once";
+  EXPECT_EQ(store.throttle().bytes_per_second(), 0);
+  EXPECT_EQ(store.throttle().max_running(), 2);
+  EXPECT_EQ(store.holding_back(), "");
+  const auto audit = site_.state().ListAudit(0, 1000);
+  EXPECT_EQ(std::count_if(audit->begin(), audit->end(),
+                          [](const auto& entry) { return entry.action() == "store.throttled"; }),
+            2);
+  other.set_request_id("throttle-once");
+  EXPECT_EQ(ReasonOf(site_.stores().ThrottleStore(NewContext().get(), other, &store)),
+            "REQUEST_ID_REUSED");
+}
+
+TEST_F(ServicesTest, AStoreSaysWhatHoldsItsRestoresBack) {
+  site_.TakeSnapshot();
+  site_.DeleteTenant("t4");
+  v1::ThrottleStoreRequest request;
+  request.set_store("main");
+  request.mutable_throttle()->set_bytes_per_second(1);
+  v1::Store store;
+  ASSERT_EQ(ReasonOf(site_.stores().ThrottleStore(NewContext().get(), request, &store)), "OK");
+  EXPECT_EQ(site_.Restore("t4", v1::RESTORE_MODE_CREATE_MISSING).state(),
+            v1::RESTORE_STATE_SUCCEEDED);
+  v1::GetStoreRequest get;
+  get.set_store("main");
+  ASSERT_EQ(ReasonOf(site_.stores().GetStore(NewContext().get(), get, &store)), "OK");
+  EXPECT_THAT(store.holding_back(), ::testing::HasSubstr("1 bytes a second"));
+}
+
+TEST_F(ServicesTest, RefusesAThrottleThatMakesNoSense) {
+  v1::ThrottleStoreRequest request;
+  request.set_store("main");
+  v1::Store store;
+  const auto field = [&] {
+    const WireError error =
+        ReadError(site_.stores().ThrottleStore(NewContext().get(), request, &store));
+    EXPECT_EQ(error.reason, "INVALID_ARGUMENT");
+    return error.field;
+  };
+  EXPECT_EQ(field(), "throttle");
+  request.mutable_throttle()->set_rows_per_second(-1);
+  EXPECT_EQ(field(), "throttle.rows_per_second");
+  request.mutable_throttle()->set_rows_per_second(0);
+  request.mutable_throttle()->set_bytes_per_second(-1);
+  EXPECT_EQ(field(), "throttle.bytes_per_second");
+  request.mutable_throttle()->set_bytes_per_second(0);
+  request.mutable_throttle()->set_max_running(-1);
+  EXPECT_EQ(field(), "throttle.max_running");
+  request.set_store("nope");
+  EXPECT_EQ(ReasonOf(site_.stores().ThrottleStore(NewContext().get(), request, &store)),
+            "STORE_NOT_FOUND");
+}
+
 TEST(ReadOnlyServices, ShowEverythingAndChangeNothing) {
   RpcSite site({.pool = {}, .read_only = MakeError(Reason::kStateLost, "The state was lost.")});
   site.Put("acme", "issue", "1", "one");
@@ -441,6 +516,12 @@ TEST(ReadOnlyServices, ShowEverythingAndChangeNothing) {
   create.mutable_spec()->set_store("main");
   v1::Restore restore;
   EXPECT_EQ(ReasonOf(site.restores().CreateRestore(NewContext().get(), create, &restore)),
+            "STATE_LOST");
+  v1::ThrottleStoreRequest throttle;
+  throttle.set_store("main");
+  throttle.mutable_throttle()->set_rows_per_second(1);
+  v1::Store throttled;
+  EXPECT_EQ(ReasonOf(site.stores().ThrottleStore(NewContext().get(), throttle, &throttled)),
             "STATE_LOST");
   v1::DiscoverStoreRequest discover;
   discover.set_store("main");
