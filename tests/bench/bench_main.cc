@@ -19,6 +19,7 @@
 #include "tests/bench/figure_report.h"
 #include "tests/bench/giant_bench.h"
 #include "tests/bench/postgres_bench.h"
+#include "tests/bench/replay_bench.h"
 #include "tests/bench/ticket_site.h"
 #include "tests/support/ticket_tracker.h"
 
@@ -304,6 +305,11 @@ absl::Status Measure(const Settings& settings, FigureReport* report) {
                                                                   report));
     peak = std::max(peak, postgres_peak);
   }
+  if (settings.Wants("replay")) {
+    ASSIGN_OR_RETURN(const int64_t replay_peak,
+                     MeasureReplay({.work = settings.work, .scale = settings.scale}, report));
+    peak = std::max(peak, replay_peak);
+  }
   report->Add({.name = "peak_memory",
                .text = "peak memory of the daemon in all of it",
                .value = static_cast<double>(peak) / kMiB,
@@ -339,7 +345,7 @@ int Main(int argc, char** argv) {
   app.add_option("--json", settings.json, "file for the figures as JSON")->take_last();
   app.add_option("--only", settings.only, "only these groups of figures")
       ->check(CLI::IsMember(
-          {"snapshots", "restore", "command_line", "many_tenants", "giant", "postgres"}));
+          {"snapshots", "restore", "command_line", "many_tenants", "giant", "postgres", "replay"}));
   app.add_option("--scale", settings.scale, "fraction of the full amount of data")
       ->check(CLI::Range(0.005, 1.0));
   app.add_option("--repeats", settings.repeats, "how often to measure; the median counts")
