@@ -21,18 +21,19 @@ absl::Status RpcPool::Submit(std::function<void()> task) {
     return MakeError(Reason::kShuttingDown,
                      "The daemon is shutting down; try again once it is back.");
   }
-  if (tasks_.size() >= options_.max_queued) {
+  if (waiting_ >= options_.max_queued) {
     return MakeError(Reason::kUnavailable,
                      "The daemon has too many calls waiting; try again in a moment.");
   }
-  tasks_.push_back(std::move(task));
+  ++waiting_;
+  tasks_.push_back({.run = std::move(task), .begins = true});
   wake_.Signal();
   return absl::OkStatus();
 }
 
 void RpcPool::Continue(std::function<void()> task) {
   MutexLock lock(&mu_);
-  tasks_.push_back(std::move(task));
+  tasks_.push_back({.run = std::move(task), .begins = false});
   wake_.Signal();
 }
 
@@ -50,7 +51,7 @@ void RpcPool::Shutdown() {
 
 void RpcPool::Work() {
   while (true) {
-    std::function<void()> task;
+    Task task;
     {
       MutexLock lock(&mu_);
       while (tasks_.empty() && !ending_) {
@@ -61,8 +62,9 @@ void RpcPool::Work() {
       }
       task = std::move(tasks_.front());
       tasks_.pop_front();
+      waiting_ -= task.begins ? 1 : 0;
     }
-    task();
+    task.run();
   }
 }
 

@@ -19,7 +19,7 @@ class RpcPool {
  public:
   struct Options {
     int threads = 8;          // calls that work at once
-    size_t max_queued = 256;  // calls that wait for a thread; more are refused
+    size_t max_queued = 256;  // calls that wait to begin; more are refused
   };
 
   explicit RpcPool(Options options);
@@ -32,19 +32,26 @@ class RpcPool {
   absl::Status Submit(std::function<void()> task);
 
   // Queues a further step of a call that was admitted by Submit: never refused, since a call has at
-  // most one step queued. Not after Shutdown.
+  // most one step queued. It does not count as waiting, so that many who watch keep nobody out. Not
+  // after Shutdown.
   void Continue(std::function<void()> task);
 
   // Runs what is queued and ends the threads. May be repeated.
   void Shutdown();
 
  private:
+  struct Task {
+    std::function<void()> run;
+    bool begins = false;  // the first step of a call
+  };
+
   void Work();
 
   const Options options_;
   Mutex mu_;
   CondVar wake_;
-  std::deque<std::function<void()>> tasks_ ABSL_GUARDED_BY(mu_);
+  std::deque<Task> tasks_ ABSL_GUARDED_BY(mu_);
+  size_t waiting_ ABSL_GUARDED_BY(mu_) = 0;  // those of them that begin a call
   bool ending_ ABSL_GUARDED_BY(mu_) = false;
   std::vector<std::thread> threads_;  // changed by constructor and Shutdown only
 };

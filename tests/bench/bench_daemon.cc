@@ -13,13 +13,10 @@
 #include "tests/bench/machine.h"
 
 namespace reinstate::bench {
-namespace {
 
 absl::Time ToTime(const google::protobuf::Timestamp& time) {
   return absl::FromUnixNanos(google::protobuf::util::TimeUtil::TimestampToNanoseconds(time));
 }
-
-}  // namespace
 
 absl::StatusOr<std::unique_ptr<BenchDaemon>> BenchDaemon::Start(Options options) {
   std::filesystem::remove_all(options.data_path);

@@ -14,6 +14,8 @@
 
 namespace reinstate::bench {
 
+absl::Time ToTime(const google::protobuf::Timestamp& time);
+
 // A daemon over one store, called as a client does. Not thread-safe.
 class BenchDaemon {
  public:
@@ -60,6 +62,9 @@ class BenchDaemon {
 
   // The same over all of its runs.
   absl::StatusOr<int64_t> PeakBytes() const;
+
+  // Where it serves.
+  const std::string& address() const { return daemon_->address(); }
 
   ReinstateClient* client() { return client_.get(); }
 

@@ -17,7 +17,9 @@
 #include "storage/base/status_macros.h"
 #include "tests/bench/baselines.h"
 #include "tests/bench/figure_report.h"
+#include "tests/bench/giant_bench.h"
 #include "tests/bench/postgres_bench.h"
+#include "tests/bench/replay_bench.h"
 #include "tests/bench/ticket_site.h"
 #include "tests/support/ticket_tracker.h"
 
@@ -252,45 +254,6 @@ absl::Status MeasureManyTenants(const Settings& settings, size_t probe, TicketSi
   return absl::OkStatus();
 }
 
-// Peak memory of a daemon, in MiB, that does nothing but restore these tenants, one after the
-// other.
-absl::StatusOr<double> PeakOfRestores(std::span<const size_t> tenants, TicketSite* site) {
-  RETURN_IF_ERROR(site->daemon()->Restart());
-  for (const size_t& tenant : tenants) {
-    RETURN_IF_ERROR(site->DeleteAndRestore({&tenant, 1}).status());
-  }
-  ASSIGN_OR_RETURN(const int64_t peak, site->daemon()->PeakBytesSinceStart());
-  return static_cast<double>(peak) / kMiB;
-}
-
-// A giant against ordinary tenants, each of twice the memory that a restore may take. There are
-// several of these, so that the caches of the daemon, whose size is fixed, are full in both cases.
-absl::StatusOr<int64_t> MeasureGiant(const Settings& settings, FigureReport* report) {
-  constexpr int64_t kTimesAsLarge = 50;
-  constexpr size_t kOrdinary = 12;
-  const int64_t rows = settings.Scaled(70'000);  // 16 MiB
-  std::vector<int64_t> sizes(kOrdinary, rows);
-  sizes.push_back(rows * kTimesAsLarge);
-  std::vector<size_t> tenants(sizes.size());
-  std::iota(tenants.begin(), tenants.end(), size_t{0});
-  const TicketTracker tracker(sizes, 3);
-  ASSIGN_OR_RETURN(const std::unique_ptr<TicketSite> site,
-                   TicketSite::Load(&tracker, settings.Folder("giant")));
-  RETURN_IF_ERROR(site->TakeSnapshot().status());
-  const std::span<const size_t> all(tenants);
-  ASSIGN_OR_RETURN(const double ordinary, PeakOfRestores(all.first(kOrdinary), site.get()));
-  ASSIGN_OR_RETURN(const double giant, PeakOfRestores(all.last(1), site.get()));
-  report->Add({.name = "giant_tenant_memory",
-               .text = "peak memory, a tenant 50 times as large : ordinary",
-               .value = giant / ordinary,
-               .unit = "x",
-               .bound = 1.1,
-               .detail = absl::StrFormat("%.0f MiB for %d rows; %.0f MiB for %d tenants of %d rows "
-                                         "in turn",
-                                         giant, sizes.back(), ordinary, kOrdinary, rows)});
-  return site->daemon()->PeakBytes();
-}
-
 // All figures of the ticket tracker; returns the daemon's peak memory.
 absl::StatusOr<int64_t> MeasureTicketTracker(const Settings& settings, FigureReport* report) {
   constexpr int64_t kTenants = 2'000;
@@ -330,7 +293,8 @@ absl::Status Measure(const Settings& settings, FigureReport* report) {
     ASSIGN_OR_RETURN(peak, MeasureTicketTracker(settings, report));
   }
   if (settings.Wants("giant")) {
-    ASSIGN_OR_RETURN(const int64_t giant_peak, MeasureGiant(settings, report));
+    ASSIGN_OR_RETURN(const int64_t giant_peak,
+                     MeasureGiant(settings.Folder("giant"), settings.scale, report));
     peak = std::max(peak, giant_peak);
   }
   if (settings.Wants("postgres")) {
@@ -340,6 +304,11 @@ absl::Status Measure(const Settings& settings, FigureReport* report) {
                                                                    .repeats = settings.repeats},
                                                                   report));
     peak = std::max(peak, postgres_peak);
+  }
+  if (settings.Wants("replay")) {
+    ASSIGN_OR_RETURN(const int64_t replay_peak,
+                     MeasureReplay({.work = settings.work, .scale = settings.scale}, report));
+    peak = std::max(peak, replay_peak);
   }
   report->Add({.name = "peak_memory",
                .text = "peak memory of the daemon in all of it",
@@ -376,7 +345,7 @@ int Main(int argc, char** argv) {
   app.add_option("--json", settings.json, "file for the figures as JSON")->take_last();
   app.add_option("--only", settings.only, "only these groups of figures")
       ->check(CLI::IsMember(
-          {"snapshots", "restore", "command_line", "many_tenants", "giant", "postgres"}));
+          {"snapshots", "restore", "command_line", "many_tenants", "giant", "postgres", "replay"}));
   app.add_option("--scale", settings.scale, "fraction of the full amount of data")
       ->check(CLI::Range(0.005, 1.0));
   app.add_option("--repeats", settings.repeats, "how often to measure; the median counts")

@@ -5,8 +5,8 @@
 
 namespace reinstate::bench {
 
-// Whether a figure is to be large or small.
-enum class Aim { kAtLeast, kAtMost };
+// Whether a figure is to be large or small, or is only told.
+enum class Aim { kAtLeast, kAtMost, kNone };
 
 // One figure, the aim it is held against, and what it was computed from.
 struct Figure {
@@ -15,12 +15,16 @@ struct Figure {
   double value = 0;
   std::string unit;  // "x", "ms", "MiB"
   Aim aim = Aim::kAtMost;
-  double bound = 0;
+  double bound = 0;    // of the aim
   std::string detail;  // what was measured on both sides, with the baseline's settings
 };
 
 // The middle one; the mean of the two middle ones if there are two. `values` is not empty.
 double Median(std::vector<double> values);
+
+// The smallest one that at least this share of them does not exceed; `share` in (0, 1]. `values` is
+// not empty.
+double Percentile(std::vector<double> values, double share);
 
 // Collects figures and prints each as a line as soon as it is known. Not thread-safe.
 class FigureReport {

@@ -15,7 +15,6 @@
 #include "tests/bench/bench_daemon.h"
 #include "tests/bench/postgres_baselines.h"
 #include "tests/bench/postgres_tracker.h"
-#include "tests/support/postgres_site_config.h"
 
 namespace reinstate::bench {
 namespace {
@@ -102,12 +101,7 @@ absl::Status PostgresBench::Load() {
   ASSIGN_OR_RETURN(const int64_t bytes, tracker_->Bytes());
   Say(absl::StrFormat("loaded %d rows of %d sites, %.0f MiB with indexes, in %.1f s",
                       site_.TotalRows(), site_.sites(), MiB(bytes), Seconds(absl::Now() - start)));
-  RETURN_IF_ERROR(MakeDaemonRole(tracker_->conninfo()));
-  const std::string config = Folder("config.toml");
-  RETURN_IF_ERROR(WriteSiteConfig(tracker_->server()->port(), tracker_->database_name(), config));
-  ASSIGN_OR_RETURN(daemon_, BenchDaemon::Start({.data_path = Folder("daemon"),
-                                                .arguments = {"--config", config},
-                                                .store = kSiteStore}));
+  ASSIGN_OR_RETURN(daemon_, tracker_->StartDaemon(Folder("main")));
   return absl::OkStatus();
 }
 

@@ -1,10 +1,13 @@
 #include "tests/bench/postgres_tracker.h"
 
+#include <filesystem>
+
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "storage/base/status_macros.h"
 #include "storage/base/strings.h"
+#include "tests/support/postgres_site_config.h"
 
 namespace reinstate::bench {
 namespace {
@@ -35,6 +38,17 @@ absl::StatusOr<std::unique_ptr<PostgresTracker>> PostgresTracker::Load(const Pos
   RETURN_IF_ERROR(tracker->database_->Run("CREATE EXTENSION pg_stat_statements SCHEMA watch"));
   RETURN_IF_ERROR(tracker->Rest());
   return tracker;
+}
+
+absl::StatusOr<std::unique_ptr<BenchDaemon>> PostgresTracker::StartDaemon(
+    const std::string& folder) {
+  RETURN_IF_ERROR(MakeDaemonRole(conninfo()));
+  std::filesystem::create_directories(folder);
+  const std::string config = absl::StrCat(folder, "/config.toml");
+  RETURN_IF_ERROR(WriteSiteConfig(server_->port(), database_name_, config));
+  return BenchDaemon::Start({.data_path = absl::StrCat(folder, "/daemon"),
+                             .arguments = {"--config", config},
+                             .store = kSiteStore});
 }
 
 absl::StatusOr<int64_t> PostgresTracker::Bytes() {

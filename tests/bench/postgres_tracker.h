@@ -8,6 +8,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "tests/bench/bench_daemon.h"
 #include "tests/support/plain_database.h"
 #include "tests/support/postgres_server.h"
 #include "tests/support/postgres_site.h"
@@ -20,6 +21,10 @@ class PostgresTracker {
  public:
   // Starts the server and loads the rows of `site`, which is borrowed.
   static absl::StatusOr<std::unique_ptr<PostgresTracker>> Load(const PostgresSite* site);
+
+  // A daemon whose only store is this, with the data in `folder`/daemon and the configuration
+  // beside it. Makes its role.
+  absl::StatusOr<std::unique_ptr<BenchDaemon>> StartDaemon(const std::string& folder);
 
   // The settings of the server that differ from its defaults, for people.
   static std::string Settings();
@@ -36,9 +41,11 @@ class PostgresTracker {
   // The ids of sites by their indices.
   std::vector<int64_t> Ids(const std::vector<size_t>& sites) const;
 
-  // Deletes these sites as the script did, and brings the server to rest: dead rows removed,
-  // statistics of this state, everything written out.
+  // Deletes these sites as the script did, and brings the server to rest.
   absl::Status Delete(const std::vector<size_t>& sites);
+
+  // Brings the server to rest: dead rows removed, statistics of this state, everything written out.
+  absl::Status Rest();
 
   // Changes one row in `one_in` of every table with texts, others each time.
   absl::Status ChangeRows(int64_t one_in, int64_t edition);
@@ -54,8 +61,6 @@ class PostgresTracker {
 
  private:
   explicit PostgresTracker(const PostgresSite* site) : site_(site) {}
-
-  absl::Status Rest();
 
   const PostgresSite* const site_;
   std::unique_ptr<PostgresServer> server_;

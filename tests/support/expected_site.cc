@@ -87,15 +87,19 @@ std::string KeyOfLine(SiteTable table, std::string_view line) {
   return std::string(line.substr(0, end));
 }
 
+SiteRows MadeUpRows(const PostgresSite& site, size_t index) {
+  SiteRows rows;
+  for (const SiteTableInfo& info : kSiteTableInfos) {
+    site.ForEach(index, info.table, [&](std::string_view line) {
+      rows[static_cast<size_t>(info.table)].emplace(KeyOfLine(info.table, line), line);
+    });
+  }
+  return rows;
+}
+
 ExpectedSite::ExpectedSite(const PostgresSite& site) {
   for (size_t i = 0; i < site.sites(); ++i) {
-    SiteRows rows;
-    for (const SiteTableInfo& info : kSiteTableInfos) {
-      site.ForEach(i, info.table, [&](std::string_view line) {
-        rows[static_cast<size_t>(info.table)].emplace(KeyOfLine(info.table, line), line);
-      });
-    }
-    sites_.emplace(site.SiteId(i), std::move(rows));
+    sites_.emplace(site.SiteId(i), MadeUpRows(site, i));
   }
 }
 

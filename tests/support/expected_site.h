@@ -28,11 +28,16 @@ struct SiteRowChange {
   std::optional<std::string> line;
 };
 
+// The rows that `site` has made up for the site with this index.
+SiteRows MadeUpRows(const PostgresSite& site, size_t index);
+
 // What a ticket tracker in PostgreSQL must hold, kept outside of it by those who write to it, and
 // compared with what a plain reader finds there. A change is announced before it is committed, and
 // settled when the answer has come; in between, both states are right, wholly. Thread-safe.
 class ExpectedSite {
  public:
+  // Nothing.
+  ExpectedSite() = default;
   // All rows as `site` has them at first.
   explicit ExpectedSite(const PostgresSite& site);
 

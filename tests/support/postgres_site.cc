@@ -71,7 +71,13 @@ PostgresSite::PostgresSite(std::vector<int64_t> sizes, uint64_t seed)
                                               size * 5 / 100,
                                               size * 14 / 100,
                                               0};
-    count.back() = size - std::accumulate(count.begin(), count.end(), int64_t{0});
+    // What is left goes into the last table; a small site ends before it, parents first.
+    int64_t left = size;
+    for (int64_t& rows : count) {
+      rows = std::min(rows, left);
+      left -= rows;
+    }
+    count.back() += left;
     counts_.push_back(count);
   }
 }

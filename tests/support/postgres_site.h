@@ -22,7 +22,8 @@ namespace reinstate {
 // one sequence serves all. Thread-safe; nothing is held in memory but the sizes.
 class PostgresSite {
  public:
-  // One site of each size, in rows of all its tables; at least 20 each.
+  // One site of each size, in rows of all its tables; at least 1 each. From 4 rows on it has
+  // issues, from 20 on something in every table.
   explicit PostgresSite(std::vector<int64_t> sizes, uint64_t seed = 1);
 
   size_t sites() const { return sizes_.size(); }

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
 #include "storage/base/status_macros.h"
 #include "storage/base/strings.h"
 
@@ -32,10 +33,11 @@ constexpr char kAnyIssue[] =
 }  // namespace
 
 SiteWriter::SiteWriter(std::string conninfo, std::vector<int64_t> sites, uint64_t seed,
-                       ExpectedSite* expected)
+                       ExpectedSite* expected, WriterPace pace)
     : conninfo_(std::move(conninfo)),
       sites_(std::move(sites)),
       expected_(expected),
+      pace_(std::move(pace)),
       random_(seed),
       text_(&random_),
       thread_([this] { status_ = Run(); }) {}
@@ -53,18 +55,25 @@ absl::Status SiteWriter::Stop() {
 absl::Status SiteWriter::Run() {
   ASSIGN_OR_RETURN(const std::unique_ptr<PlainDatabase> database,
                    PlainDatabase::Connect(conninfo_));
-  while (!stop_) {
-    const int64_t site = sites_[random_.Below(sites_.size())];
-    absl::Status status = WriteOnce(database.get(), site);
-    const std::string& state = database->last_sqlstate();
-    if (!status.ok()) {
-      if (state != "40001" && state != "40P01") {
-        return status;
-      }
-      RETURN_IF_ERROR(database->Run("ROLLBACK"));
+  for (absl::Time due = pace_.first; !stop_; due += pace_.every) {
+    absl::SleepFor(due - absl::Now());
+    RETURN_IF_ERROR(WriteUntilCommitted(database.get()));
+    if (pace_.on_commit) {
+      pace_.on_commit(due, absl::Now() - due);
     }
   }
   return absl::OkStatus();
+}
+
+absl::Status SiteWriter::WriteUntilCommitted(PlainDatabase* database) {
+  for (;;) {
+    absl::Status status = WriteOnce(database, sites_[random_.Below(sites_.size())]);
+    const std::string& state = database->last_sqlstate();
+    if (status.ok() || (state != "40001" && state != "40P01")) {
+      return status;
+    }
+    RETURN_IF_ERROR(database->Run("ROLLBACK"));
+  }
 }
 
 absl::Status SiteWriter::WriteOnce(PlainDatabase* database, int64_t site) {

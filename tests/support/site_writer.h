@@ -2,17 +2,28 @@
 
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <thread>
 #include <vector>
 
 #include "absl/status/status.h"
+#include "absl/time/time.h"
 #include "tests/support/expected_site.h"
 #include "tests/support/made_up_text.h"
 #include "tests/support/plain_database.h"
 
 namespace reinstate {
+
+// When a writer's transactions are due. One that is late does not put off those after it, as people
+// who use an application do not wait for each other.
+struct WriterPace {
+  absl::Time first = absl::InfinitePast();
+  absl::Duration every = absl::ZeroDuration();  // zero: each as soon as the one before has ended
+  // Told of each that was committed, from when it was due, by the writer's thread; may be null.
+  std::function<void(absl::Time due, absl::Duration latency)> on_commit;
+};
 
 // The application of some sites, which writes to them all the while: opens, edits and closes
 // issues, comments, logs work, attaches files, deletes. Tells an ExpectedSite of every change. No
@@ -23,7 +34,7 @@ class SiteWriter {
   // Begins to write, as the user of `conninfo`, to the sites with these ids, each of which has
   // issues. Borrows `expected`.
   SiteWriter(std::string conninfo, std::vector<int64_t> sites, uint64_t seed,
-             ExpectedSite* expected);
+             ExpectedSite* expected, WriterPace pace = {});
   ~SiteWriter();
 
   // Ends it. The failure that ended it before, if any.
@@ -34,6 +45,7 @@ class SiteWriter {
 
  private:
   absl::Status Run();
+  absl::Status WriteUntilCommitted(PlainDatabase* database);
   absl::Status WriteOnce(PlainDatabase* database, int64_t site);
   absl::Status Change(PlainDatabase* database, int64_t site, std::vector<SiteRowChange>* changes);
   absl::Status OpenIssue(PlainDatabase* database, int64_t site,
@@ -48,6 +60,7 @@ class SiteWriter {
   const std::string conninfo_;
   const std::vector<int64_t> sites_;
   ExpectedSite* const expected_;
+  const WriterPace pace_;
   SplitMix random_;
   const MadeUpText text_;
   std::atomic<bool> stop_ = false;

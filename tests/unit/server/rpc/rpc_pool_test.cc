@@ -42,6 +42,24 @@ TEST(RpcPool, NeverRefusesAFurtherStep) {
   EXPECT_EQ(ran, 10);
 }
 
+TEST(RpcPool, TakesUpCallsHoweverManyFurtherStepsWait) {
+  std::promise<void> running;
+  std::promise<void> release;
+  RpcPool pool({.threads = 1, .max_queued = 1});
+  ASSERT_THAT(pool.Submit([&] {
+    running.set_value();
+    release.get_future().wait();
+  }),
+              IsOk());
+  running.get_future().wait();
+  for (int i = 0; i < 10; ++i) {
+    pool.Continue([] {});
+  }
+  EXPECT_THAT(pool.Submit([] {}), IsOk());
+  EXPECT_THAT(pool.Submit([] {}), FailsWith(Reason::kUnavailable));
+  release.set_value();
+}
+
 TEST(RpcPool, RunsWhatIsQueuedAndRefusesTheRestWhenItShutsDown) {
   std::atomic<int> ran = 0;
   RpcPool pool({.threads = 2, .max_queued = 100});
