@@ -5,7 +5,6 @@
 #include <iterator>
 #include <regex>
 #include <set>
-#include <sstream>
 #include <string>
 #include <utility>
 #include <vector>
@@ -146,15 +145,34 @@ std::set<std::string> FindAll(const std::string& text, const std::regex& pattern
   return found;
 }
 
-// The flags that the string literals of a source file name.
-std::set<std::string> FlagsInLiterals(std::string source) {
-  // Literals that follow each other are one.
-  source = std::regex_replace(source, std::regex("\"\\s*\n\\s*\""), "");
+// The string literals of a source file; those that follow each other are one.
+std::vector<std::string> Literals(const std::string& source) {
+  std::vector<std::string> literals;
+  size_t end = 0;
+  for (size_t at = source.find('"'); at != std::string::npos; at = source.find('"', end)) {
+    if (source.compare(at - 1, 3, "'\"'") == 0) {
+      end = at + 1;
+      continue;
+    }
+    if (literals.empty() || source.find_first_not_of(" \n", end) != at) {
+      literals.emplace_back();
+    }
+    // A quote in a comment ends with its line.
+    for (end = at + 1; end < source.size() && source[end] != '"' && source[end] != '\n'; ++end) {
+      end += source[end] == '\\' ? 1 : 0;
+      literals.back() += source[end];
+    }
+    ++end;
+  }
+  return literals;
+}
+
+std::set<std::string> FlagsInLiterals(const std::string& source) {
+  static const std::regex kFlag("(?:^|[^a-z-])(--[a-z][a-z-]*[a-z])");
   std::set<std::string> flags;
-  std::istringstream lines(source);
-  for (std::string line; std::getline(lines, line);) {
-    for (const std::string& literal : FindAll(line, std::regex("(\"(?:[^\"\\\\]|\\\\.)*\")"))) {
-      flags.merge(FindAll(literal, std::regex("(?:^|[^a-z-])(--[a-z][a-z-]*[a-z])")));
+  for (const std::string& literal : Literals(source)) {
+    if (literal.find("--") != std::string::npos) {
+      flags.merge(FindAll(literal, kFlag));
     }
   }
   return flags;
@@ -167,7 +185,7 @@ TEST(CommandTree, HasEveryFlagThatAMessageOfTheDaemonNames) {
   CollectFlags(tree.app(), &flags);
   ASSERT_TRUE(flags.contains("--accept-shrunken"));
   flags.merge(FindAll(ReadSource(root / "server/main.cc"),
-                      std::regex("add_(?:option|flag)\\(\"(--[a-z-]+)\"")));
+                      std::regex("(?:add_option|add_flag|set_version_flag)\\(\"(--[a-z-]+)\"")));
   ASSERT_TRUE(flags.contains("--accept-history"));
 
   std::set<std::string> named;
