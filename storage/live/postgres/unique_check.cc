@@ -134,6 +134,7 @@ std::map<std::vector<bool>, Keys> ByNulls(const DeferredUnique& unique, const Ke
   for (const std::string& key : batch) {
     SplitCopyLine(key, &fields);
     std::vector<bool> is_null;
+    is_null.reserve(fields.size());
     for (const std::string_view field : fields) {
       is_null.push_back(field == kCopyNull);
     }
@@ -191,6 +192,7 @@ absl::Status TakeTurns(const std::vector<const PgTable*>& tables, PgConnection* 
     ordered.insert(table->oid);
   }
   std::vector<std::string> locks;
+  locks.reserve(ordered.size());
   for (const PgOid table : ordered) {
     locks.push_back(
         absl::StrCat("SELECT pg_catalog.pg_advisory_xact_lock(", TurnNumber(table), ")"));

@@ -104,7 +104,7 @@ absl::Status WaiterWatch::Look() {
                      " sessions of the database that waited for a table behind it, such as an "
                      "ALTER TABLE"));
   }
-  const absl::Status ended = EndThem(pids);
+  absl::Status ended = EndThem(pids);
   MutexLock lock(&mu_);
   ending_ = false;
   ended_.SignalAll();
