@@ -23,8 +23,8 @@ absl::StatusOr<std::unique_ptr<Pooler>> Pooler::Start(const PostgresServer& serv
       folder, std::filesystem::perms::others_all | std::filesystem::perms::owner_all);
   const std::string config = folder + "/pgbouncer.ini";
   std::ofstream(config) << "[databases]\n* = host=127.0.0.1 port=" << server.port()
-                        << "\n[pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = " << pooler->port_
-                        << "\nunix_socket_dir =\nauth_type = any\npool_mode = "
+                        << " user=postgres\n[pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = "
+                        << pooler->port_ << "\nunix_socket_dir =\nauth_type = any\npool_mode = "
                         << "transaction\ndefault_pool_size = 1\n";
   std::vector<std::string> words = {"/usr/sbin/pgbouncer", config};
   if (geteuid() == 0) {
