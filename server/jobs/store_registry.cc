@@ -151,7 +151,8 @@ absl::Status StoreRegistry::Rebind(const std::string& name, const std::string& e
                      absl::StrCat("store ", name, " at ", identity.address, " has the identity ",
                                   identity.id, ", not the one that was confirmed"));
   }
-  return Bind(*store, identity, StoreAudit("store.rebound", name, DetailsOf(identity, reason), actor));
+  return Bind(*store, identity,
+              StoreAudit("store.rebound", name, DetailsOf(identity, reason), actor));
 }
 
 absl::Status StoreRegistry::SetThrottle(const std::string& name, const state::Throttle& throttle,

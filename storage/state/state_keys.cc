@@ -8,9 +8,8 @@ namespace reinstate {
 namespace {
 
 constexpr std::array<std::string_view, kStateFamilies> kFamilyNames = {
-    "default",      "restores", "plans",    "jobs",      "undo",
-    "certificates", "audit",    "requests", "witnesses", "stores",
-    "batches",      "batch_lines"};
+    "default", "restores", "plans",     "jobs",   "undo",    "certificates",
+    "audit",   "requests", "witnesses", "stores", "batches", "batch_lines"};
 
 }  // namespace
 

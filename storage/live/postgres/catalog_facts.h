@@ -121,7 +121,7 @@ struct PgTable {
                                     // or on a leaf: they fire in a restore
   // Deferrable constraints that a single partition has: not looked at while triggers are silent.
   std::vector<std::string> part_deferrables;
-  bool row_security = false;        // enabled, and it applies to this role
+  bool row_security = false;  // enabled, and it applies to this role
   // Published with its updates or deletions, without what says to others which row is meant: the
   // server refuses both, there or in a leaf.
   bool lacks_replica_identity = false;
