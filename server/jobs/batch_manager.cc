@@ -362,6 +362,11 @@ absl::StatusOr<state::BatchRecord> BatchManagerImpl::Move(
                                                        [&](state::BatchRecord* batch) {
                                                          batch->set_state(to);
                                                          batch->set_state_message(message);
+                                                         if (to == state::BATCH_CANCELLING) {
+                                                           *batch->mutable_cancelled_by() =
+                                                               audit.actor();
+                                                           batch->set_cancel_reason(reason);
+                                                         }
                                                          return absl::OkStatus();
                                                        },
                                                        {}, audit));
