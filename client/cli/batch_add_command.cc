@@ -7,6 +7,7 @@
 #include "client/cli/batch_order.h"
 #include "client/cli/batch_views.h"
 #include "client/cli/batch_wait.h"
+#include "client/cli/display_text.h"
 #include "client/cli/humanize.h"
 #include "client/cli/tenant_list_file.h"
 #include "client/cli/words.h"
@@ -50,7 +51,7 @@ absl::StatusOr<v1::AddToBatchRequest> RequestFor(const BatchAddOptions& options,
   resolve.any_store = batch.spec().has_group();
   ASSIGN_OR_RETURN(const ResolvedList resolved, ResolveList(list, resolve, session));
   for (const std::string& notice : list.notices) {
-    session.Hint(notice);
+    session.Hint(Printable(notice));
   }
   v1::AddToBatchRequest request;
   request.set_batch(options.batch);

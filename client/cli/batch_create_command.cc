@@ -8,6 +8,7 @@
 #include "client/cli/batch_order.h"
 #include "client/cli/batch_views.h"
 #include "client/cli/batch_wait.h"
+#include "client/cli/display_text.h"
 #include "client/cli/tenant_list_file.h"
 #include "client/cli/words.h"
 #include "storage/base/error.h"
@@ -105,7 +106,7 @@ absl::StatusOr<v1::CreateBatchRequest> RequestFromList(const BatchCreateOptions&
   resolve.any_store = request.spec().has_group();
   ASSIGN_OR_RETURN(const ResolvedList resolved, ResolveList(list, resolve, session));
   for (const std::string& notice : list.notices) {
-    session.Hint(notice);
+    session.Hint(Printable(notice));
   }
   for (v1::BatchLineSpec& line : LineSpecsOf(resolved)) {
     *request.add_lines() = std::move(line);

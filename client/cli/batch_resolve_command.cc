@@ -59,8 +59,7 @@ void AddBatchResolveCommand(CommandTree* tree, CLI::App* noun) {
   const auto options = std::make_shared<BatchResolveOptions>();
   CLI::App* resolve = tree->AddCommand(
       noun,
-      {"resolve",
-       "Finds the tenants that a list means, as CSV that a person can correct; changes nothing",
+      {"resolve", "Finds the tenants that a list means, as CSV for a person to correct",
        "reinstate batch resolve -f customers.csv --at 2h > resolved.csv\n"
        "reinstate batch resolve -f - --column 'Customer name' --encoding windows-1252 --at 2h"},
       [options](Session& session) { return Resolve(*options, session); });

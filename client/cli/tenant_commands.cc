@@ -342,14 +342,12 @@ void AddTenantCommands(CommandTree* tree) {
   show->add_flag("--live", options->count_live, "Count the live rows table by table");
   show->add_flag("--versions", options->versions, "List the snapshots in which it changed");
 
-  CLI::App* compare =
-      tree->AddCommand(noun,
-                       {"compare",
-                        "Compares a tenant at a point with the tenant live, row by row; or a list "
-                        "of tenants with those who lost data since",
-                        "reinstate tenant compare 1001 --at 2h\n"
-                        "reinstate tenant compare -f customers.csv --at 2h"},
-                       [options](Session& session) { return Compare(*options, session); });
+  CLI::App* compare = tree->AddCommand(
+      noun,
+      {"compare", "Compares a tenant, or a list of tenants, at a point with what is live",
+       "reinstate tenant compare 1001 --at 2h\n"
+       "reinstate tenant compare -f customers.csv --at 2h"},
+      [options](Session& session) { return Compare(*options, session); });
   CLI::Option* tenant = compare->add_option("TENANT", options->tenant, "The tenant's id");
   CLI::Option* file = AddTenantListOptions(compare, &options->file)->excludes(tenant);
   AddStoreOption(compare, &options->store);

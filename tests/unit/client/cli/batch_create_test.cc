@@ -217,6 +217,11 @@ TEST_F(BatchCreateTest, RefusesADigestThatNoLongerHoldsAndWhatIsNoDryRun) {
   EXPECT_THAT(created_, IsEmpty());
 }
 
+TEST_F(BatchCreateTest, EscapesWhatTheListSays) {
+  EXPECT_EQ(Run(Create("id,\x1b[2J\n1001,a\n", {"--column", "\x1b[2J", "--confirm", "1"})), 6);
+  EXPECT_THAT(err_.str(), AllOf(HasSubstr("\\x1b[2J"), Not(HasSubstr("\x1b"))));
+}
+
 TEST_F(BatchCreateTest, NeedsAListAndAPoint) {
   EXPECT_EQ(Run({"batch", "create", "--at", "2h"}), 2);
   EXPECT_EQ(Run({"batch", "create", "-f", File("list", "1001\n")}), 2);
