@@ -103,6 +103,14 @@ absl::Status RowChanges::Add(const PgTablePlan& plan, const Change& change) {
   return SendAll(/*but_last=*/false);
 }
 
+std::set<PgOid> RowChanges::Tables() const {
+  std::set<PgOid> tables;
+  for (const auto& [table, target] : targets_) {
+    tables.insert(table);
+  }
+  return tables;
+}
+
 absl::Status RowChanges::Flush() {
   RETURN_IF_ERROR(SendAll(/*but_last=*/false));
   return copying_ == nullptr ? absl::OkStatus() : EndCopy();

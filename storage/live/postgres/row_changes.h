@@ -43,6 +43,9 @@ class RowChanges {
   // Sends what is buffered; afterwards the connection is free.
   absl::Status Flush();
 
+  // The tables that it has changes of.
+  std::set<PgOid> Tables() const;
+
   // Whether anything was ever added.
   bool any() const { return any_; }
 
