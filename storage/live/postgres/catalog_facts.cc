@@ -13,15 +13,23 @@ std::vector<PgAttnum> Sorted(std::vector<PgAttnum> columns) {
   return columns;
 }
 
-std::vector<PgTable> WithoutEstimates(std::vector<PgTable> tables) {
-  for (PgTable& table : tables) {
-    table.estimated_rows = 0;
-    table.estimated_bytes = 0;
-    for (PgHeap& heap : table.heaps) {
-      heap.pages = 0;
+PgTable WithoutEstimates(PgTable table) {
+  table.estimated_rows = 0;
+  table.estimated_bytes = 0;
+  for (PgHeap& heap : table.heaps) {
+    heap.pages = 0;
+  }
+  return table;
+}
+
+std::vector<PgForeignKey> KeysOf(const PgCatalog& catalog, const std::set<PgOid>& tables) {
+  std::vector<PgForeignKey> keys;
+  for (const PgForeignKey& key : catalog.foreign_keys) {
+    if (tables.contains(key.child) || tables.contains(key.parent_table)) {
+      keys.push_back(key);
     }
   }
-  return tables;
+  return keys;
 }
 
 }  // namespace
@@ -119,9 +127,14 @@ std::string PgCatalog::NameOf(const PgTable& table) const {
   return FindByName(table.DisplayName()) == &table ? table.DisplayName() : table.Sql();
 }
 
-bool SameTables(const PgCatalog& one, const PgCatalog& other) {
-  return one.foreign_keys == other.foreign_keys &&
-         WithoutEstimates(one.tables) == WithoutEstimates(other.tables);
+bool SameTables(const PgCatalog& one, const PgCatalog& other, const std::set<PgOid>& tables) {
+  return KeysOf(one, tables) == KeysOf(other, tables) &&
+         std::all_of(tables.begin(), tables.end(), [&](PgOid oid) {
+           const PgTable* const first = one.Find(oid);
+           const PgTable* const second = other.Find(oid);
+           return first != nullptr && second != nullptr &&
+                  WithoutEstimates(*first) == WithoutEstimates(*second);
+         });
 }
 
 }  // namespace reinstate

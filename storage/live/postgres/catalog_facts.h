@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -164,8 +165,9 @@ struct PgCatalog {
   std::string NameOf(const PgTable& table) const;
 };
 
-// Whether two catalogs say the same of all tables and foreign keys, but for what is estimated.
-bool SameTables(const PgCatalog& one, const PgCatalog& other);
+// Whether two catalogs say the same of `tables`, which one of them has, and of all foreign keys
+// from and to them, but for what is estimated.
+bool SameTables(const PgCatalog& one, const PgCatalog& other, const std::set<PgOid>& tables);
 
 // Reads the catalog in the current transaction of `connection`. Looks at no rows. Fails with
 // NOT_ALLOWED if the role may not read the catalogs.

@@ -321,11 +321,12 @@ absl::Status PostgresSession::CheckTables() {
   if (fingerprint == map_->catalog().fingerprint) {
     return absl::OkStatus();
   }
-  // It is another one also when a temporary table has come or gone.
+  // It is another one also when something has come or gone that is nothing to what was written.
   ASSIGN_OR_RETURN(const PgCatalog now, ReadCatalog(second_.get()));
-  return SameTables(now, map_->catalog())
+  return SameTables(now, map_->catalog(), changes_->Tables())
              ? absl::OkStatus()
-             : MakeError(Reason::kLiveChanged, "tables were changed while the restore went on");
+             : MakeError(Reason::kLiveChanged,
+                         "tables that the restore writes to were changed while it went on");
 }
 
 absl::Status PostgresSession::Commit(absl::Time deadline) {

@@ -102,8 +102,8 @@ class PostgresSession final : public TenantSession {
   absl::StatusOr<CommitToken> DoSeal();
   absl::StatusOr<CommitOutcome> DoResolve(const CommitToken& token);
   absl::Status CheckConstraints();
-  // LIVE_CHANGED if the tables are not those of map_ any more. The second connection is in a READ
-  // COMMITTED transaction.
+  // LIVE_CHANGED if the tables that were written to are not as map_ says any more. The second
+  // connection is in a READ COMMITTED transaction.
   absl::Status CheckTables();
   absl::Status DoCommit(absl::Time deadline);
   // Runs the body of a call; if it fails because the transaction gave way, that is what is said.

@@ -136,6 +136,14 @@ absl::Status RowChanges::KeepReplacements() {
   return absl::OkStatus();
 }
 
+std::set<PgOid> RowChanges::Tables() const {
+  std::set<PgOid> tables;
+  for (const auto& [table, target] : targets_) {
+    tables.insert(table);
+  }
+  return tables;
+}
+
 absl::Status RowChanges::Flush() {
   RETURN_IF_ERROR(SendAll(/*but_last=*/false));
   return copying_ == nullptr ? absl::OkStatus() : EndCopy();

@@ -54,6 +54,9 @@ class RowChanges {
   // their path leads to another tenant, or to nobody.
   absl::Status CheckOwners(const std::function<PlanMode(const PgTablePlan&)>& mode_for);
 
+  // The tables that it has changes of.
+  std::set<PgOid> Tables() const;
+
   // Whether anything was ever added.
   bool any() const { return any_; }
 

@@ -215,9 +215,11 @@ TEST_F(CatalogReaderTest, TwoCatalogsAreTheSameButForTheirEstimates) {
   Run("CREATE TABLE t(a int)");
   const PgCatalog before = Read();
   Run("INSERT INTO t SELECT generate_series(1, 10000); ANALYZE t");
-  EXPECT_TRUE(SameTables(before, Read()));
+  Run("CREATE TABLE another(a int)");
+  const std::set<PgOid> tables = {before.tables[0].oid};
+  EXPECT_TRUE(SameTables(before, Read(), tables));
   Run("ALTER TABLE t ADD COLUMN b int");
-  EXPECT_FALSE(SameTables(before, Read()));
+  EXPECT_FALSE(SameTables(before, Read(), tables));
 }
 
 TEST_F(CatalogReaderTest, ListsWhatFiresInARestoreSequencesAndPolicies) {
