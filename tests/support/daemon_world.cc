@@ -230,6 +230,15 @@ v1::Restore DaemonWorld::WaitForEnd(const std::string& restore_id) {
   return {};
 }
 
+bool DaemonWorld::WasFoundOut(const std::string& restore) {
+  grpc::ClientContext context;
+  v1::GetCertificateRequest request;
+  request.set_restore(restore);
+  v1::Certificate certificate;
+  return restores_->GetCertificate(&context, request, &certificate).ok() &&
+         certificate.resolved_by_evidence();
+}
+
 std::string DaemonWorld::Output() const {
   const std::string output = daemon_ == nullptr ? "" : daemon_->Output();
   return output.substr(output.size() > 3000 ? output.size() - 3000 : 0);

@@ -59,6 +59,9 @@ class DaemonWorld {
   // Waits until the restore has ended, one way or another.
   v1::Restore WaitForEnd(const std::string& restore);
 
+  // Whether the commit of a restore, whose answer was lost, was found out about afterwards.
+  bool WasFoundOut(const std::string& restore);
+
   // The end of what the daemon printed, for messages.
   std::string Output() const;
 

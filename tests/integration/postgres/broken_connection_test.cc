@@ -85,7 +85,7 @@ class PostgresBrokenConnection : public testing::Test {
         << when << ", " << v1::RestoreState_Name(restore.state()) << " "
         << restore.failure().message() << daemon_.Output();
     ++ends_[restore.state()];
-    answers_lost_ += restore.resolved_by_evidence() ? 1 : 0;
+    answers_lost_ += daemon_.WasFoundOut(restore.id()) ? 1 : 0;
   }
 
   void ExpectNobodyElseLostAnything() {
