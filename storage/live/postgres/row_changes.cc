@@ -138,7 +138,7 @@ absl::Status RowChanges::KeepReplacements() {
 
 std::set<PgOid> RowChanges::Tables() const {
   std::set<PgOid> tables;
-  for (const auto& [table, target] : targets_) {
+  for (const auto& [table, written] : written_) {
     tables.insert(table);
   }
   return tables;
