@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "storage/base/error.h"
 #include "storage/state/restore_index.h"
 
 namespace reinstate {
@@ -11,6 +12,16 @@ constexpr size_t kFailuresKept = 64;
 
 bool Waits(const BatchBoard::Target& target) {
   return !HasEnded(target.state) && target.state != state::IN_DOUBT;
+}
+
+bool HasRestores(const state::BatchLine& line) {
+  return std::any_of(line.targets().begin(), line.targets().end(),
+                     [](const auto& target) { return !target.restore().empty(); });
+}
+
+bool Names(const state::BatchLine& line, const std::string& restore) {
+  return std::any_of(line.targets().begin(), line.targets().end(),
+                     [&](const auto& target) { return target.restore() == restore; });
 }
 
 }  // namespace
@@ -67,8 +78,8 @@ void BatchBoard::Count(const Target& target, const state::BatchLine::Target& rec
   }
 }
 
-BatchLineState BatchBoard::StateOf(const Line& line) {
-  if (line.record.has_problem()) {
+BatchLineState BatchBoard::StateOf(const Line& line) const {
+  if (line.record.has_problem() && (dry_run_ || !HasRestores(line.record))) {
     return BatchLineState::kNotRestored;
   }
   const auto any = [&](state::JobState wanted) {
@@ -77,6 +88,11 @@ BatchLineState BatchBoard::StateOf(const Line& line) {
   };
   if (any(state::IN_DOUBT)) {
     return BatchLineState::kInDoubt;
+  }
+  if (line.record.has_problem()) {
+    return line.record.problem().reason() == ReasonName(Reason::kCancelled)
+               ? BatchLineState::kCancelled
+               : BatchLineState::kFailed;
   }
   if (any(state::FAILED)) {
     return BatchLineState::kFailed;
@@ -115,6 +131,9 @@ void BatchBoard::Put(const state::BatchLine& record) {
     const state::BatchLine::Target& target = line.record.targets(static_cast<int>(i));
     Count(line.targets[i], target, -1);
     places_.erase(target.restore());
+    if (!Names(record, target.restore())) {
+      running_.erase(target.restore());
+    }
   }
   const Line before =
       std::exchange(line, Line{.record = record, .targets = {}, .state = line.state});

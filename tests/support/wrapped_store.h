@@ -31,6 +31,8 @@ struct StoreHooks {
   std::optional<CommitOutcome> resolve;
   // Called before Begin is passed on; an error is returned instead.
   std::function<absl::Status()> begin;
+  // Called once the answer of CountTenants is there.
+  std::function<void()> counted_tenants;
 };
 
 // A live store that passes everything on to another one, but for what the hooks say. Borrows both.
@@ -68,7 +70,11 @@ class WrappedStore final : public LiveStore {
     return store_->EstimateTenant(tenant);
   }
   absl::StatusOr<std::unique_ptr<TenantCountStream>> CountTenants() override {
-    return store_->CountTenants();
+    auto counts = store_->CountTenants();
+    if (hooks_->counted_tenants) {
+      hooks_->counted_tenants();
+    }
+    return counts;
   }
   StoreHealth ProbeHealth() override { return store_->ProbeHealth(); }
 
