@@ -28,6 +28,16 @@ const state::HookOutcome* FailedHook(const state::RestoreRecord& restore) {
   return nullptr;
 }
 
+bool HasRestores(const state::BatchLine& line) {
+  return std::any_of(line.targets().begin(), line.targets().end(),
+                     [](const auto& target) { return !target.restore().empty(); });
+}
+
+bool Names(const state::BatchLine& line, const std::string& restore) {
+  return std::any_of(line.targets().begin(), line.targets().end(),
+                     [&](const auto& target) { return target.restore() == restore; });
+}
+
 }  // namespace
 
 bool HasEnded(BatchLineState state) {
@@ -82,8 +92,8 @@ void BatchBoard::Count(const Target& target, const state::BatchLine::Target& rec
   }
 }
 
-BatchLineState BatchBoard::StateOf(const Line& line) {
-  if (line.record.has_problem()) {
+BatchLineState BatchBoard::StateOf(const Line& line) const {
+  if (line.record.has_problem() && (dry_run_ || !HasRestores(line.record))) {
     return BatchLineState::kNotRestored;
   }
   const auto any = [&](state::JobState wanted) {
@@ -95,6 +105,11 @@ BatchLineState BatchBoard::StateOf(const Line& line) {
   }
   const bool hook_failed = std::any_of(line.targets.begin(), line.targets.end(),
                                        [](const Target& target) { return target.hook_failed; });
+  if (line.record.has_problem()) {
+    return line.record.problem().reason() == ReasonName(Reason::kCancelled)
+               ? BatchLineState::kCancelled
+               : BatchLineState::kFailed;
+  }
   if (any(state::FAILED) || hook_failed) {
     return BatchLineState::kFailed;
   }
@@ -135,6 +150,9 @@ void BatchBoard::Put(const state::BatchLine& record) {
     const state::BatchLine::Target& target = line.record.targets(static_cast<int>(i));
     Count(line.targets[i], target, -1);
     places_.erase(target.restore());
+    if (!Names(record, target.restore())) {
+      running_.erase(target.restore());
+    }
   }
   const Line before =
       std::exchange(line, Line{.record = record, .targets = {}, .state = line.state});

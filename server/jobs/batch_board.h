@@ -16,7 +16,8 @@
 namespace reinstate {
 
 // What became of a line of a batch, over all of its stores. In a dry run, what is planned has
-// SUCCEEDED.
+// SUCCEEDED. A line that has restores and a problem could not go on to its next store: it FAILED,
+// or was CANCELLED if the problem says so.
 enum class BatchLineState : uint8_t {
   kNotRestored,  // it was left out
   kQueued,
@@ -128,7 +129,7 @@ class BatchBoard {
   void Change(Place place, const Target& next);
   void Count(const Target& target, const state::BatchLine::Target& record, int sign);
   void Restate(size_t line);
-  static BatchLineState StateOf(const Line& line);
+  BatchLineState StateOf(const Line& line) const;
   const Target& At(Place place) const { return lines_[place.line].targets[place.target]; }
   const state::BatchLine::Target& RecordAt(Place place) const {
     return lines_[place.line].record.targets(static_cast<int>(place.target));

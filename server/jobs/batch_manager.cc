@@ -24,9 +24,10 @@ namespace {
 constexpr size_t kInvalidShown = 1000;
 
 absl::Status Ended(const state::BatchRecord& batch) {
-  return MakeError(Reason::kBatchEnded, absl::StrCat("batch ", batch.id(),
-                                                     " has ended; `reinstate batch retry` tries "
-                                                     "again what failed"));
+  return MakeError(Reason::kBatchEnded,
+                   absl::StrCat("batch ", batch.id(),
+                                " has ended, or is being cancelled; `reinstate batch retry` tries "
+                                "again what failed"));
 }
 
 absl::Status NotOfDryRun(const state::BatchRecord& batch) {
@@ -134,7 +135,8 @@ class BatchManagerImpl final : public BatchManager {
   absl::StatusOr<BatchView> CreateFromPlan(const RequestKey& request,
                                            const state::BatchOrder& order, bool validate_only);
 
-  // Changes the state of a batch from one of `from` to `to`; from others as they are.
+  // Changes the state of a batch from one of `from` to `to`; from others as they are. With
+  // `changing_` held.
   absl::StatusOr<state::BatchRecord> Move(const std::string& id,
                                           const std::set<state::BatchState>& from,
                                           state::BatchState to, const std::string& message,
@@ -221,6 +223,7 @@ absl::StatusOr<BatchView> BatchManagerImpl::Store(const RequestKey& request,
   const AuditDraft audit =
       BatchAudit(batch, batch.order().undo_of().empty() ? "batch.created" : "batch.undo_created",
                  batch.order().actor(), batch.order().reason(), parts.lines.size());
+  MutexLock lock(&changing_);
   ASSIGN_OR_RETURN(
       const Created created,
       restores_->CreateAll(&parts.restores, batch.state() != state::BATCH_RUNNING, [&] {
@@ -351,8 +354,6 @@ absl::StatusOr<std::vector<BatchView>> BatchManagerImpl::List(const std::string&
 absl::StatusOr<state::BatchRecord> BatchManagerImpl::Move(
     const std::string& id, const std::set<state::BatchState>& from, state::BatchState to,
     const std::string& message, const AuditDraft& audit, const std::string& reason) {
-  RETURN_IF_ERROR(shelf_.Load(id));
-  MutexLock lock(&changing_);
   ASSIGN_OR_RETURN(const state::BatchRecord present, Stored(id));
   if (from.count(present.state()) == 0) {
     return present;
@@ -376,7 +377,12 @@ absl::StatusOr<state::BatchRecord> BatchManagerImpl::Move(
 
 absl::StatusOr<BatchView> BatchManagerImpl::Pause(const std::string& id, const state::Actor& actor,
                                                   const std::string& reason) {
+  RETURN_IF_ERROR(shelf_.Load(id));
+  MutexLock lock(&changing_);
   ASSIGN_OR_RETURN(const state::BatchRecord present, Stored(id));
+  if (present.state() == state::BATCH_PLANNING) {
+    return NotOfDryRun(present);
+  }
   ASSIGN_OR_RETURN(
       const state::BatchRecord batch,
       Move(id, {state::BATCH_RUNNING, state::BATCH_CHECKING, state::BATCH_WAITING_FOR_CONSENT},
@@ -391,12 +397,14 @@ absl::StatusOr<BatchView> BatchManagerImpl::Pause(const std::string& id, const s
 
 absl::StatusOr<BatchView> BatchManagerImpl::Resume(const std::string& id, const state::Actor& actor,
                                                    const std::string& reason) {
+  RETURN_IF_ERROR(shelf_.Load(id));
+  MutexLock lock(&changing_);
   ASSIGN_OR_RETURN(const state::BatchRecord present, Stored(id));
   ASSIGN_OR_RETURN(
       const state::BatchRecord batch,
       Move(id, {state::BATCH_PAUSED, state::BATCH_WAITING_FOR_CONSENT}, state::BATCH_RUNNING, "",
            BatchAudit(present, "batch.resumed", actor, reason, 0), reason));
-  if (HasEnded(batch.state())) {
+  if (HasEnded(batch.state()) || batch.state() == state::BATCH_CANCELLING) {
     return Ended(batch);
   }
   if (batch.state() == state::BATCH_RUNNING) {
@@ -408,6 +416,8 @@ absl::StatusOr<BatchView> BatchManagerImpl::Resume(const std::string& id, const 
 
 absl::StatusOr<BatchView> BatchManagerImpl::Cancel(const std::string& id, const state::Actor& actor,
                                                    const std::string& reason) {
+  RETURN_IF_ERROR(shelf_.Load(id));
+  MutexLock lock(&changing_);
   ASSIGN_OR_RETURN(const state::BatchRecord present, Stored(id));
   ASSIGN_OR_RETURN(
       const state::BatchRecord batch,
@@ -509,6 +519,13 @@ absl::StatusOr<BatchView> BatchManagerImpl::Prioritize(const std::string& id,
                                                        const std::string& reason) {
   RETURN_IF_ERROR(shelf_.Load(id));
   MutexLock lock(&changing_);
+  ASSIGN_OR_RETURN(const state::BatchRecord before, Stored(id));
+  if (before.order().dry_run()) {
+    return NotOfDryRun(before);
+  }
+  if (HasEnded(before.state()) || before.state() == state::BATCH_CANCELLING) {
+    return Ended(before);
+  }
   std::set<std::string> left(tenants.begin(), tenants.end());
   BatchParts parts;
   std::vector<std::string> restores;
@@ -521,7 +538,9 @@ absl::StatusOr<BatchView> BatchManagerImpl::Prioritize(const std::string& id,
       parts.lines.push_back(line.record);
       parts.lines.back().set_priority(priority);
       for (const state::BatchLine::Target& target : line.record.targets()) {
-        restores.push_back(target.restore());
+        if (!target.restore().empty()) {
+          restores.push_back(target.restore());
+        }
       }
     }
   });
@@ -529,7 +548,6 @@ absl::StatusOr<BatchView> BatchManagerImpl::Prioritize(const std::string& id,
     return MakeError(Reason::kTenantNotFound,
                      absl::StrCat("tenant ", Printable(*left.begin()), " is not in batch ", id));
   }
-  ASSIGN_OR_RETURN(const state::BatchRecord before, Stored(id));
   ASSIGN_OR_RETURN(
       const state::BatchRecord batch,
       state_->UpdateBatch(

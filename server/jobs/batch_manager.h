@@ -75,7 +75,8 @@ class BatchManager {
                                                            const BatchLineFilter& filter,
                                                            int64_t from, int64_t limit) = 0;
 
-  // Each may be repeated, and leaves what has ended as it is. BATCH_ENDED (not Cancel).
+  // Each may be repeated, and leaves what has ended as it is. BATCH_ENDED (not Cancel), also of one
+  // that is being cancelled. Pausing a dry run: INVALID_ARGUMENT.
   virtual absl::StatusOr<BatchView> Pause(const std::string& id, const state::Actor& actor,
                                           const std::string& reason) = 0;
   virtual absl::StatusOr<BatchView> Resume(const std::string& id, const state::Actor& actor,
@@ -93,7 +94,8 @@ class BatchManager {
                                         bool validate_only, const state::Actor& actor,
                                         const std::string& reason) = 0;
 
-  // Of all lines if `tenants` is empty. TENANT_NOT_FOUND.
+  // Of all lines if `tenants` is empty. BATCH_ENDED, TENANT_NOT_FOUND; INVALID_ARGUMENT for a dry
+  // run.
   virtual absl::StatusOr<BatchView> Prioritize(const std::string& id,
                                                const std::vector<std::string>& tenants,
                                                int32_t priority, const state::Actor& actor,

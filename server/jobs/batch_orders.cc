@@ -163,6 +163,9 @@ absl::StatusOr<BatchParts> BatchOrders::Check(const state::BatchRecord& batch,
     }
     std::vector<state::RestoreRecord> restores;
     const absl::Status checked = CheckLine(batch, order, &earlier, &line, &restores);
+    if (HasReason(checked, Reason::kUnavailable)) {
+      return checked;  // it says nothing of the line
+    }
     if (!checked.ok()) {
       *line.mutable_problem() = FailureOf(checked);
     }

@@ -52,6 +52,7 @@ void BatchShelf::PutLocked(const state::BatchRecord& record,
                            const std::vector<state::BatchLine>& lines) {
   Batch* batch = Find(record.id());
   if (batch == nullptr) {
+    DropOld();
     auto made =
         std::make_unique<Batch>(Batch{.record = {}, .board = BatchBoard(record.order().dry_run())});
     batch = made.get();
@@ -73,7 +74,10 @@ void BatchShelf::PutLocked(const state::BatchRecord& record,
 void BatchShelf::Put(const state::BatchRecord& record, const std::vector<state::BatchLine>& lines) {
   {
     MutexLock lock(&mu_);
-    PutLocked(record, lines);
+    // One that was put away meanwhile is read again, whole, when somebody looks at it.
+    if (record.revision() == 0 || Find(record.id()) != nullptr) {
+      PutLocked(record, lines);
+    }
   }
   watchers_->Notify(record.id());
 }
@@ -129,7 +133,6 @@ absl::Status BatchShelf::Load(const std::string& id) {
   {
     MutexLock lock(&mu_);
     if (Find(id) == nullptr) {
-      DropOld();
       PutLocked(record, lines);
     }
   }
@@ -161,7 +164,9 @@ std::string BatchShelf::Change(const std::string& restore,
 }
 
 void BatchShelf::RestoreEnded(const state::RestoreRecord& restore) {
-  Tell(Change(restore.id(), [&](BatchBoard* board) { board->Update(restore); }), true);
+  Change(restore.id(), [&](BatchBoard* board) { board->Update(restore); });
+  // The batch is told also if it ended long ago: a doubt that is resolved changes how it ended.
+  Tell(restore.order().batch(), true);
   if (!restore.order().undo_of().empty() && restore.state() == state::SUCCEEDED) {
     const std::string& undone = restore.order().undo_of();
     Tell(Change(undone, [&](BatchBoard* board) { board->SetUndone(undone); }), true);

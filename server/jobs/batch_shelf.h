@@ -39,7 +39,7 @@ class BatchShelf final : public JobObserver {
   // Takes the batch from the state, unless it is here already. BATCH_NOT_FOUND.
   absl::Status Load(const std::string& id);
 
-  // As it is stored now, with new lines and those that replace one. The batch is here, or new.
+  // As it is stored now, with new lines and those that replace one. A new one has no revision yet.
   void Put(const state::BatchRecord& record, const std::vector<state::BatchLine>& lines);
 
   // Calls `look` on a batch that is here; it must be quick and not call back in.

@@ -17,6 +17,8 @@ namespace {
 
 // After a step that failed, as the state or a store did not answer.
 constexpr absl::Duration kRetry = absl::Seconds(1);
+// Lines of a dry run that are planned in one step.
+constexpr size_t kPlansAStep = 64;
 // How long the thread sleeps at most: the clock may be set.
 constexpr absl::Duration kLongestSleep = absl::Seconds(1);
 
@@ -104,16 +106,21 @@ absl::Status BatchStepper::Step(const std::string& id) {
     case state::BATCH_CHECKING:
       return LookForShrinking(id);
     case state::BATCH_RUNNING:
-      RETURN_IF_ERROR(BeginDue(batch));
+      RETURN_IF_ERROR(BeginDue(id));
       return EndIfDone(id);
     case state::BATCH_CANCELLING:
       RETURN_IF_ERROR(CancelRest(batch));
+      RETURN_IF_ERROR(LeaveDue(id));
       return EndIfDone(id);
     case state::BATCH_PAUSED:
+      return EndIfDone(id);  // what commits ends also in a pause
+    // A doubt may be resolved, a restore undone.
     case state::BATCH_SUCCEEDED:
     case state::BATCH_PARTLY_FAILED:
+      RETURN_IF_ERROR(GoOnIfDue(batch));
+      return EndIfDone(id);
     case state::BATCH_CANCELLED:
-      // What commits ends also in a pause; a doubt may be resolved, a restore undone.
+      RETURN_IF_ERROR(LeaveDue(id));
       return EndIfDone(id);
     default:
       return absl::OkStatus();
@@ -154,35 +161,56 @@ std::vector<state::BatchLine> BatchStepper::LinesOf(const std::string& id) const
 
 // --- A dry run ---
 
+std::vector<state::BatchLine> BatchStepper::UnplannedLines(const std::string& id) const {
+  const auto unplanned = [](const state::BatchLine& line) {
+    return !line.has_problem() &&
+           std::any_of(line.targets().begin(), line.targets().end(),
+                       [](const auto& target) { return target.restore().empty(); });
+  };
+  std::vector<state::BatchLine> lines;
+  shelf_->With(id, [&](const state::BatchRecord&, const BatchBoard& board) {
+    for (const BatchBoard::Line& line : board.lines()) {
+      if (lines.size() < kPlansAStep && unplanned(line.record)) {
+        lines.push_back(line.record);
+      }
+    }
+  });
+  return lines;
+}
+
+absl::Status BatchStepper::PlanLine(const state::BatchRecord& batch, state::BatchLine* line) {
+  for (int i = 0; i < line->targets_size() && !line->has_problem(); ++i) {
+    if (!line->targets(i).restore().empty()) {
+      continue;
+    }
+    // The same request after a crash finds the plan that was made before it.
+    const RequestKey request{.id = absl::StrCat(batch.id(), "/", line->number(), "/", i),
+                             .method = "PlanBatchLine",
+                             .request_digest = batch.id()};
+    const absl::StatusOr<state::PlanRecord> plan =
+        restores_->CreatePlan(request, BatchOrders::OrderOf(batch, static_cast<size_t>(i), *line));
+    if (plan.ok()) {
+      line->mutable_targets(i)->set_restore(plan->id());
+    } else if (HasReason(plan.status(), Reason::kUnavailable)) {
+      return plan.status();  // it says nothing of the line
+    } else {
+      *line->mutable_problem() = FailureOf(plan.status());
+    }
+  }
+  return absl::OkStatus();
+}
+
+// Of some lines: the others are left to later steps, so that nobody waits long for `changing_`.
 absl::Status BatchStepper::MakePlans(const std::string& id) {
   MutexLock lock(changing_);
   ASSIGN_OR_RETURN(const state::BatchRecord batch, state_->GetBatch(id));
   BatchParts parts;
-  for (state::BatchLine line : LinesOf(id)) {
-    bool changed = false;
-    for (int i = 0; i < line.targets_size() && !line.has_problem(); ++i) {
-      if (!line.targets(i).restore().empty()) {
-        continue;
-      }
-      changed = true;
-      // The same request after a crash finds the plan that was made before it.
-      const RequestKey request{.id = absl::StrCat(id, "/", line.number(), "/", i),
-                               .method = "PlanBatchLine",
-                               .request_digest = id};
-      const absl::StatusOr<state::PlanRecord> plan =
-          restores_->CreatePlan(request, BatchOrders::OrderOf(batch, static_cast<size_t>(i), line));
-      if (plan.ok()) {
-        line.mutable_targets(i)->set_restore(plan->id());
-      } else {
-        *line.mutable_problem() = FailureOf(plan.status());
-      }
-    }
-    if (changed) {
-      parts.lines.push_back(std::move(line));
-    }
-  }
-  if (parts.lines.empty()) {
+  parts.lines = UnplannedLines(id);
+  if (parts.lines.empty() || batch.state() != state::BATCH_PLANNING) {
     return absl::OkStatus();
+  }
+  for (state::BatchLine& line : parts.lines) {
+    RETURN_IF_ERROR(PlanLine(batch, &line));
   }
   ASSIGN_OR_RETURN(
       const state::BatchRecord changed,
@@ -198,6 +226,7 @@ absl::Status BatchStepper::MakePlans(const std::string& id) {
       }
     }
   }
+  Wake(id);
   return absl::OkStatus();
 }
 
@@ -251,19 +280,30 @@ absl::Status BatchStepper::EndPlanning(const std::string& id) {
 // --- Whether the script still runs ---
 
 absl::Status BatchStepper::LookForShrinking(const std::string& id) {
-  ASSIGN_OR_RETURN(const LiveRows now, CountLiveRows(*stores_, LinesOf(id)));
   const auto before = seen_.find(id);
-  if (before == seen_.end() && !now.empty()) {
-    seen_.emplace(id, now);
-    WakeAt(id, options_.clock->Now() + options_.shrink_watch);
+  const absl::Time now = options_.clock->Now();
+  if (before != seen_.end() && now < before->second.at + options_.shrink_watch) {
+    WakeAt(id, before->second.at + options_.shrink_watch);  // it was woken for something else
+    return absl::OkStatus();
+  }
+  ASSIGN_OR_RETURN(const LiveRows rows, CountLiveRows(*stores_, LinesOf(id)));
+  if (before == seen_.end() && !rows.empty()) {
+    seen_.emplace(id, Seen{now, rows});
+    WakeAt(id, now + options_.shrink_watch);
     return absl::OkStatus();
   }
   // Who has no rows left cannot lose any.
   std::vector<std::string> shrunken;
   if (before != seen_.end()) {
-    shrunken = ShrunkenSince(before->second, now);
+    shrunken = ShrunkenSince(before->second.rows, rows);
     seen_.erase(before);
   }
+  return EndChecking(id, shrunken);
+}
+
+absl::Status BatchStepper::EndChecking(const std::string& id,
+                                       const std::vector<std::string>& shrunken) {
+  MutexLock lock(changing_);
   if (!shrunken.empty()) {
     return Change(id, state::BATCH_CHECKING, state::BATCH_WAITING_FOR_CONSENT,
                   absl::StrCat(shrunken.size(), " of its tenants still lose rows, among them ",
@@ -289,17 +329,28 @@ absl::Status BatchStepper::LookForShrinking(const std::string& id) {
 // --- Running ---
 
 // The next stores of lines whose restores so far have succeeded.
-absl::Status BatchStepper::BeginDue(const state::BatchRecord& batch) {
-  MutexLock lock(changing_);
-  BatchParts parts;
-  std::vector<std::pair<state::BatchLine, size_t>> due;
-  shelf_->With(batch.id(), [&](const state::BatchRecord&, const BatchBoard& board) {
+BatchStepper::Due BatchStepper::DueLines(const std::string& id) const {
+  Due due;
+  shelf_->With(id, [&](const state::BatchRecord&, const BatchBoard& board) {
     for (const BatchBoard::Place place : board.Due()) {
       due.emplace_back(board.lines()[place.line].record, place.target);
     }
   });
-  for (auto& [line, target] : due) {
+  return due;
+}
+
+absl::Status BatchStepper::BeginDue(const std::string& id) {
+  MutexLock lock(changing_);
+  ASSIGN_OR_RETURN(const state::BatchRecord batch, state_->GetBatch(id));
+  if (batch.state() != state::BATCH_RUNNING) {
+    return absl::OkStatus();  // it was paused or cancelled meanwhile
+  }
+  BatchParts parts;
+  for (auto& [line, target] : DueLines(id)) {
     const absl::Status begun = orders_->Begin(batch, target, &line, &parts.restores);
+    if (HasReason(begun, Reason::kUnavailable)) {
+      return begun;  // it says nothing of the line
+    }
     if (!begun.ok()) {
       *line.mutable_problem() = FailureOf(begun);
     }
@@ -343,7 +394,48 @@ absl::Status BatchStepper::CancelRest(const state::BatchRecord& batch) {
   return absl::OkStatus();
 }
 
+// In a batch that was cancelled no line goes on to its next store.
+absl::Status BatchStepper::LeaveDue(const std::string& id) {
+  MutexLock lock(changing_);
+  ASSIGN_OR_RETURN(const state::BatchRecord batch, state_->GetBatch(id));
+  const bool cancelled =
+      batch.state() == state::BATCH_CANCELLING || batch.state() == state::BATCH_CANCELLED;
+  if (!cancelled || batch.order().dry_run()) {
+    return absl::OkStatus();
+  }
+  BatchParts parts;
+  for (auto& [line, target] : DueLines(id)) {
+    *line.mutable_problem() = FailureOf(
+        MakeError(Reason::kCancelled,
+                  absl::StrCat("the batch was cancelled before its restore in store ",
+                               line.targets(static_cast<int>(target)).store(), " was begun")));
+    parts.lines.push_back(std::move(line));
+  }
+  if (parts.lines.empty()) {
+    return absl::OkStatus();
+  }
+  ASSIGN_OR_RETURN(
+      const state::BatchRecord changed,
+      state_->UpdateBatch(
+          id, [](state::BatchRecord*) { return absl::OkStatus(); }, parts, std::nullopt));
+  shelf_->Put(changed, parts.lines);
+  return absl::OkStatus();
+}
+
+// A doubt in one store that was resolved lets the line go on to the next.
+absl::Status BatchStepper::GoOnIfDue(const state::BatchRecord& batch) {
+  {
+    MutexLock lock(changing_);
+    if (batch.order().dry_run() || DueLines(batch.id()).empty()) {
+      return absl::OkStatus();
+    }
+    RETURN_IF_ERROR(Change(batch.id(), batch.state(), state::BATCH_RUNNING, ""));
+  }
+  return BeginDue(batch.id());
+}
+
 absl::Status BatchStepper::EndIfDone(const std::string& id) {
+  MutexLock lock(changing_);
   state::BatchState end = state::BATCH_STATE_UNSPECIFIED;
   state::BatchState present = state::BATCH_STATE_UNSPECIFIED;
   std::string message;
@@ -395,7 +487,9 @@ absl::Status BatchStepper::TryAgain(const BatchBoard::Line& line, BatchParts* pa
     parts->restores.push_back(std::move(restore));
     again = true;
   }
-  if (again) {  // else a hook has failed after it: the rows are back
+  again = again || next.has_problem();
+  next.clear_problem();  // what could not be begun is tried again as well
+  if (again) {           // else a hook has failed after it: the rows are back
     parts->lines.push_back(std::move(next));
   }
   return absl::OkStatus();

@@ -4,6 +4,8 @@
 #include <set>
 #include <string>
 #include <thread>
+#include <utility>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/time/time.h"
@@ -53,14 +55,22 @@ class BatchStepper {
   void WakeAt(const std::string& batch, absl::Time time);
   absl::Status Step(const std::string& id);
 
+  std::vector<state::BatchLine> UnplannedLines(const std::string& id) const;
+  absl::Status PlanLine(const state::BatchRecord& batch, state::BatchLine* line);
   absl::Status MakePlans(const std::string& id);
   absl::Status EndPlanning(const std::string& id);
   absl::Status LookForShrinking(const std::string& id);
-  absl::Status BeginDue(const state::BatchRecord& batch);
+  absl::Status EndChecking(const std::string& id, const std::vector<std::string>& shrunken);
+  absl::Status BeginDue(const std::string& id);
   absl::Status CancelRest(const state::BatchRecord& batch);
+  absl::Status LeaveDue(const std::string& id);
+  absl::Status GoOnIfDue(const state::BatchRecord& batch);
   absl::Status EndIfDone(const std::string& id);
+  // With `changing_` held.
   absl::Status Change(const std::string& id, state::BatchState from, state::BatchState to,
                       const std::string& message);
+  using Due = std::vector<std::pair<state::BatchLine, size_t>>;
+  Due DueLines(const std::string& id) const;
   std::vector<state::BatchLine> LinesOf(const std::string& id) const;
 
   const BatchStepperOptions options_;
@@ -70,7 +80,12 @@ class BatchStepper {
   const BatchOrders* const orders_;
   BatchShelf* const shelf_;
   Mutex* const changing_;
-  std::map<std::string, LiveRows> seen_;  // of batches that are CHECKING; for the thread only
+  // What was seen of a batch that is CHECKING.
+  struct Seen {
+    absl::Time at;
+    LiveRows rows;
+  };
+  std::map<std::string, Seen> seen_;  // for the thread only
 
   Mutex mu_;
   CondVar changed_;

@@ -295,9 +295,8 @@ absl::StatusOr<Created> RestoreManagerImpl::CreateAll(
     }
     ids.push_back(record.id());
   }
-  if (pinned.ok() && hold) {
-    restores_.Hold(ids);
-  }
+  // Until all are queued: the first must not begin only because they are the first.
+  restores_.Hold(ids);
   const absl::StatusOr<Created> created = pinned.ok() ? store() : pinned;
   if (!created.ok() || created->existed) {
     restores_.Release(ids);
@@ -311,6 +310,9 @@ absl::StatusOr<Created> RestoreManagerImpl::CreateAll(
     Scheduler::Job job = ToJob(record);
     job.queued = now;
     restores_.Add(std::move(job));
+  }
+  if (!hold) {
+    restores_.Release(ids);
   }
   return created;
 }

@@ -17,11 +17,25 @@ absl::Time Scheduler::EarliestStart(const Job& job) const {
 }
 
 void Scheduler::Add(Job job) {
-  std::string id = job.id;
-  queue_.insert_or_assign(std::move(id), std::move(job));
+  Remove(job.id);
+  const std::string id = job.id;
+  const Job& queued = queue_.emplace(id, std::move(job)).first->second;
+  by_tenant_[{queued.store, queued.tenant}].emplace(id, &queued);
 }
 
-bool Scheduler::Remove(const std::string& id) { return queue_.erase(id) > 0; }
+bool Scheduler::Remove(const std::string& id) {
+  const auto found = queue_.find(id);
+  if (found == queue_.end()) {
+    return false;
+  }
+  const auto tenant = by_tenant_.find({found->second.store, found->second.tenant});
+  tenant->second.erase(id);
+  if (tenant->second.empty()) {
+    by_tenant_.erase(tenant);
+  }
+  queue_.erase(found);
+  return true;
+}
 
 int64_t Scheduler::PriorityOf(const Job& job, absl::Time now) const {
   if (aging_ <= absl::ZeroDuration()) {
@@ -44,26 +58,43 @@ bool Scheduler::HasRoom(const std::string& store) const {
   return limit == limits_.end() || load.shortest + load.largest < limit->second;
 }
 
-bool Scheduler::WantsLargest(const std::string& store) const {
+bool Scheduler::WantsLargest(const std::string& store, const Waiting& waiting) const {
   const Load load = LoadOf(store);
-  return load.largest == 0 && load.shortest > 0;
+  const int64_t lanes = load.shortest + load.largest + 1;
+  // Begun any later, the largest would end after all the others.
+  const bool urgent = waiting.largest_bytes >= waiting.bytes / lanes;
+  return load.shortest > 0 && (load.largest == 0 || urgent);
 }
 
 std::vector<Scheduler::Candidate> Scheduler::Candidates(absl::Time now) const {
   std::vector<Candidate> candidates;
-  std::set<StoreAndTenant> seen;
-  for (const auto& [id, job] : queue_) {
-    if (held_.contains(id)) {
+  std::map<std::string, Waiting> waiting;  // by store
+  std::map<std::string, bool> largest;
+  for (const auto& [tenant, jobs] : by_tenant_) {
+    if (!HasRoom(tenant.first) || running_tenants_.contains(tenant) || blocked_.contains(tenant)) {
       continue;
     }
-    const StoreAndTenant tenant(job.store, job.tenant);
-    const bool is_first = seen.insert(tenant).second;
-    if (is_first && EarliestStart(job) <= now && HasRoom(job.store) &&
-        !running_tenants_.contains(tenant) && !blocked_.contains(tenant)) {
-      candidates.push_back({&job, PriorityOf(job, now)});
+    const Job* const job = FirstUnheld(jobs);
+    if (job != nullptr && EarliestStart(*job) <= now) {
+      candidates.push_back({job, PriorityOf(*job, now), false});
+      Waiting& of_store = waiting[job->store];
+      of_store.bytes += job->size_bytes;
+      of_store.largest_bytes = std::max(of_store.largest_bytes, job->size_bytes);
     }
   }
+  for (auto& [store, of_store] : waiting) {
+    largest[store] = WantsLargest(store, of_store);
+  }
+  for (Candidate& candidate : candidates) {
+    candidate.largest = largest[candidate.job->store];
+  }
   return candidates;
+}
+
+const Scheduler::Job* Scheduler::FirstUnheld(const std::map<std::string, const Job*>& jobs) const {
+  const auto first = std::find_if(jobs.begin(), jobs.end(),
+                                  [&](const auto& entry) { return !held_.contains(entry.first); });
+  return first == jobs.end() ? nullptr : first->second;
 }
 
 std::optional<Scheduler::Job> Scheduler::Take(absl::Time now) {
@@ -72,17 +103,17 @@ std::optional<Scheduler::Job> Scheduler::Take(absl::Time now) {
     return std::nullopt;
   }
   // Ranked by priority, then whether it fills its store's lane for the largest, then size.
-  const auto rank = [this](const Candidate& candidate) {
-    const bool largest = WantsLargest(candidate.job->store);
+  const auto rank = [](const Candidate& candidate) {
     const int64_t size = candidate.job->size_bytes;
-    return std::make_tuple(-candidate.priority, !largest, largest ? -size : size);
+    return std::make_tuple(-candidate.priority, !candidate.largest,
+                           candidate.largest ? -size : size, std::string_view(candidate.job->id));
   };
   const auto best =
       std::min_element(candidates.begin(), candidates.end(),
                        [&](const Candidate& a, const Candidate& b) { return rank(a) < rank(b); });
-  Running running{*best->job, WantsLargest(best->job->store)};
+  Running running{*best->job, best->largest};
   const Job job = running.job;
-  queue_.erase(job.id);
+  Remove(job.id);
   running_tenants_.emplace(job.store, job.tenant);
   ++(running.largest ? loads_[job.store].largest : loads_[job.store].shortest);
   running_.emplace(job.id, std::move(running));

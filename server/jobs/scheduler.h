@@ -16,9 +16,9 @@ namespace reinstate {
 //
 // Of the jobs that may run, the one with the highest priority; waiting adds a step of priority
 // every `aging`, so that none waits for ever. Among equals the shortest first, so that most are
-// done soonest; but while others of a store run, one of its lanes takes the largest, so that the
-// tail stays short. Jobs of one tenant run in the order of their ids, one at a time; a store runs
-// no more than its limit.
+// done soonest; but while others of a store run, one of its lanes takes the largest, and so does
+// another for which all the rest would soon be done, so that the tail stays short. Jobs of one
+// tenant run in the order of their ids, one at a time; a store runs no more than its limit.
 //
 // Not thread-safe.
 class Scheduler {
@@ -49,6 +49,7 @@ class Scheduler {
   bool Remove(const std::string& id);
 
   // Moves the job to run next from the queue to the running ones. nullopt if none may run now.
+  // Looks at every tenant that has queued jobs.
   std::optional<Job> Take(absl::Time now);
 
   // A running job has ended; it may be added again.
@@ -102,20 +103,28 @@ class Scheduler {
   struct Candidate {
     const Job* job;
     int64_t priority;  // aging included
+    bool largest;      // it would be taken as the largest of its store
   };
 
   int64_t PriorityOf(const Job& job, absl::Time now) const;
   std::vector<Candidate> Candidates(absl::Time now) const;
   // Before this, neither `job` nor its store lets it begin.
   absl::Time EarliestStart(const Job& job) const;
+  const Job* FirstUnheld(const std::map<std::string, const Job*>& jobs) const;
   bool HasRoom(const std::string& store) const;
-  bool WantsLargest(const std::string& store) const;
+  // What is queued for a store and may run now.
+  struct Waiting {
+    int64_t bytes = 0;
+    int64_t largest_bytes = 0;
+  };
+  bool WantsLargest(const std::string& store, const Waiting& waiting) const;
   Load LoadOf(const std::string& store) const;
 
   const absl::Duration aging_;
   std::map<std::string, int> limits_;
   std::map<std::string, absl::Time> held_until_;  // by store
   std::map<std::string, Job> queue_;
+  std::map<StoreAndTenant, std::map<std::string, const Job*>> by_tenant_;  // the same, by id
   std::map<std::string, Running> running_;
   std::set<StoreAndTenant> running_tenants_;
   std::map<std::string, Load> loads_;

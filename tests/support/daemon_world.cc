@@ -4,9 +4,12 @@
 #include <cstdlib>
 #include <utility>
 
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "reinstate/v1/job_service.grpc.pb.h"
 #include "reinstate/v1/snapshot_service.grpc.pb.h"
+#include "storage/base/fault_points.h"
 #include "storage/live/rocksdb/embedded_store.h"
 
 namespace reinstate {
@@ -33,13 +36,22 @@ TenantId Id(const std::string& tenant) { return *TenantId::Parse(tenant); }
 DaemonWorld::DaemonWorld(std::vector<std::string> arguments) : arguments_(std::move(arguments)) {}
 
 void DaemonWorld::Start(const std::string& fault_points) {
+  Require(TryStart(fault_points), "the daemon ended at a fault point before it served");
+}
+
+bool DaemonWorld::TryStart(const std::string& fault_points) {
   daemon_.reset();
   auto daemon = DaemonProcess::Start({.data_path = folder_.path() + "/data",
                                       .arguments = arguments_,
                                       .fault_points = fault_points});
+  const std::string crash = absl::StrCat("code ", FaultPoints::kCrashExitCode, ":");
+  if (!daemon.ok() && absl::StrContains(daemon.status().message(), crash)) {
+    return false;
+  }
   Require(daemon.ok(), daemon.ok() ? "" : daemon.status().ToString());
   daemon_ = *std::move(daemon);
   Connect();
+  return true;
 }
 
 void DaemonWorld::Connect() {

@@ -27,7 +27,11 @@ class DaemonWorld {
 
   // Starts the daemon, with these fault points.
   void Start(const std::string& fault_points = "");
+  // As Start. False if it ended at one of them before it served.
+  bool TryStart(const std::string& fault_points);
   DaemonProcess* daemon() { return daemon_.get(); }
+  // For calls that are not below.
+  const std::shared_ptr<grpc::Channel>& channel() const { return channel_; }
 
   // Takes a snapshot and waits for it.
   void TakeSnapshot();

@@ -37,6 +37,8 @@ struct StoreHooks {
   std::function<absl::Status()> begin;
   // Called instead of ProbeHealth.
   std::function<StoreHealth()> health;
+  // Called once the answer of CountTenants is there.
+  std::function<void()> counted_tenants;
 };
 
 // A live store that passes everything on to another one, but for what the hooks say. Borrows both.
@@ -81,7 +83,11 @@ class WrappedStore final : public LiveStore {
     return store_->EstimateTenant(tenant);
   }
   absl::StatusOr<std::unique_ptr<TenantCountStream>> CountTenants() override {
-    return store_->CountTenants();
+    auto counts = store_->CountTenants();
+    if (hooks_->counted_tenants) {
+      hooks_->counted_tenants();
+    }
+    return counts;
   }
   StoreHealth ProbeHealth() override {
     return hooks_->health ? hooks_->health() : store_->ProbeHealth();

@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "server/config/toml_section.h"
 #include "storage/base/error.h"
 #include "tests/support/temp_dir.h"
@@ -175,6 +176,60 @@ TEST_F(ConfigFileTest, RefusesBadStores) {
 }
 
 // The example says that its values are the defaults and that it has every key.
+constexpr char kTwoStores[] = R"(
+[[store]]
+name = "main"
+adapter = "embedded"
+[[store]]
+name = "wiki"
+adapter = "embedded"
+)";
+
+TEST_F(ConfigFileTest, TakesBatchesAndGroups) {
+  const absl::StatusOr<DaemonConfig> config = Read(std::string(R"(
+[batches]
+max_lines = 500
+shrink_watch = "0s"
+)") + kTwoStores + R"(
+[[group]]
+name = "site"
+stores = ["wiki", "main"]
+[group.tenants]
+wiki = "site-{id}"
+)");
+  ASSERT_TRUE(config.ok()) << config.status();
+  EXPECT_EQ(config->max_batch_lines, 500);
+  EXPECT_EQ(config->shrink_watch, absl::ZeroDuration());
+  ASSERT_EQ(config->groups.size(), 1U);
+  EXPECT_EQ(config->groups[0].name, "site");
+  EXPECT_THAT(config->groups[0].stores, ElementsAre("wiki", "main"));
+  EXPECT_EQ(config->groups[0].tenants.at("wiki"), "site-{id}");
+  EXPECT_EQ(config->groups[0].tenants.count("main"), 0U);
+}
+
+TEST_F(ConfigFileTest, RefusesBadBatchesAndGroups) {
+  EXPECT_THAT(Refusal("[batches]\nmax_lines = 0"), HasSubstr("max_lines"));
+  EXPECT_THAT(Refusal("[batches]\nmax_lines = 1000000000"), HasSubstr("max_lines"));
+  EXPECT_THAT(Refusal("[batches]\nshrink_watch = \"-1s\""), HasSubstr("shrink_watch"));
+  EXPECT_THAT(Refusal("[batches]\nlines = 5"), HasSubstr("lines"));
+  const auto group = [&](const std::string& text) {
+    return Refusal(absl::StrCat(kTwoStores, "[[group]]\n", text));
+  };
+  EXPECT_THAT(group("stores = [\"main\"]"), HasSubstr("name"));
+  EXPECT_THAT(group("name = \"Site\"\nstores = [\"main\"]"), HasSubstr("name"));
+  EXPECT_THAT(group("name = \"main\"\nstores = [\"main\"]"), HasSubstr("used twice: main"));
+  EXPECT_THAT(group("name = \"site\""), HasSubstr("stores"));
+  EXPECT_THAT(group("name = \"site\"\nstores = [\"nope\"]"), HasSubstr("names nope"));
+  EXPECT_THAT(group("name = \"site\"\nstores = [\"main\", \"main\"]"), HasSubstr("names main"));
+  EXPECT_THAT(group("name = \"site\"\nstores = [\"main\"]\ntenants.main = \"x\""),
+              HasSubstr("{id}"));
+  EXPECT_THAT(group("name = \"site\"\nstores = [\"main\"]\ntenants.wiki = \"{id}\""),
+              HasSubstr("wiki"));
+  EXPECT_THAT(group("name = \"site\"\nstores = [\"main\"]\n[[group]]\nname = \"site\"\nstores = "
+                    "[\"wiki\"]"),
+              HasSubstr("used twice: site"));
+}
+
 TEST_F(ConfigFileTest, TheExampleIsTheDefaultAlsoWithEverythingUncommented) {
   const absl::StatusOr<DaemonConfig> as_it_is = ReadConfigFile(REINSTATE_EXAMPLE_CONFIG);
   ASSERT_TRUE(as_it_is.ok()) << as_it_is.status();

@@ -110,7 +110,8 @@ absl::StatusOr<state::RestoreRecord> ScriptedEngine::Run(const std::string& id,
     Leave();
     return MakeError(Reason::kNoSpace, "scripted");
   }
-  const absl::Status asked = Hold(tenant, control);
+  RunControl deaf;  // a commit hears nothing
+  const absl::Status asked = Hold(tenant, script.intent_before_hold ? &deaf : control);
   if (HasReason(asked, Reason::kShuttingDown)) {
     Leave();
     return asked;

@@ -85,7 +85,12 @@ void RpcSite::OpenParts() {
   restores_ =
       Must(RestoreManager::Create({}, stores_.get(), history_.get(), state_.get(), engine_.get()));
   history_jobs_ = Must(HistoryJobs::Create({}, stores_.get(), history_.get(), state_.get()));
+  // No look at whether tenants shrink: what a test loses is lost before.
+  batches_ = BatchManager::Create({.groups = {}, .shrink_watch = absl::ZeroDuration()},
+                                  stores_.get(), history_.get(), state_.get(), restores_.get());
+  Must(batches_->Prepare());
   Must(restores_->Start());
+  batches_->Start();
   Must(history_jobs_->Start());
 }
 
@@ -98,6 +103,7 @@ void RpcSite::Serve(const Options& options) {
   parts.history = history_.get();
   parts.state = state_.get();
   parts.restores = restores_.get();
+  parts.batches = batches_.get();
   parts.history_jobs = history_jobs_.get();
   parts.read_only = options.read_only;
   services_.push_back(MakeStoreService(gate_.get(), parts));
@@ -106,6 +112,7 @@ void RpcSite::Serve(const Options& options) {
   services_.push_back(MakeTenantService(gate_.get(), parts));
   services_.push_back(MakeRestoreService(gate_.get(), parts));
   services_.push_back(MakeRecordService(gate_.get(), parts));
+  services_.push_back(MakeBatchService(gate_.get(), parts));
   std::vector<grpc::Service*> services;
   for (const auto& service : services_) {
     services.push_back(service.get());
@@ -118,6 +125,7 @@ void RpcSite::Serve(const Options& options) {
   tenant_stub_ = v1::TenantService::NewStub(channel_);
   restore_stub_ = v1::RestoreService::NewStub(channel_);
   record_stub_ = v1::RecordService::NewStub(channel_);
+  batch_stub_ = v1::BatchService::NewStub(channel_);
 }
 
 void RpcSite::Put(const std::string& tenant, const std::string& table, const std::string& key,
@@ -171,6 +179,7 @@ v1::Restore RpcSite::WaitFor(const std::string& id) {
 
 void RpcSite::Shutdown() {
   gate_->Drain();
+  batches_->Shutdown();
   restores_->Shutdown();
   history_jobs_->Shutdown();
   server_->Shutdown(absl::Seconds(30));

@@ -6,12 +6,14 @@
 #include <string>
 #include <vector>
 
+#include "reinstate/v1/batch_service.grpc.pb.h"
 #include "reinstate/v1/job_service.grpc.pb.h"
 #include "reinstate/v1/record_service.grpc.pb.h"
 #include "reinstate/v1/restore_service.grpc.pb.h"
 #include "reinstate/v1/snapshot_service.grpc.pb.h"
 #include "reinstate/v1/store_service.grpc.pb.h"
 #include "reinstate/v1/tenant_service.grpc.pb.h"
+#include "server/jobs/batch_manager.h"
 #include "server/jobs/history_jobs.h"
 #include "server/jobs/restore_manager.h"
 #include "server/jobs/store_registry.h"
@@ -73,6 +75,7 @@ class RpcSite {
   v1::TenantService::Stub& tenants() { return *tenant_stub_; }
   v1::RestoreService::Stub& restores() { return *restore_stub_; }
   v1::RecordService::Stub& records() { return *record_stub_; }
+  v1::BatchService::Stub& batches() { return *batch_stub_; }
 
   void Put(const std::string& tenant, const std::string& table, const std::string& key,
            const std::string& payload);
@@ -99,6 +102,7 @@ class RpcSite {
   std::unique_ptr<StoreMonitor> monitor_;
   std::unique_ptr<RestoreEngine> engine_;
   std::unique_ptr<RestoreManager> restores_;
+  std::unique_ptr<BatchManager> batches_;
   std::unique_ptr<HistoryJobs> history_jobs_;
   std::unique_ptr<RpcPool> pool_;
   std::unique_ptr<CallGate> gate_;
@@ -111,6 +115,7 @@ class RpcSite {
   std::unique_ptr<v1::TenantService::Stub> tenant_stub_;
   std::unique_ptr<v1::RestoreService::Stub> restore_stub_;
   std::unique_ptr<v1::RecordService::Stub> record_stub_;
+  std::unique_ptr<v1::BatchService::Stub> batch_stub_;
 };
 
 }  // namespace reinstate

@@ -209,6 +209,27 @@ TEST_F(StateDamageTest, RefusesRecordsThatAreMissingFromAFamily) {
   EXPECT_TRUE(HasReason(StateStore::Open(Options()).status(), Reason::kCorrupt));
 }
 
+TEST_F(StateDamageTest, RefusesLinesThatAreMissingFromABatch) {
+  Open();
+  BatchParts parts;
+  for (int i = 0; i < 3; ++i) {
+    parts.lines.emplace_back().set_number(i);
+  }
+  state::BatchRecord batch;
+  batch.set_id("bat-1");
+  ASSERT_TRUE(store_->CreateBatch({}, batch, parts, AuditDraft()).ok());
+  store_.reset();
+  {
+    PlainDatabase plain(path());
+    ASSERT_TRUE(plain.ok());
+    ASSERT_TRUE(plain.db()
+                    ->Delete(rocksdb::WriteOptions(), plain.family(StateFamily::kBatchLines),
+                             StateKeys::ForBatchLine("bat-1", 1))
+                    .ok());
+  }
+  EXPECT_TRUE(HasReason(StateStore::Open(Options()).status(), Reason::kCorrupt));
+}
+
 TEST_F(StateDamageTest, RefusesAMissingOrDamagedFileOfTheLastAcknowledgedChange) {
   MakeRestores(2);
   const std::string file = path() + "/current/acknowledged";

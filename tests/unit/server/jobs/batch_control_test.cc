@@ -1,0 +1,327 @@
+// A batch under the hands of people: each order in every state, and twice.
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <string>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "storage/base/mutex.h"
+#include "tests/unit/server/jobs/batch_fixture.h"
+
+namespace reinstate {
+namespace {
+
+using Strings = std::vector<std::string>;
+
+class BatchControlTest : public BatchFixture {
+ protected:
+  // A batch of t1 to t4 of which t1 and another one, or more, are held by workers.
+  std::string CreateHeld() {
+    for (int i = 1; i <= 4; ++i) {
+      Hold(absl::StrCat("t", i));
+    }
+    const std::string id = Create({"t1", "t2", "t3", "t4"});
+    engine_->AwaitBegun(2);
+    return id;
+  }
+
+  void ReleaseAll() {
+    for (int i = 1; i <= kTenants; ++i) {
+      engine_->Release(absl::StrCat("t", i));
+    }
+  }
+
+  absl::StatusOr<BatchView> Pause(const std::string& id) {
+    return batches_->Pause(id, Ada(), "because");
+  }
+  absl::StatusOr<BatchView> Resume(const std::string& id) {
+    return batches_->Resume(id, Ada(), "because");
+  }
+  absl::StatusOr<BatchView> Cancel(const std::string& id) {
+    return batches_->Cancel(id, Ada(), "because");
+  }
+  absl::StatusOr<BatchView> Retry(const std::string& id) {
+    return batches_->Retry(id, Ada(), "because");
+  }
+  absl::StatusOr<BatchView> Add(const std::string& id, const Strings& tenants) {
+    return batches_->Add(id, Lines(tenants), false, false, Ada(), "because");
+  }
+};
+
+// --- Pause and resume ---
+
+TEST_F(BatchControlTest, APauseFreesTheWorkersAndNothingBeginsUntilItIsResumed) {
+  const std::string id = CreateHeld();
+  const auto paused = Pause(id);
+  ASSERT_THAT(paused, IsOk());
+  EXPECT_EQ(paused->record.state(), state::BATCH_PAUSED);
+  AwaitCount(id, BatchLineState::kQueued, 4);
+  // The workers are free for others, which end while those of the batch stay where they are.
+  ReleaseAll();
+  const std::string other = Create({"t5", "t6"});
+  AwaitState(other, state::BATCH_SUCCEEDED);
+  EXPECT_EQ(Count(Get(id), BatchLineState::kQueued), 4);
+  ASSERT_THAT(Resume(id), IsOk());
+  AwaitState(id, state::BATCH_SUCCEEDED);
+  EXPECT_EQ(Restores(), Strings({"t1 SUCCEEDED", "t2 SUCCEEDED", "t3 SUCCEEDED", "t4 SUCCEEDED",
+                                 "t5 SUCCEEDED", "t6 SUCCEEDED"}));
+}
+
+TEST_F(BatchControlTest, WhatCommitsEndsInAPauseAndMayEndTheBatch) {
+  Write("t1", {.hold = true, .intent_before_hold = true});
+  const std::string id = Create({"t1"});
+  engine_->AwaitBegun(1);
+  ASSERT_THAT(Pause(id), IsOk());
+  engine_->Release("t1");
+  AwaitState(id, state::BATCH_SUCCEEDED);
+}
+
+TEST_F(BatchControlTest, PauseAndResumeMayBeRepeated) {
+  const std::string id = CreateHeld();
+  EXPECT_EQ(Resume(id)->record.state(), state::BATCH_RUNNING);
+  EXPECT_EQ(Pause(id)->record.state(), state::BATCH_PAUSED);
+  EXPECT_EQ(Pause(id)->record.state(), state::BATCH_PAUSED);
+  ReleaseAll();
+  EXPECT_THAT(Resume(id), IsOk());
+  EXPECT_THAT(Resume(id).ok() ? absl::OkStatus() : Resume(id).status(),
+              testing::AnyOf(IsOk(), FailsWith(Reason::kBatchEnded)));
+  AwaitState(id, state::BATCH_SUCCEEDED);
+}
+
+TEST_F(BatchControlTest, WhatHasEndedIsNeitherPausedNorResumedNorPrioritized) {
+  const std::string id = Create({"t1"});
+  AwaitState(id, state::BATCH_SUCCEEDED);
+  EXPECT_THAT(Pause(id), FailsWith(Reason::kBatchEnded));
+  EXPECT_THAT(Resume(id), FailsWith(Reason::kBatchEnded));
+  EXPECT_THAT(batches_->Prioritize(id, {"t1"}, 5, Ada(), ""), FailsWith(Reason::kBatchEnded));
+  EXPECT_EQ(Cancel(id)->record.state(), state::BATCH_SUCCEEDED);
+  EXPECT_EQ(Retry(id)->record.state(), state::BATCH_SUCCEEDED);
+  EXPECT_EQ(Restores(), Strings({"t1 SUCCEEDED"}));
+}
+
+TEST_F(BatchControlTest, OrdersForABatchThatThereIsNotSaySo) {
+  EXPECT_THAT(Pause("bat-nope"), FailsWith(Reason::kBatchNotFound));
+  EXPECT_THAT(Resume("bat-nope"), FailsWith(Reason::kBatchNotFound));
+  EXPECT_THAT(Cancel("bat-nope"), FailsWith(Reason::kBatchNotFound));
+  EXPECT_THAT(Retry("bat-nope"), FailsWith(Reason::kBatchNotFound));
+  EXPECT_THAT(Add("bat-nope", {"t1"}), FailsWith(Reason::kBatchNotFound));
+  EXPECT_THAT(batches_->Prioritize("bat-nope", {}, 5, Ada(), ""),
+              FailsWith(Reason::kBatchNotFound));
+  EXPECT_THAT(TryUndo("bat-nope"), FailsWith(Reason::kBatchNotFound));
+}
+
+// --- Cancel and retry ---
+
+TEST_F(BatchControlTest, ACancelEndsWhatRunsAndWhatWaitsAndARetryDoesItAfterAll) {
+  const std::string id = CreateHeld();
+  ASSERT_THAT(Cancel(id), IsOk());
+  AwaitState(id, state::BATCH_CANCELLED);
+  EXPECT_EQ(Count(Get(id), BatchLineState::kCancelled), 4);
+  EXPECT_EQ(Cancel(id)->record.state(), state::BATCH_CANCELLED);
+  ReleaseAll();
+  ASSERT_THAT(Retry(id), IsOk());
+  AwaitState(id, state::BATCH_SUCCEEDED);
+  EXPECT_EQ(Restores().size(), 8U);
+  EXPECT_EQ(AllLines(id).front().record.targets(0).earlier_size(), 1);
+}
+
+TEST_F(BatchControlTest, ACancelLetsACommitEnd) {
+  Write("t1", {.hold = true, .intent_before_hold = true});
+  Hold("t3");  // the largest begins second
+  const std::string id = Create({"t1", "t2", "t3"});
+  engine_->AwaitBegun(2);
+  ASSERT_THAT(Cancel(id), IsOk());
+  AwaitCount(id, BatchLineState::kCancelled, 2);
+  EXPECT_EQ(StateOf(id), state::BATCH_CANCELLING);
+  EXPECT_THAT(Pause(id), FailsWith(Reason::kBatchEnded));
+  EXPECT_THAT(Resume(id), FailsWith(Reason::kBatchEnded));
+  engine_->Release("t1");
+  AwaitState(id, state::BATCH_CANCELLED);
+  EXPECT_EQ(Restores(), Strings({"t1 SUCCEEDED", "t2 CANCELLED", "t3 CANCELLED"}));
+}
+
+TEST_F(BatchControlTest, APausedBatchCanBeCancelled) {
+  const std::string id = CreateHeld();
+  ASSERT_THAT(Pause(id), IsOk());
+  ASSERT_THAT(Cancel(id), IsOk());
+  AwaitState(id, state::BATCH_CANCELLED);
+  EXPECT_EQ(Count(Get(id), BatchLineState::kCancelled), 4);
+}
+
+TEST_F(BatchControlTest, ARetryTriesOnlyWhatFailed) {
+  Write("t2", {.end = state::FAILED});
+  const std::string id = Create({"t1", "t2", "t3"});
+  AwaitState(id, state::BATCH_PARTLY_FAILED);
+  Write("t2", {});
+  ASSERT_THAT(Retry(id), IsOk());
+  AwaitState(id, state::BATCH_SUCCEEDED);
+  EXPECT_THAT(Retry(id), IsOk());
+  EXPECT_EQ(Restores(), Strings({"t1 SUCCEEDED", "t2 FAILED", "t2 SUCCEEDED", "t3 SUCCEEDED"}));
+}
+
+TEST_F(BatchControlTest, ARetryWhileItIsPausedWaitsForTheResume) {
+  Write("t1", {.end = state::FAILED});
+  Hold("t2");
+  const std::string id = Create({"t1", "t2"});
+  AwaitCount(id, BatchLineState::kFailed, 1);
+  ASSERT_THAT(Pause(id), IsOk());
+  Write("t1", {});
+  ASSERT_THAT(Retry(id), IsOk());
+  AwaitCount(id, BatchLineState::kQueued, 2);
+  engine_->Release("t2");
+  const std::string other = Create({"t5"});
+  AwaitState(other, state::BATCH_SUCCEEDED);
+  EXPECT_EQ(Count(Get(id), BatchLineState::kQueued), 2);
+  ASSERT_THAT(Resume(id), IsOk());
+  AwaitState(id, state::BATCH_SUCCEEDED);
+}
+
+// --- Lines ---
+
+TEST_F(BatchControlTest, LinesCanBeAddedWhileItRunsAndAfterItHasEnded) {
+  Hold("t1");
+  const std::string id = Create({"t1"});
+  engine_->AwaitBegun(1);
+  ASSERT_THAT(Add(id, {"t2"}), IsOk());
+  EXPECT_THAT(Add(id, {"t2"}), FailsWith(Reason::kBatchLinesInvalid));
+  EXPECT_THAT(Add(id, {"t99"}), FailsWith(Reason::kBatchLinesInvalid));
+  engine_->Release("t1");
+  AwaitState(id, state::BATCH_SUCCEEDED);
+  ASSERT_THAT(Add(id, {"t3"}), IsOk());
+  AwaitState(id, state::BATCH_SUCCEEDED);
+  EXPECT_EQ(Get(id).record.lines(), 3);
+  EXPECT_EQ(Restores(), Strings({"t1 SUCCEEDED", "t2 SUCCEEDED", "t3 SUCCEEDED"}));
+}
+
+TEST_F(BatchControlTest, LinesThatAreOnlyCheckedAreNotAdded) {
+  const std::string id = Create({"t1"});
+  const auto draft = batches_->Add(id, Lines({"t2", "t1"}), false, true, Ada(), "");
+  ASSERT_THAT(draft, IsOk());
+  EXPECT_EQ(draft->invalid.size(), 1U);
+  EXPECT_EQ(AllLines(id).size(), 1U);
+}
+
+TEST_F(BatchControlTest, ATenantCanBeMovedToTheFront) {
+  Begin(/*workers=*/1);
+  Hold("t1");
+  const std::string id = Create({"t1", "t2", "t3", "t4", "t5", "t6"});
+  engine_->AwaitBegun(1);
+  ASSERT_THAT(batches_->Prioritize(id, {"t6"}, 10, Ada(), ""), IsOk());
+  ASSERT_THAT(batches_->Prioritize(id, {"t6"}, 10, Ada(), ""), IsOk());
+  EXPECT_THAT(batches_->Prioritize(id, {"t6", "t99"}, 10, Ada(), ""),
+              FailsWith(Reason::kTenantNotFound));
+  engine_->Release("t1");
+  AwaitState(id, state::BATCH_SUCCEEDED);
+  EXPECT_EQ(engine_->begun(), Strings({"t1", "t6", "t2", "t3", "t4", "t5"}));
+}
+
+// --- Undo ---
+
+TEST_F(BatchControlTest, AnUndoUndoesWhatHasSucceededOnce) {
+  Write("t2", {.end = state::FAILED});
+  const std::string id = Create({"t1", "t2", "t3"});
+  AwaitState(id, state::BATCH_PARTLY_FAILED);
+  const auto undo = TryUndo(id);
+  ASSERT_THAT(undo, IsOk());
+  AwaitState(undo->record.id(), state::BATCH_SUCCEEDED);
+  EXPECT_EQ(AllLines(undo->record.id()).size(), 2U);
+  AwaitCount(id, BatchLineState::kUndone, 2);
+  EXPECT_THAT(TryUndo(id), FailsWith(Reason::kNotUndoable));
+  EXPECT_THAT(Add(undo->record.id(), {"t4"}), FailsWith(Reason::kInvalidArgument));
+}
+
+// --- Whether the script still runs ---
+
+class BatchCheckingTest : public BatchControlTest {
+ protected:
+  static constexpr absl::Duration kWatch = absl::Milliseconds(200);
+
+  void SetUp() override {
+    options_.shrink_watch = kWatch;
+    BatchFixture::SetUp();
+    hooks_.counted_tenants = [this] {
+      MutexLock lock(&mu_);
+      counted_.push_back(site_.clock().Now());
+      changed_.SignalAll();
+      if (shrinks_) {
+        site_.Delete("t6", "issues", absl::StrCat(counted_.size()));
+      }
+    };
+  }
+  void TearDown() override {
+    End();
+    hooks_.counted_tenants = nullptr;
+  }
+
+  void AwaitCounted(size_t times) {
+    MutexLock lock(&mu_);
+    while (counted_.size() < times) {
+      changed_.Wait(&mu_);
+    }
+  }
+
+  Mutex mu_;
+  CondVar changed_;
+  bool shrinks_ = true;  // a row less after every look
+  std::vector<absl::Time> counted_;
+};
+
+TEST_F(BatchCheckingTest, WaitsForConsentWhileATenantShrinks) {
+  const std::string id = Create({"t1", "t6"});
+  EXPECT_EQ(StateOf(id), state::BATCH_CHECKING);
+  PassTimeUntil(id, state::BATCH_WAITING_FOR_CONSENT);
+  EXPECT_NE(Get(id).record.state_message().find("t6"), std::string::npos);
+  EXPECT_TRUE(engine_->begun().empty());
+  ASSERT_THAT(Resume(id), IsOk());
+  AwaitState(id, state::BATCH_SUCCEEDED);
+}
+
+TEST_F(BatchCheckingTest, BeginsByItselfIfNoTenantOfTheBatchShrinks) {
+  const std::string id = Create({"t1", "t2"});
+  PassTimeUntil(id, state::BATCH_SUCCEEDED);
+}
+
+TEST_F(BatchCheckingTest, BeginsAtOnceIfThatIsAccepted) {
+  state::BatchOrder order = Order();
+  order.set_accept_shrinking(true);
+  const std::string id = Create({"t6"}, order);
+  AwaitState(id, state::BATCH_SUCCEEDED);
+  EXPECT_TRUE(counted_.empty());
+}
+
+TEST_F(BatchCheckingTest, WatchesForTheWholeTimeWhateverElseHappens) {
+  const std::string id = Create({"t1", "t2", "t6"});
+  AwaitCounted(1);
+  ASSERT_THAT(restores_->CancelRestore(AllLines(id)[1].targets.front().restore, Ada()), IsOk());
+  PassTimeUntil(id, state::BATCH_WAITING_FOR_CONSENT);
+  ASSERT_EQ(counted_.size(), 2U);
+  EXPECT_GE(counted_[1] - counted_[0], kWatch);
+}
+
+TEST_F(BatchCheckingTest, CanBePausedAndCancelledMeanwhile) {
+  const std::string id = Create({"t1", "t6"});
+  EXPECT_EQ(Pause(id)->record.state(), state::BATCH_PAUSED);
+  EXPECT_EQ(Resume(id)->record.state(), state::BATCH_RUNNING);
+  AwaitState(id, state::BATCH_SUCCEEDED);
+  const std::string other = Create({"t6"});
+  ASSERT_THAT(Cancel(other), IsOk());
+  AwaitState(other, state::BATCH_CANCELLED);
+}
+
+TEST_F(BatchCheckingTest, GoesOnAfterARestartInEitherState) {
+  const std::string id = Create({"t1", "t6"});
+  AwaitCounted(1);
+  Begin();
+  EXPECT_EQ(StateOf(id), state::BATCH_CHECKING);
+  PassTimeUntil(id, state::BATCH_WAITING_FOR_CONSENT);
+  Begin();
+  EXPECT_EQ(StateOf(id), state::BATCH_WAITING_FOR_CONSENT);
+  EXPECT_TRUE(engine_->begun().empty());
+  ASSERT_THAT(Resume(id), IsOk());
+  AwaitState(id, state::BATCH_SUCCEEDED);
+}
+
+}  // namespace
+}  // namespace reinstate

@@ -1,0 +1,160 @@
+#include "server/jobs/batch_eta.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <functional>
+#include <map>
+#include <queue>
+#include <random>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "server/jobs/scheduler.h"
+
+namespace reinstate {
+namespace {
+
+const absl::Time kNoon = absl::FromUnixSeconds(1'775'000'000);
+
+TEST(BatchEta, KnowsNothingBeforeTheFirstHasEnded) {
+  const BatchEta eta;
+  EXPECT_FALSE(eta.Of({{.bytes = 100, .ran = absl::ZeroDuration()}}, 4).known);
+  EXPECT_EQ(eta.Cost(100), absl::ZeroDuration());
+}
+
+TEST(BatchEta, FindsTheFixedCostAndTheCostOfAByte) {
+  BatchEta eta;
+  for (const int64_t bytes : {1000, 5000, 20'000}) {
+    eta.Ended(bytes, absl::Milliseconds(20) + absl::Microseconds(bytes));
+  }
+  EXPECT_NEAR(absl::ToDoubleSeconds(eta.Cost(0)), 0.02, 1e-6);
+  EXPECT_NEAR(absl::ToDoubleSeconds(eta.Cost(1'000'000)), 1.02, 1e-4);
+}
+
+TEST(BatchEta, TakesAtLeastAsLongAsTheLargest) {
+  BatchEta eta;
+  eta.Ended(1000, absl::Seconds(1));
+  eta.Ended(2000, absl::Seconds(2));
+  const auto estimate = eta.Of({{.bytes = 10'000, .ran = {}}, {.bytes = 1000, .ran = {}}}, 8);
+  ASSERT_TRUE(estimate.known);
+  EXPECT_NEAR(absl::ToDoubleSeconds((estimate.low + estimate.high) / 2), 10, 0.01);
+}
+
+TEST(BatchEta, TakesOffWhatHasRunAndIsNeverNegative) {
+  BatchEta eta;
+  eta.Ended(1000, absl::Seconds(1));
+  eta.Ended(2000, absl::Seconds(2));
+  const auto half = eta.Of({{.bytes = 10'000, .ran = absl::Seconds(5)}}, 1);
+  EXPECT_NEAR(absl::ToDoubleSeconds((half.low + half.high) / 2), 5, 0.01);
+  const auto over = eta.Of({{.bytes = 10'000, .ran = absl::Seconds(50)}}, 1);
+  EXPECT_EQ(over.high, absl::ZeroDuration());
+}
+
+// A batch that is worked off as the scheduler says, by the clock of the simulation.
+class SimulatedBatch {
+ public:
+  SimulatedBatch(uint32_t seed, int lanes) : lanes_(lanes) {
+    std::mt19937 random(seed);
+    std::uniform_real_distribution<double> rank(0, 1);
+    std::normal_distribution<double> noise(1, 0.1);
+    scheduler_.SetLimit("main", lanes);
+    for (int i = 0; i < 883; ++i) {
+      // Pareto: most are small, a few are a thousand times as large.
+      const double size = 20'000 / std::pow(1 - 0.999 * rank(random), 0.9);
+      bytes_.push_back(static_cast<int64_t>(size));
+      took_.push_back(absl::Seconds((0.015 + size / 4e6) * std::max(0.3, noise(random))));
+      scheduler_.Add({.id = absl::StrCat(100'000 + i),
+                      .store = "main",
+                      .tenant = absl::StrCat(i),
+                      .size_bytes = bytes_.back(),
+                      .queued = kNoon});
+    }
+    for (const absl::Duration one : took_) {
+      work_ += one;
+    }
+  }
+
+  // Works it off; keeps what is estimated once a quarter of the work is done.
+  void Run() {
+    Begin();
+    absl::Duration done;
+    while (!running_.empty()) {
+      const auto [end, index] = running_.top();
+      running_.pop();
+      now_ = end;
+      done += took_[index];
+      eta_.Ended(bytes_[index], took_[index]);
+      scheduler_.Finish(absl::StrCat(100'000 + index));
+      ended_.push_back(index);
+      Begin();
+      if (asked_at_ == absl::ZeroDuration() && done >= work_ / 4) {
+        Ask();
+      }
+    }
+  }
+
+  absl::Duration truth() const { return now_ - asked_at_; }
+  BatchEta::Estimate estimate() const { return estimate_; }
+
+ private:
+  using Ending = std::pair<absl::Duration, size_t>;
+
+  void Begin() {
+    while (scheduler_.running() < static_cast<size_t>(lanes_)) {
+      const auto job = scheduler_.Take(kNoon + now_);
+      if (!job.has_value()) {
+        return;
+      }
+      const auto index = static_cast<size_t>(std::stoi(job->tenant));
+      began_[index] = now_;
+      running_.emplace(now_ + took_[index], index);
+    }
+  }
+
+  void Ask() {
+    asked_at_ = now_;
+    std::vector<BatchEta::Left> left;
+    for (size_t i = 0; i < bytes_.size(); ++i) {
+      if (std::find(ended_.begin(), ended_.end(), i) == ended_.end()) {
+        const auto began = began_.find(i);
+        left.push_back(
+            {bytes_[i], began == began_.end() ? absl::ZeroDuration() : now_ - began->second});
+      }
+    }
+    estimate_ = eta_.Of(left, lanes_);
+  }
+
+  const int lanes_;
+  std::vector<int64_t> bytes_;
+  std::vector<absl::Duration> took_;
+  absl::Duration work_;
+  Scheduler scheduler_{absl::Minutes(10)};
+  BatchEta eta_;
+  std::priority_queue<Ending, std::vector<Ending>, std::greater<>> running_;
+  std::map<size_t, absl::Duration> began_;
+  std::vector<size_t> ended_;
+  absl::Duration now_;
+  absl::Duration asked_at_;
+  BatchEta::Estimate estimate_;
+};
+
+TEST(BatchEta, IsWithinAFifthOfTheTruthAfterAQuarterOfTheWork) {
+  for (uint32_t seed = 1; seed <= 4; ++seed) {
+    for (const int lanes : {4, 8}) {
+      SimulatedBatch batch(seed, lanes);
+      batch.Run();
+      ASSERT_TRUE(batch.estimate().known);
+      const double middle =
+          absl::ToDoubleSeconds((batch.estimate().low + batch.estimate().high) / 2);
+      const double truth = absl::ToDoubleSeconds(batch.truth());
+      EXPECT_NEAR(middle, truth, 0.2 * truth) << "seed " << seed << ", lanes " << lanes;
+    }
+  }
+}
+
+}  // namespace
+}  // namespace reinstate

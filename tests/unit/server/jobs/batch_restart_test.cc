@@ -1,0 +1,109 @@
+// A batch goes on after a restart in whatever state it was, and does nothing twice.
+
+#include <gtest/gtest.h>
+
+#include <string>
+#include <vector>
+
+#include "tests/unit/server/jobs/batch_fixture.h"
+
+namespace reinstate {
+namespace {
+
+using Strings = std::vector<std::string>;
+
+class BatchRestartTest : public BatchFixture {
+ protected:
+  // A batch of t1 to t3, of which t1 has succeeded and the others are held.
+  std::string CreateHalfDone(const state::BatchOrder& order = Order()) {
+    Hold("t2");
+    Hold("t3");
+    const std::string id = Create({"t1", "t2", "t3"}, order);
+    AwaitCount(id, BatchLineState::kSucceeded, 1);
+    return id;
+  }
+
+  const Strings all_three_ = {"t1 SUCCEEDED", "t2 SUCCEEDED", "t3 SUCCEEDED"};
+};
+
+TEST_F(BatchRestartTest, WhatRanGoesOn) {
+  const std::string id = CreateHalfDone();
+  Begin();
+  AwaitState(id, state::BATCH_SUCCEEDED);
+  EXPECT_EQ(Restores(), all_three_);
+}
+
+TEST_F(BatchRestartTest, WhatWasPausedWaitsForTheResume) {
+  const std::string id = CreateHalfDone();
+  ASSERT_THAT(batches_->Pause(id, Ada(), ""), IsOk());
+  Begin();
+  const std::string other = Create({"t5"});
+  AwaitState(other, state::BATCH_SUCCEEDED);
+  EXPECT_EQ(StateOf(id), state::BATCH_PAUSED);
+  EXPECT_EQ(engine_->begun(), Strings({"t5"}));
+  ASSERT_THAT(batches_->Resume(id, Ada(), ""), IsOk());
+  AwaitState(id, state::BATCH_SUCCEEDED);
+}
+
+TEST_F(BatchRestartTest, WhatWasBeingCancelledEndsCancelled) {
+  Write("t1", {.hold = true, .intent_before_hold = true});
+  Hold("t3");  // the largest begins second
+  const std::string id = Create({"t1", "t2", "t3"});
+  engine_->AwaitBegun(2);
+  ASSERT_THAT(batches_->Cancel(id, Ada(), ""), IsOk());
+  AwaitCount(id, BatchLineState::kCancelled, 2);
+  engine_->Release("t1");
+  Begin();
+  AwaitState(id, state::BATCH_CANCELLED);
+  EXPECT_EQ(Restores(), Strings({"t1 SUCCEEDED", "t2 CANCELLED", "t3 CANCELLED"}));
+}
+
+TEST_F(BatchRestartTest, WhatHasEndedStaysAsItIs) {
+  Write("t2", {.end = state::FAILED});
+  const std::string id = Create({"t1", "t2"});
+  AwaitState(id, state::BATCH_PARTLY_FAILED);
+  const BatchView before = Get(id);
+  Begin();
+  const BatchView after = Get(id);
+  EXPECT_EQ(after.record.SerializeAsString(), before.record.SerializeAsString());
+  EXPECT_EQ(after.counts, before.counts);
+  EXPECT_TRUE(engine_->begun().empty());
+}
+
+TEST_F(BatchRestartTest, ALineOfAGroupGoesOnToItsNextStore) {
+  Hold("w-t1");
+  Hold("t2");
+  const std::string id = Create({"t1", "t2"}, GroupOrder());
+  engine_->AwaitBegun(3);
+  Begin();
+  AwaitState(id, state::BATCH_SUCCEEDED);
+  EXPECT_EQ(Restores(),
+            Strings({"t1 SUCCEEDED", "t2 SUCCEEDED", "w-t1 SUCCEEDED", "w-t2 SUCCEEDED"}));
+}
+
+TEST_F(BatchRestartTest, ADryRunGoesOnAndPlansNothingTwice) {
+  state::BatchOrder order = Order();
+  order.set_dry_run(true);
+  Hold("t2");
+  const std::string id = Create({"t1", "t2"}, order);
+  AwaitCount(id, BatchLineState::kSucceeded, 1);
+  const std::string plan = AllLines(id).front().targets.front().restore;
+  Begin();
+  AwaitState(id, state::BATCH_PLANNED);
+  EXPECT_EQ(AllLines(id).front().targets.front().restore, plan);
+}
+
+TEST_F(BatchRestartTest, TheSameRequestFindsTheBatch) {
+  const RequestKey request{"r1", "CreateBatch", "digest"};
+  const auto first = batches_->CreateBatch(request, Order(), Lines({"t1"}), false);
+  ASSERT_THAT(first, IsOk());
+  Begin();
+  const auto second = batches_->CreateBatch(request, Order(), Lines({"t1"}), false);
+  ASSERT_THAT(second, IsOk());
+  EXPECT_EQ(second->record.id(), first->record.id());
+  AwaitState(first->record.id(), state::BATCH_SUCCEEDED);
+  EXPECT_EQ(Restores(), Strings({"t1 SUCCEEDED"}));
+}
+
+}  // namespace
+}  // namespace reinstate
