@@ -57,8 +57,6 @@ class BatchShelf final : public JobObserver {
   void HooksEnded(const state::RestoreRecord& restore) override { RestoreEnded(restore); }
   void PlanEnded(const state::PlanRecord& plan) override;
   void HistoryJobEnded(const state::HistoryJob& /*job*/) override {}
-  void RestoresHeldBack(const std::string& /*store*/, const std::string& /*reason*/,
-                        absl::Duration /*time*/) override {}
 
  private:
   struct Batch {

@@ -28,8 +28,8 @@ class JobObserver {
 
   // For `time` more, restores of `store` waited for `reason`: "rows_per_second",
   // "bytes_per_second", or the pressure that the store reported.
-  virtual void RestoresHeldBack(const std::string& store, const std::string& reason,
-                                absl::Duration time) = 0;
+  virtual void RestoresHeldBack(const std::string& /*store*/, const std::string& /*reason*/,
+                                absl::Duration /*time*/) {}
 
   // It was recorded that `job` SUCCEEDED, FAILED or was CANCELLED.
   virtual void HistoryJobEnded(const state::HistoryJob& job) = 0;
