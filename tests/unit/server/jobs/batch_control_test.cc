@@ -294,7 +294,7 @@ TEST_F(BatchCheckingTest, BeginsAtOnceIfThatIsAccepted) {
 TEST_F(BatchCheckingTest, WatchesForTheWholeTimeWhateverElseHappens) {
   const std::string id = Create({"t1", "t2", "t6"});
   AwaitCounted(1);
-  ASSERT_THAT(restores_->CancelRestore(AllLines(id)[1].targets.front().restore, Ada()), IsOk());
+  ASSERT_THAT(restores_->CancelRestore(AllLines(id)[1].targets.front().restore, Ada(), ""), IsOk());
   PassTimeUntil(id, state::BATCH_WAITING_FOR_CONSENT);
   ASSERT_EQ(counted_.size(), 2U);
   EXPECT_GE(counted_[1] - counted_[0], kWatch);

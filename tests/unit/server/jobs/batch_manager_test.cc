@@ -177,7 +177,7 @@ TEST_F(BatchManagerTest, EndsEveryOtherOf500WhileAGiantRunsAndAFifthIsCancelled)
   const std::vector<BatchLineView> lines = AllLines(id);
   for (size_t i = 5; i < lines.size(); i += 5) {
     // One that has ended meanwhile cannot be cancelled any more.
-    cancelled += restores_->CancelRestore(lines[i].targets.front().restore, Ada()).ok() ? 1 : 0;
+    cancelled += restores_->CancelRestore(lines[i].targets.front().restore, Ada(), "").ok() ? 1 : 0;
   }
   AwaitBatch(id, [&](const BatchView& view) {
     return Count(view, BatchLineState::kSucceeded) + Count(view, BatchLineState::kCancelled) == 499;

@@ -290,7 +290,7 @@ TEST_F(RestoreHooksTest, ACancelEndsTheOneThatRunsBeforeIt) {
   const std::string id = Create("t1");
   AwaitEvents(1);
   EXPECT_EQ(manager_->GetRestore(id)->hooks(0).finished_us(), 0);
-  ASSERT_THAT(manager_->CancelRestore(id, Ada()), IsOk());
+  ASSERT_THAT(manager_->CancelRestore(id, Ada(), ""), IsOk());
   const state::RestoreRecord record = AwaitHooks(id);
   EXPECT_EQ(record.state(), state::CANCELLED);
   EXPECT_THAT(engine_->begun(), IsEmpty());

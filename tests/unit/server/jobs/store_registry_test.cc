@@ -122,7 +122,7 @@ TEST_F(StoreRegistryTest, AThrottleIsKeptWhenTheStoreIsReboundAndOverARestart) {
   ASSERT_THAT(registry_->SetThrottle("shifting", throttle, Ada(), "INC-77"), IsOk());
   EXPECT_EQ(state_->ListAudit(0, 100)->back().action(), "store.throttled");
   shifting_.id = "second";
-  ASSERT_THAT(registry_->Rebind("shifting", "second", Ada()), IsOk());
+  ASSERT_THAT(registry_->Rebind("shifting", "second", Ada(), "moved"), IsOk());
   OpenState();
   ASSERT_THAT(registry_->Register(Served("shifting", &shifting_)), IsOk());
   const auto record = registry_->Record("shifting");
