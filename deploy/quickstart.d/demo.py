@@ -3,10 +3,12 @@
 Usage: demo.py ADDRESS FOLDER_OF_REINSTATE FOLDER_FOR_FILES. The daemon at ADDRESS has an empty store.
 """
 
-import concurrent.futures
+import csv
+import io
 import json
 import os
 import pathlib
+import shlex
 import subprocess
 import sys
 import time
@@ -19,7 +21,6 @@ import record_client
 
 VICTIMS = 60
 FEWEST_TENANTS = 2 * VICTIMS
-RESTORES_AT_ONCE = 6
 WRITERS = 4
 PROTO = pathlib.Path(__file__).resolve().parents[2] / "proto"
 
@@ -37,17 +38,21 @@ class CommandLine:
 
     def show(self, *arguments):
         """Runs a command as a person would see it."""
-        say(f"$ reinstate {' '.join(arguments)}")
+        say(f"$ reinstate {shlex.join(arguments)}")
         if subprocess.run([self._program, *arguments], env=self._environment, check=False).returncode != 0:
             raise DemoError(f"`reinstate {' '.join(arguments)}` failed; see above, and the daemon's log.")
 
+    def read(self, *arguments, also_fine=()):
+        """Runs a command and returns what it writes to stdout; it may also end with one of these exit codes."""
+        done = subprocess.run([self._program, *arguments], env=self._environment, check=False, capture_output=True,
+                              text=True)
+        if done.returncode != 0 and done.returncode not in also_fine:
+            raise DemoError(f"`reinstate {' '.join(arguments)}` failed: {done.stderr.strip()}")
+        return done.stdout
+
     def ask(self, *arguments):
         """Runs a command and returns its JSON."""
-        done = subprocess.run([self._program, *arguments, "-o", "json"], env=self._environment, check=False,
-                              capture_output=True, text=True)
-        if done.returncode != 0:
-            raise DemoError(f"`reinstate {' '.join(arguments)}` failed: {done.stderr.strip()}")
-        return json.loads(done.stdout)
+        return json.loads(self.read(*arguments, "-o", "json"))
 
 
 def say(text=""):
@@ -99,21 +104,28 @@ def maintenance_script(client, victims):
     say(f"   {len(victims)} customers deleted in {time.monotonic() - start:.1f} s")
 
 
-def find_by_name(cli, name, lost):
-    """The id of the lost tenant that people know by this name."""
-    for match in cli.ask("tenant", "find", name):
-        if match["ref"]["tenant"] in lost:
-            return match["ref"]["tenant"]
-    raise DemoError(f"`reinstate tenant find` does not find '{name}'; look at the daemon's log.")
+def write_csv(path, titles, rows):
+    with open(path, "w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, titles, extrasaction="ignore")
+        writer.writeheader()
+        writer.writerows(rows)
 
 
-def restore(cli, name, lost, snapshot):
-    """Restores one tenant by its name; returns the restore, its certificate, and the seconds it took."""
-    start = time.monotonic()
-    tenant = find_by_name(cli, name, lost)
-    done = cli.ask("restore", "create", tenant, "--at", snapshot, "--reason", "deleted by accident", "--wait")
-    certificate = cli.ask("restore", "certificate", done["id"])
-    return tenant, certificate, time.monotonic() - start
+def resolve(cli, folder, names, lost, snapshot):
+    """The list of the names that people know, each with the id of its customer; returns its file."""
+    listed = folder / "customers.csv"
+    write_csv(listed, ["customer"], [{"customer": name} for name in names])
+    say(f"$ reinstate batch resolve -f {listed} --at {snapshot} > {folder}/resolved.csv")
+    text = cli.read("batch", "resolve", "-f", str(listed), "--at", snapshot, also_fine=(3,))
+    lines = list(csv.DictReader(io.StringIO(text)))
+    doubtful = [line for line in lines if not line["id"]]
+    for line in doubtful:
+        # What a person would do: of those who bear the name, the one who has lost data.
+        line["id"] = next((tenant for tenant in lost if tenant in line["candidates"]), "")
+    resolved = folder / "resolved.csv"
+    write_csv(resolved, list(lines[0]), lines)
+    say(f"   {len(lines) - len(doubtful)} names mean one customer; {len(doubtful)} needed a person")
+    return resolved
 
 
 def is_proved(certificate):
@@ -122,23 +134,26 @@ def is_proved(certificate):
         table["found"] == table["expected"] == table["atPoint"] for table in certificate["tables"])
 
 
-def restore_all(cli, model, lost, snapshot):
-    say(f"   {'customer':<44} {'tables':>6} {'rows':>7} {'bytes':>11}  verified  seconds")
-    names = [model.names[tenant] for tenant in lost]
+def restore_all(cli, model, listed, lost, snapshot):
+    cli.show("batch", "create", "-f", str(listed), "--at", snapshot, "--reason", "deleted by accident", "--reference",
+             "INC-1", "--confirm", str(len(lost)), "--wait")
+    batch = cli.ask("batch", "list")[0]["id"]
+    lines = list(csv.DictReader(io.StringIO(cli.read("batch", "summary", batch))))
+    say()
+    say(f"   {'customer':<40} {'tables':>6} {'rows':>7} {'bytes':>11}  verified  seconds  certificate of")
     unproved = 0
-    with concurrent.futures.ThreadPoolExecutor(RESTORES_AT_ONCE) as pool:
-        jobs = [pool.submit(restore, cli, name, lost, snapshot) for name in names]
-        for job in concurrent.futures.as_completed(jobs):
-            tenant, certificate, seconds = job.result()
-            tables = certificate["tables"]
-            rows = sum(int(table["found"]["rows"]) for table in tables)
-            size = sum(int(table["found"]["bytes"]) for table in tables)
-            proved = is_proved(certificate)
-            unproved += not proved
-            say(f"   {model.names[tenant][:44]:<44} {len(tables):>6} {rows:>7,} {size:>11,}  "
-                f"{'yes' if proved else 'NO':<8}  {seconds:>7.2f}")
-    if unproved:
-        raise DemoError(f"{unproved} certificates do not prove their restore; that must not be. Please report it.")
+    for line in lines:
+        certificate = cli.ask("restore", "certificate", line["certificate"])
+        tables = certificate["tables"]
+        rows = sum(int(table["found"]["rows"]) for table in tables)
+        size = sum(int(table["found"]["bytes"]) for table in tables)
+        proved = is_proved(certificate)
+        unproved += not proved
+        say(f"   {model.names[line['id']][:40]:<40} {len(tables):>6} {rows:>7,} {size:>11,}  "
+            f"{'yes' if proved else 'NO':<8}  {float(line['duration']):>7.2f}  {line['certificate']}")
+    if unproved or sorted(line["id"] for line in lines) != sorted(lost):
+        raise DemoError(f"{unproved} certificates do not prove their restore, or customers are missing; that must not "
+                        "be. Please report it.")
 
 
 def compare_with_model(client, model, tenants, whose):
@@ -152,7 +167,7 @@ def compare_with_model(client, model, tenants, whose):
         "0 missing, 0 different, 0 too many")
 
 
-def tell_story(address, cli):
+def tell_story(address, cli, folder):
     client = record_client.RecordClient(address)
     model = customers.Model()
 
@@ -181,13 +196,16 @@ def tell_story(address, cli):
                         "report it.")
     say(f"   {len(lost)} customers")
 
-    headline(f"They are restored by their names, {RESTORES_AT_ONCE} at a time")
+    headline("Support has a list of their names")
+    listed = resolve(cli, folder, [model.names[tenant] for tenant in lost], lost, snapshot)
+
+    headline("They are restored as one batch")
     start = time.monotonic()
-    restore_all(cli, model, lost, snapshot)
+    restore_all(cli, model, listed, lost, snapshot)
     seconds = time.monotonic() - start
     for writer in writers:
         writer.finish()
-    say(f"   {len(lost)} of {len(lost)} customers are back after {seconds:.1f} s")
+    say(f"   {len(lost)} of {len(lost)} customers are back after {seconds:.1f} s, certificates looked at included")
 
     headline("And the others?")
     busy = sum(len(writer.busy_tenants) for writer in writers)
@@ -201,7 +219,7 @@ def main():
     address, programs, files = sys.argv[1:]
     try:
         record_client.generate_stubs(PROTO, pathlib.Path(files) / "stubs")
-        tell_story(address, CommandLine(programs, address))
+        tell_story(address, CommandLine(programs, address), pathlib.Path(files))
     except package_index.NoIndexError:
         sys.exit("quickstart: apt knows no packages on this machine; run `apt-get update` as root, then this again.")
     except DemoError as error:
