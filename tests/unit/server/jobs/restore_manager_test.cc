@@ -118,17 +118,17 @@ TEST_F(RestoreManagerTest, TellsOfEachRestoreOnceWhatBecameOfIt) {
 
 TEST_F(RestoreManagerTest, CountsWhatHasNotEnded) {
   Start();
-  Hold("t1");
-  Hold("t2");
   for (const char* tenant : {"t1", "t2", "t3"}) {
+    Hold(tenant);
     Create(tenant);
   }
   engine_->AwaitBegun(2);
   EXPECT_EQ(manager_->Loads().at("main").running, 2);
   EXPECT_EQ(manager_->Loads().at("main").queued, 1);
   EXPECT_EQ(manager_->Loads().at("main").in_doubt, 0);
-  engine_->Release("t1");
-  engine_->Release("t2");
+  for (const char* tenant : {"t1", "t2", "t3"}) {
+    engine_->Release(tenant);
+  }
   engine_->AwaitBegun(3);
   manager_->Shutdown();
   EXPECT_TRUE(manager_->Loads().empty());
