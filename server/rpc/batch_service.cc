@@ -29,6 +29,9 @@ using Base =
                Wire::WithRawCallbackMethod_AddToBatch, Wire::WithRawCallbackMethod_PrioritizeBatch,
                Wire::WithRawCallbackMethod_UndoBatch>;
 
+// A batch changes with each step of each of its restores, and hundreds of people may look at it.
+constexpr absl::Duration kWatchInterval = absl::Milliseconds(500);
+
 class BatchServiceImpl final : public Base {
  public:
   BatchServiceImpl(CallGate* gate, const ServiceParts& parts) : gate_(gate), parts_(parts) {}
@@ -237,7 +240,8 @@ BatchServiceImpl::StreamOr BatchServiceImpl::Follow(const Call& /*call*/,
         ASSIGN_OR_RETURN(const BatchView view, parts_.batches->Get(id));
         return WatchSource<v1::Batch>::State{ToWire(view, BatchDetail::kFull),
                                              HasEnded(view.record.state())};
-      });
+      },
+      kWatchInterval);
 }
 
 BatchServiceImpl::BatchOr BatchServiceImpl::Control(const Call& call, const std::string& batch,

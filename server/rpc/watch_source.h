@@ -26,7 +26,9 @@ class WatchSource final : public StreamSource {
   using Watch = std::function<std::shared_ptr<void>(std::function<void()> on_change)>;
   using Fetch = std::function<absl::StatusOr<State>()>;
 
-  WatchSource(Watch watch, Fetch fetch) : watch_(std::move(watch)), fetch_(std::move(fetch)) {}
+  // Who watches for long hears of changes every `longest_interval` at most.
+  WatchSource(Watch watch, Fetch fetch, absl::Duration longest_interval = absl::Milliseconds(100))
+      : watch_(std::move(watch)), fetch_(std::move(fetch)), longest_interval_(longest_interval) {}
 
   absl::Status Start(std::function<void()> wake) override {
     started_ = absl::Now();
@@ -53,14 +55,15 @@ class WatchSource final : public StreamSource {
     return Produced::kMessage;
   }
 
-  // Who watches something short hears of its end at once, and of something long ten times a second.
+  // Who watches something short hears of its end at once.
   absl::Duration MinInterval() const override {
-    return std::min((absl::Now() - started_) / 8, absl::Milliseconds(100));
+    return std::min((absl::Now() - started_) / 8, longest_interval_);
   }
 
  private:
   const Watch watch_;
   const Fetch fetch_;
+  const absl::Duration longest_interval_;
   absl::Time started_;
   std::string last_;  // what was sent last
   bool ended_ = false;
