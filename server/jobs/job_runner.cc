@@ -18,6 +18,7 @@ struct JobRunner::Running {
   View view;  // guarded by mu_ of the runner
   // Shared with who asks it to end, which may take a while and is done without the lock.
   std::shared_ptr<RunControl> control;
+  bool held = false;  // was asked to roll back by Hold: guarded by mu_ too
 };
 
 JobRunner::JobRunner(const JobRunnerOptions& options, Work work, OnReport on_report)
@@ -101,6 +102,7 @@ void JobRunner::Hold(const std::vector<std::string>& ids) {
     for (const std::string& id : ids) {
       scheduler_.Hold(id);
       if (const auto found = running_.find(id); found != running_.end()) {
+        found->second->held = true;
         controls.push_back(found->second->control);
       }
     }
@@ -204,10 +206,11 @@ WorkerPool::Task JobRunner::NextTask() {
 void JobRunner::RunOne(const Scheduler::Job& job, Running* running) {
   const Outcome outcome = work_(job.id, running->control.get());
   MutexLock lock(&mu_);
+  const bool held = running->held;
   scheduler_.Finish(job.id);
   running_.erase(job.id);
-  if (outcome == Outcome::kAgain && scheduler_.IsHeld(job.id)) {
-    scheduler_.Add(job);
+  if (outcome == Outcome::kAgain && held) {
+    scheduler_.Add(job);  // It did not fail: once released it may begin at once.
   } else if (outcome == Outcome::kAgain) {
     const int failures = std::min(10, failures_[job.id]++);
     Scheduler::Job again = job;
