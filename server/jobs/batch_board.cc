@@ -92,6 +92,25 @@ void BatchBoard::Count(const Target& target, const state::BatchLine::Target& rec
   }
 }
 
+// Of a line whose restores have not all ended, or all well.
+BatchLineState BatchBoard::StateOfTargets(const std::vector<Target>& targets) {
+  const auto any = [&](const auto& is_so) {
+    return std::any_of(targets.begin(), targets.end(), is_so);
+  };
+  const auto is = [](state::JobState wanted) {
+    return [wanted](const Target& target) { return target.state == wanted; };
+  };
+  if (any(is(state::QUEUED))) {
+    const bool begun = any(
+        [](const Target& target) { return target.running || target.state == state::SUCCEEDED; });
+    return begun ? BatchLineState::kRunning : BatchLineState::kQueued;
+  }
+  if (any(Waits)) {
+    return BatchLineState::kRunning;
+  }
+  return any(is(state::UNDONE)) ? BatchLineState::kUndone : BatchLineState::kSucceeded;
+}
+
 BatchLineState BatchBoard::StateOf(const Line& line) const {
   if (line.record.has_problem() && (dry_run_ || !HasRestores(line.record))) {
     return BatchLineState::kNotRestored;
@@ -103,29 +122,17 @@ BatchLineState BatchBoard::StateOf(const Line& line) const {
   if (any(state::IN_DOUBT)) {
     return BatchLineState::kInDoubt;
   }
-  const bool hook_failed = std::any_of(line.targets.begin(), line.targets.end(),
-                                       [](const Target& target) { return target.hook_failed; });
   if (line.record.has_problem()) {
     return line.record.problem().reason() == ReasonName(Reason::kCancelled)
                ? BatchLineState::kCancelled
                : BatchLineState::kFailed;
   }
+  const bool hook_failed = std::any_of(line.targets.begin(), line.targets.end(),
+                                       [](const Target& target) { return target.hook_failed; });
   if (any(state::FAILED) || hook_failed) {
     return BatchLineState::kFailed;
   }
-  if (any(state::CANCELLED)) {
-    return BatchLineState::kCancelled;
-  }
-  if (any(state::QUEUED)) {
-    const bool begun = std::any_of(
-        line.targets.begin(), line.targets.end(),
-        [](const Target& target) { return target.running || target.state == state::SUCCEEDED; });
-    return begun ? BatchLineState::kRunning : BatchLineState::kQueued;
-  }
-  if (std::any_of(line.targets.begin(), line.targets.end(), Waits)) {
-    return BatchLineState::kRunning;
-  }
-  return any(state::UNDONE) ? BatchLineState::kUndone : BatchLineState::kSucceeded;
+  return any(state::CANCELLED) ? BatchLineState::kCancelled : StateOfTargets(line.targets);
 }
 
 void BatchBoard::Restate(size_t line) {

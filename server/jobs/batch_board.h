@@ -130,6 +130,7 @@ class BatchBoard {
   void Count(const Target& target, const state::BatchLine::Target& record, int sign);
   void Restate(size_t line);
   BatchLineState StateOf(const Line& line) const;
+  static BatchLineState StateOfTargets(const std::vector<Target>& targets);
   const Target& At(Place place) const { return lines_[place.line].targets[place.target]; }
   const state::BatchLine::Target& RecordAt(Place place) const {
     return lines_[place.line].record.targets(static_cast<int>(place.target));

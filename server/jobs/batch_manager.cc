@@ -73,6 +73,19 @@ absl::Status Invalid(const BatchParts& parts) {
                                 ". Correct the list, or go on without them with --skip-invalid"));
 }
 
+// Of all targets that have one.
+std::vector<std::string> RestoresOf(const std::vector<state::BatchLine>& lines) {
+  std::vector<std::string> restores;
+  for (const state::BatchLine& line : lines) {
+    for (const state::BatchLine::Target& target : line.targets()) {
+      if (!target.restore().empty()) {
+        restores.push_back(target.restore());
+      }
+    }
+  }
+  return restores;
+}
+
 class BatchManagerImpl final : public BatchManager {
  public:
   BatchManagerImpl(BatchManagerOptions options, StoreRegistry* stores, const History* history,
@@ -117,7 +130,7 @@ class BatchManagerImpl final : public BatchManager {
   absl::StatusOr<BatchView> Retry(const std::string& id, const state::Actor& actor,
                                   const std::string& reason) override;
   absl::StatusOr<BatchView> Add(const std::string& id, const std::vector<BatchLineOrder>& lines,
-                                bool skip_invalid, bool validate_only, const state::Actor& actor,
+                                AddOptions options, const state::Actor& actor,
                                 const std::string& reason) override;
   absl::StatusOr<BatchView> Prioritize(const std::string& id,
                                        const std::vector<std::string>& tenants, int32_t priority,
@@ -135,12 +148,16 @@ class BatchManagerImpl final : public BatchManager {
   absl::StatusOr<BatchView> CreateFromPlan(const RequestKey& request,
                                            const state::BatchOrder& order, bool validate_only);
 
-  // Changes the state of a batch from one of `from` to `to`; from others as they are. With
-  // `changing_` held.
-  absl::StatusOr<state::BatchRecord> Move(const std::string& id,
-                                          const std::set<state::BatchState>& from,
-                                          state::BatchState to, const std::string& message,
-                                          const AuditDraft& audit, const std::string& reason);
+  // A change of a batch's state from one of `from`.
+  struct Step {
+    std::set<state::BatchState> from;
+    state::BatchState to = state::BATCH_STATE_UNSPECIFIED;
+    std::string message;
+    std::string reason;
+  };
+  // Takes the step, unless the batch is in another state. Returns it as it is then.
+  absl::StatusOr<state::BatchRecord> Move(const std::string& id, const Step& step,
+                                          const AuditDraft& audit);
   absl::StatusOr<state::BatchRecord> Stored(const std::string& id) const {
     return state_->GetBatch(id);
   }
@@ -227,7 +244,7 @@ absl::StatusOr<BatchView> BatchManagerImpl::Store(const RequestKey& request,
   ASSIGN_OR_RETURN(
       const Created created,
       restores_->CreateAll(&parts.restores, batch.state() != state::BATCH_RUNNING, [&] {
-        const auto stored = state_->CreateBatch(request, batch, parts, audit);
+        auto stored = state_->CreateBatch(request, batch, parts, audit);
         if (stored.ok() && !stored->existed) {
           // Before a restore can run, so that none of its news is lost.
           shelf_.Put(batch, parts.lines);
@@ -351,26 +368,22 @@ absl::StatusOr<std::vector<BatchView>> BatchManagerImpl::List(const std::string&
 
 // --- Control ---
 
-absl::StatusOr<state::BatchRecord> BatchManagerImpl::Move(
-    const std::string& id, const std::set<state::BatchState>& from, state::BatchState to,
-    const std::string& message, const AuditDraft& audit, const std::string& reason) {
+absl::StatusOr<state::BatchRecord> BatchManagerImpl::Move(const std::string& id, const Step& step,
+                                                          const AuditDraft& audit) {
   ASSIGN_OR_RETURN(const state::BatchRecord present, Stored(id));
-  if (from.count(present.state()) == 0) {
+  if (!step.from.contains(present.state())) {
     return present;
   }
-  ASSIGN_OR_RETURN(const state::BatchRecord moved, state_->UpdateBatch(
-                                                       id,
-                                                       [&](state::BatchRecord* batch) {
-                                                         batch->set_state(to);
-                                                         batch->set_state_message(message);
-                                                         if (to == state::BATCH_CANCELLING) {
-                                                           *batch->mutable_cancelled_by() =
-                                                               audit.actor();
-                                                           batch->set_cancel_reason(reason);
-                                                         }
-                                                         return absl::OkStatus();
-                                                       },
-                                                       {}, audit));
+  const auto change = [&](state::BatchRecord* batch) {
+    batch->set_state(step.to);
+    batch->set_state_message(step.message);
+    if (step.to == state::BATCH_CANCELLING) {
+      *batch->mutable_cancelled_by() = audit.actor();
+      batch->set_cancel_reason(step.reason);
+    }
+    return absl::OkStatus();
+  };
+  ASSIGN_OR_RETURN(const state::BatchRecord moved, state_->UpdateBatch(id, change, {}, audit));
   shelf_.Put(moved, {});
   return moved;
 }
@@ -385,9 +398,12 @@ absl::StatusOr<BatchView> BatchManagerImpl::Pause(const std::string& id, const s
   }
   ASSIGN_OR_RETURN(
       const state::BatchRecord batch,
-      Move(id, {state::BATCH_RUNNING, state::BATCH_CHECKING, state::BATCH_WAITING_FOR_CONSENT},
-           state::BATCH_PAUSED, absl::StrCat("paused by ", actor.name()),
-           BatchAudit(present, "batch.paused", actor, reason, 0), reason));
+      Move(id,
+           {.from = {state::BATCH_RUNNING, state::BATCH_CHECKING, state::BATCH_WAITING_FOR_CONSENT},
+            .to = state::BATCH_PAUSED,
+            .message = absl::StrCat("paused by ", actor.name()),
+            .reason = reason},
+           BatchAudit(present, "batch.paused", actor, reason, 0)));
   if (batch.state() != state::BATCH_PAUSED) {
     return Ended(batch);
   }
@@ -400,10 +416,13 @@ absl::StatusOr<BatchView> BatchManagerImpl::Resume(const std::string& id, const 
   RETURN_IF_ERROR(shelf_.Load(id));
   MutexLock lock(&changing_);
   ASSIGN_OR_RETURN(const state::BatchRecord present, Stored(id));
-  ASSIGN_OR_RETURN(
-      const state::BatchRecord batch,
-      Move(id, {state::BATCH_PAUSED, state::BATCH_WAITING_FOR_CONSENT}, state::BATCH_RUNNING, "",
-           BatchAudit(present, "batch.resumed", actor, reason, 0), reason));
+  ASSIGN_OR_RETURN(const state::BatchRecord batch,
+                   Move(id,
+                        {.from = {state::BATCH_PAUSED, state::BATCH_WAITING_FOR_CONSENT},
+                         .to = state::BATCH_RUNNING,
+                         .message = "",
+                         .reason = reason},
+                        BatchAudit(present, "batch.resumed", actor, reason, 0)));
   if (HasEnded(batch.state()) || batch.state() == state::BATCH_CANCELLING) {
     return Ended(batch);
   }
@@ -422,10 +441,12 @@ absl::StatusOr<BatchView> BatchManagerImpl::Cancel(const std::string& id, const 
   ASSIGN_OR_RETURN(
       const state::BatchRecord batch,
       Move(id,
-           {state::BATCH_PENDING_APPROVAL, state::BATCH_PLANNING, state::BATCH_CHECKING,
-            state::BATCH_WAITING_FOR_CONSENT, state::BATCH_RUNNING, state::BATCH_PAUSED},
-           state::BATCH_CANCELLING, absl::StrCat("cancelled by ", actor.name()),
-           BatchAudit(present, "batch.cancelled", actor, reason, 0), reason));
+           {.from = {state::BATCH_PENDING_APPROVAL, state::BATCH_PLANNING, state::BATCH_CHECKING,
+                     state::BATCH_WAITING_FOR_CONSENT, state::BATCH_RUNNING, state::BATCH_PAUSED},
+            .to = state::BATCH_CANCELLING,
+            .message = absl::StrCat("cancelled by ", actor.name()),
+            .reason = reason},
+           BatchAudit(present, "batch.cancelled", actor, reason, 0)));
   if (batch.state() == state::BATCH_CANCELLING) {
     restores_->Hold(Unfinished(id));
     stepper_.Wake(id);
@@ -491,8 +512,7 @@ absl::StatusOr<BatchView> BatchManagerImpl::Retry(const std::string& id, const s
 
 absl::StatusOr<BatchView> BatchManagerImpl::Add(const std::string& id,
                                                 const std::vector<BatchLineOrder>& lines,
-                                                bool skip_invalid, bool validate_only,
-                                                const state::Actor& actor,
+                                                AddOptions options, const state::Actor& actor,
                                                 const std::string& reason) {
   RETURN_IF_ERROR(shelf_.Load(id));
   MutexLock lock(&changing_);
@@ -502,11 +522,11 @@ absl::StatusOr<BatchView> BatchManagerImpl::Add(const std::string& id,
   }
   ASSIGN_OR_RETURN(const auto present, state_->BatchLines(id));
   ASSIGN_OR_RETURN(BatchParts parts, orders_.Check(batch, present, lines));
-  if (validate_only) {
+  if (options.validate_only) {
     return Draft(batch, parts);
   }
   const auto invalid = static_cast<size_t>(CountInvalid(parts));
-  if (invalid == parts.lines.size() || (invalid > 0 && !skip_invalid)) {
+  if (invalid == parts.lines.size() || (invalid > 0 && !options.skip_invalid)) {
     return Invalid(parts);
   }
   const AuditDraft audit = BatchAudit(batch, "batch.extended", actor, reason, parts.lines.size());
@@ -528,19 +548,12 @@ absl::StatusOr<BatchView> BatchManagerImpl::Prioritize(const std::string& id,
   }
   std::set<std::string> left(tenants.begin(), tenants.end());
   BatchParts parts;
-  std::vector<std::string> restores;
   shelf_.With(id, [&](const state::BatchRecord&, const BatchBoard& board) {
     for (const BatchBoard::Line& line : board.lines()) {
       const bool named = left.erase(line.record.tenant()) > 0;
-      if ((!named && !tenants.empty()) || HasEnded(line.state)) {
-        continue;
-      }
-      parts.lines.push_back(line.record);
-      parts.lines.back().set_priority(priority);
-      for (const state::BatchLine::Target& target : line.record.targets()) {
-        if (!target.restore().empty()) {
-          restores.push_back(target.restore());
-        }
+      if ((named || tenants.empty()) && !HasEnded(line.state)) {
+        parts.lines.push_back(line.record);
+        parts.lines.back().set_priority(priority);
       }
     }
   });
@@ -555,7 +568,7 @@ absl::StatusOr<BatchView> BatchManagerImpl::Prioritize(const std::string& id,
           BatchAudit(before, "batch.prioritized", actor,
                      absl::StrCat("priority ", priority, " ", reason), parts.lines.size())));
   shelf_.Put(batch, parts.lines);
-  for (const std::string& restore : restores) {
+  for (const std::string& restore : RestoresOf(parts.lines)) {
     RETURN_IF_ERROR(restores_->SetPriority(restore, priority));
   }
   return Get(id);

@@ -88,10 +88,14 @@ class BatchManager {
   virtual absl::StatusOr<BatchView> Retry(const std::string& id, const state::Actor& actor,
                                           const std::string& reason) = 0;
 
+  struct AddOptions {
+    bool skip_invalid = false;
+    bool validate_only = false;
+  };
   // As CreateBatch; INVALID_ARGUMENT for a dry run and an undo.
   virtual absl::StatusOr<BatchView> Add(const std::string& id,
-                                        const std::vector<BatchLineOrder>& lines, bool skip_invalid,
-                                        bool validate_only, const state::Actor& actor,
+                                        const std::vector<BatchLineOrder>& lines,
+                                        AddOptions options, const state::Actor& actor,
                                         const std::string& reason) = 0;
 
   // Of all lines if `tenants` is empty. BATCH_ENDED, TENANT_NOT_FOUND; INVALID_ARGUMENT for a dry

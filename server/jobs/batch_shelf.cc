@@ -99,22 +99,26 @@ void BatchShelf::DropOld() {
   }
 }
 
-// What became of the restores. What is told of them meanwhile is newer than what is read here.
+// What became of a restore or plan. What is told of it meanwhile is newer than what is read here.
+absl::Status BatchShelf::LoadEnd(const std::string& id, const std::string& restore) {
+  const auto found = state_->GetRestore(restore);
+  const auto plan = found.ok() ? absl::StatusOr<state::PlanRecord>(state::PlanRecord())
+                               : state_->GetPlan(restore);
+  RETURN_IF_ERROR(plan.status());
+  MutexLock lock(&mu_);
+  Batch* const batch = Find(id);
+  if (batch != nullptr && batch->board.IsUntouched(restore)) {
+    found.ok() ? batch->board.Update(*found) : batch->board.Update(*plan);
+  }
+  return absl::OkStatus();
+}
+
 absl::Status BatchShelf::LoadEnds(const std::string& id,
                                   const std::vector<state::BatchLine>& lines) {
   for (const state::BatchLine& line : lines) {
     for (const state::BatchLine::Target& target : line.targets()) {
-      if (target.restore().empty()) {
-        continue;
-      }
-      const auto restore = state_->GetRestore(target.restore());
-      const auto plan = restore.ok() ? absl::StatusOr<state::PlanRecord>(state::PlanRecord())
-                                     : state_->GetPlan(target.restore());
-      RETURN_IF_ERROR(plan.status());
-      MutexLock lock(&mu_);
-      Batch* const batch = Find(id);
-      if (batch != nullptr && batch->board.IsUntouched(target.restore())) {
-        restore.ok() ? batch->board.Update(*restore) : batch->board.Update(*plan);
+      if (!target.restore().empty()) {
+        RETURN_IF_ERROR(LoadEnd(id, target.restore()));
       }
     }
   }

@@ -69,6 +69,7 @@ class BatchShelf final : public JobObserver {
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void DropOld() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   absl::Status LoadEnds(const std::string& id, const std::vector<state::BatchLine>& lines);
+  absl::Status LoadEnd(const std::string& id, const std::string& restore);
   // Calls `change` on the board that has `restore`; returns its batch, or nothing.
   std::string Change(const std::string& restore, const std::function<void(BatchBoard*)>& change);
   void Tell(const std::string& batch, bool ended);

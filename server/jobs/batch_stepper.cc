@@ -230,6 +230,24 @@ absl::Status BatchStepper::MakePlans(const std::string& id) {
   return absl::OkStatus();
 }
 
+// Gives each target the digest of its plan; returns that over all of them.
+absl::StatusOr<std::string> BatchStepper::AddDigests(BatchParts* parts) const {
+  Digest digest;
+  for (state::BatchLine& line : parts->lines) {
+    if (line.has_problem()) {
+      continue;
+    }
+    for (state::BatchLine::Target& target : *line.mutable_targets()) {
+      ASSIGN_OR_RETURN(const state::PlanRecord plan, state_->GetPlan(target.restore()));
+      target.set_plan_digest(plan.summary().digest());
+      digest.Add(target.store());
+      digest.Add(target.tenant());
+      digest.Add(target.plan_digest());
+    }
+  }
+  return digest.Finish();
+}
+
 absl::Status BatchStepper::EndPlanning(const std::string& id) {
   MutexLock lock(changing_);
   bool ended = false;
@@ -248,26 +266,14 @@ absl::Status BatchStepper::EndPlanning(const std::string& id) {
   if (!ended) {
     return absl::OkStatus();
   }
-  Digest digest;
-  for (state::BatchLine& line : parts.lines) {
-    for (state::BatchLine::Target& target : *line.mutable_targets()) {
-      if (line.has_problem()) {
-        continue;
-      }
-      ASSIGN_OR_RETURN(const state::PlanRecord plan, state_->GetPlan(target.restore()));
-      target.set_plan_digest(plan.summary().digest());
-      digest.Add(target.store());
-      digest.Add(target.tenant());
-      digest.Add(target.plan_digest());
-    }
-  }
+  ASSIGN_OR_RETURN(const std::string digest, AddDigests(&parts));
   ASSIGN_OR_RETURN(const state::BatchRecord planned,
                    state_->UpdateBatch(
                        id,
                        [&](state::BatchRecord* batch) {
                          if (batch->state() == state::BATCH_PLANNING) {
                            batch->set_state(state::BATCH_PLANNED);
-                           batch->set_digest(digest.Finish());
+                           batch->set_digest(digest);
                            batch->set_finished_us(absl::ToUnixMicros(options_.clock->Now()));
                          }
                          return absl::OkStatus();
@@ -347,7 +353,7 @@ absl::Status BatchStepper::BeginDue(const std::string& id) {
   }
   BatchParts parts;
   for (auto& [line, target] : DueLines(id)) {
-    const absl::Status begun = orders_->Begin(batch, target, &line, &parts.restores);
+    absl::Status begun = orders_->Begin(batch, target, &line, &parts.restores);
     if (HasReason(begun, Reason::kUnavailable)) {
       return begun;  // it says nothing of the line
     }

@@ -59,6 +59,7 @@ class BatchStepper {
   absl::Status PlanLine(const state::BatchRecord& batch, state::BatchLine* line);
   absl::Status MakePlans(const std::string& id);
   absl::Status EndPlanning(const std::string& id);
+  absl::StatusOr<std::string> AddDigests(BatchParts* parts) const;
   absl::Status LookForShrinking(const std::string& id);
   absl::Status EndChecking(const std::string& id, const std::vector<std::string>& shrunken);
   absl::Status BeginDue(const std::string& id);

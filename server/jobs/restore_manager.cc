@@ -297,7 +297,7 @@ absl::StatusOr<Created> RestoreManagerImpl::CreateAll(
   }
   // Until all are queued: the first must not begin only because they are the first.
   restores_.Hold(ids);
-  const absl::StatusOr<Created> created = pinned.ok() ? store() : pinned;
+  absl::StatusOr<Created> created = pinned.ok() ? store() : pinned;
   if (!created.ok() || created->existed) {
     restores_.Release(ids);
     for (size_t i = 0; i < ids.size(); ++i) {
@@ -631,8 +631,8 @@ absl::StatusOr<state::RestoreRecord> RestoreManagerImpl::ResolveRestore(const st
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<RestoreManager>> RestoreManager::Create(
-    RestoreManagerOptions options, StoreRegistry* stores, History* history, StateStore* state,
-    RestoreEngine* engine) {
+    const RestoreManagerOptions& options, StoreRegistry* stores, History* history,
+    StateStore* state, RestoreEngine* engine) {
   if (options.workers < 1) {
     return MakeError(
         Reason::kConfigInvalid,

@@ -35,10 +35,9 @@ struct RestoreManagerOptions {
 // everything that has not ended goes on. Borrows everything it is given.
 class RestoreManager {
  public:
-  static absl::StatusOr<std::unique_ptr<RestoreManager>> Create(RestoreManagerOptions options,
-                                                                StoreRegistry* stores,
-                                                                History* history, StateStore* state,
-                                                                RestoreEngine* engine);
+  static absl::StatusOr<std::unique_ptr<RestoreManager>> Create(
+      const RestoreManagerOptions& options, StoreRegistry* stores, History* history,
+      StateStore* state, RestoreEngine* engine);
   virtual ~RestoreManager() = default;  // as Shutdown
 
   // Goes on with what an earlier process left. Once, before the first call arrives.

@@ -257,8 +257,10 @@ BatchServiceImpl::BatchOr BatchServiceImpl::Add(const Call& call,
                                                 const v1::AddToBatchRequest& request) {
   ASSIGN_OR_RETURN(const auto lines, LinesFromWire(request.lines()));
   const auto add = [&] {
-    return parts_.batches->Add(request.batch(), lines, request.skip_invalid(),
-                               request.validate_only(), call.actor, request.reason());
+    return parts_.batches->Add(
+        request.batch(), lines,
+        {.skip_invalid = request.skip_invalid(), .validate_only = request.validate_only()},
+        call.actor, request.reason());
   };
   if (request.validate_only()) {
     ASSIGN_OR_RETURN(const BatchView view, add());

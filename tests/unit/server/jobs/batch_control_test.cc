@@ -46,7 +46,7 @@ class BatchControlTest : public BatchFixture {
     return batches_->Retry(id, Ada(), "because");
   }
   absl::StatusOr<BatchView> Add(const std::string& id, const Strings& tenants) {
-    return batches_->Add(id, Lines(tenants), false, false, Ada(), "because");
+    return batches_->Add(id, Lines(tenants), {}, Ada(), "because");
   }
 };
 
@@ -197,7 +197,7 @@ TEST_F(BatchControlTest, LinesCanBeAddedWhileItRunsAndAfterItHasEnded) {
 
 TEST_F(BatchControlTest, LinesThatAreOnlyCheckedAreNotAdded) {
   const std::string id = Create({"t1"});
-  const auto draft = batches_->Add(id, Lines({"t2", "t1"}), false, true, Ada(), "");
+  const auto draft = batches_->Add(id, Lines({"t2", "t1"}), {.validate_only = true}, Ada(), "");
   ASSERT_THAT(draft, IsOk());
   EXPECT_EQ(draft->invalid.size(), 1U);
   EXPECT_EQ(AllLines(id).size(), 1U);

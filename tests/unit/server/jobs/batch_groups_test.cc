@@ -110,7 +110,7 @@ TEST_F(BatchGroupsTest, ACancelBetweenTwoStoresEndsAndARetryGoesOn) {
   EXPECT_EQ(Restores(), Strings({"t1 SUCCEEDED"}));
   EXPECT_EQ(Count(Get(id), BatchLineState::kCancelled), 1);
   // More lines do not bring back what was cancelled.
-  ASSERT_THAT(batches_->Add(id, Lines({"t2"}), false, false, Ada(), ""), IsOk());
+  ASSERT_THAT(batches_->Add(id, Lines({"t2"}), {}, Ada(), ""), IsOk());
   AwaitState(id, state::BATCH_PARTLY_FAILED);
   EXPECT_EQ(Restores(), Strings({"t1 SUCCEEDED", "t2 SUCCEEDED", "w-t2 SUCCEEDED"}));
   ASSERT_THAT(batches_->Retry(id, Ada(), ""), IsOk());

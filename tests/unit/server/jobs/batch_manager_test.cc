@@ -244,8 +244,7 @@ TEST_F(BatchManagerTest, LeavesADryRunAloneThatIsPausedRetriedOrChanged) {
   const std::string id = Create({"t1"}, DryRun());
   AwaitState(id, state::BATCH_PLANNED);
   EXPECT_THAT(batches_->Retry(id, Ada(), ""), FailsWith(Reason::kInvalidArgument));
-  EXPECT_THAT(batches_->Add(id, Lines({"t2"}), false, false, Ada(), ""),
-              FailsWith(Reason::kInvalidArgument));
+  EXPECT_THAT(batches_->Add(id, Lines({"t2"}), {}, Ada(), ""), FailsWith(Reason::kInvalidArgument));
   EXPECT_THAT(batches_->Prioritize(id, {}, 5, Ada(), ""), FailsWith(Reason::kInvalidArgument));
   EXPECT_THAT(batches_->Pause(id, Ada(), ""), FailsWith(Reason::kBatchEnded));
   EXPECT_THAT(TryUndo(id), FailsWith(Reason::kNotUndoable));
