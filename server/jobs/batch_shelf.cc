@@ -5,7 +5,9 @@
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
 #include "server/jobs/batch_manager.h"
+#include "server/jobs/job_failure.h"
 #include "storage/base/error.h"
 #include "storage/base/status_macros.h"
 
@@ -15,6 +17,13 @@ namespace {
 constexpr size_t kEndedKept = 16;  // batches that have ended
 constexpr size_t kRunningShown = 16;
 constexpr size_t kLinesShown = 8;  // failures, largest ones
+
+// Why nothing was begun in the next store.
+state::Failure NotBegunAfter(const std::string& store) {
+  return FailureOf(MakeError(
+      Reason::kStoreBeforeFailed,
+      absl::StrCat("not begun, since the restore in store ", store, " has not succeeded")));
+}
 
 BatchLineView LineOf(const BatchBoard::Line& line) {
   BatchLineView view{.record = line.record, .state = line.state, .targets = {}};
@@ -27,6 +36,9 @@ BatchLineView LineOf(const BatchBoard::Line& line) {
     shown.rows_at_point = target.rows();
     shown.bytes_at_point = target.bytes();
     shown.seen = line.targets[static_cast<size_t>(i)];
+    if (i > 0 && target.restore().empty() && line.state == BatchLineState::kFailed) {
+      shown.seen.failure = NotBegunAfter(line.record.targets(i - 1).store());
+    }
   }
   return view;
 }

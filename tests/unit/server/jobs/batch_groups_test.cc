@@ -58,6 +58,8 @@ TEST_F(BatchGroupsTest, AFailureInTheFirstStoreLeavesTheSecondAloneUntilTheRetry
   const std::string id = Create({"t1", "t2"}, GroupOrder());
   AwaitState(id, state::BATCH_PARTLY_FAILED);
   EXPECT_EQ(Restores(), Strings({"t1 FAILED", "t2 SUCCEEDED", "w-t2 SUCCEEDED"}));
+  EXPECT_EQ(AllLines(id).front().targets[1].restore, "");
+  EXPECT_EQ(AllLines(id).front().targets[1].seen.failure.reason(), "STORE_BEFORE_FAILED");
   Write("t1", {});
   ASSERT_THAT(batches_->Retry(id, Ada(), ""), IsOk());
   AwaitState(id, state::BATCH_SUCCEEDED);
