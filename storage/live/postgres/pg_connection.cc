@@ -8,7 +8,6 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <charconv>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -16,33 +15,14 @@
 #include "storage/base/error.h"
 #include "storage/base/status_macros.h"
 #include "storage/base/strings.h"
-#include "storage/live/postgres/sql_text.h"
 
 namespace reinstate {
 namespace {
 
 constexpr int kOldestServer = 150000;
-constexpr int kNewestWithoutTransactionTimeout = 169999;
 
 // How much may be waiting to be sent before more is put into libpq's buffer, which has no bound.
 constexpr size_t kSendBytes = 256 << 10;
-
-// What the text of values depends on, and the time-outs that a role may bring along. The server
-// looks after us every second while it works, so that nothing goes on for a connection that is
-// gone.
-constexpr std::string_view kPinned =
-    "SET LOCAL DateStyle = 'ISO, MDY'; SET LOCAL IntervalStyle = 'postgres'; "
-    "SET LOCAL TimeZone = 'UTC'; SET LOCAL extra_float_digits = 1; "
-    "SET LOCAL client_encoding = 'UTF8'; SET LOCAL bytea_output = 'hex'; "
-    "SET LOCAL lc_monetary = 'C'; SET LOCAL array_nulls = on; SET LOCAL xmloption = 'content'; "
-    "SET LOCAL row_security = off; SET LOCAL statement_timeout = 0; "
-    "SET LOCAL idle_in_transaction_session_timeout = 0; SET LOCAL synchronous_commit = on; ";
-
-// Of the session, since they count outside of transactions too. Harmless to anybody else. Without
-// the JIT compiler: it takes longer than our statements, which are short or bound by COPY, and each
-// new connection would load it anew.
-constexpr std::string_view kOfSession =
-    "SET idle_session_timeout = 0; SET client_connection_check_interval = '1s'; SET jit = off";
 
 class ResultHolder {
  public:
@@ -61,14 +41,6 @@ class ResultHolder {
   pg_result* result_;
 };
 
-std::string QuotedSchemas(const std::vector<std::string>& schemas) {
-  std::string list;
-  for (const std::string& schema : schemas) {
-    absl::StrAppend(&list, list.empty() ? "" : ", ", QuoteIdentifier(schema));
-  }
-  return list;
-}
-
 bool IsCopy(ExecStatusType status) { return status == PGRES_COPY_OUT || status == PGRES_COPY_IN; }
 
 bool IsFailure(ExecStatusType status) {
@@ -83,41 +55,6 @@ std::string Address(const pg_conn* connection) {
 }
 
 }  // namespace
-
-PgResult::~PgResult() { PQclear(result_); }
-
-PgResult::PgResult(PgResult&& other) noexcept : result_(std::exchange(other.result_, nullptr)) {}
-
-PgResult& PgResult::operator=(PgResult&& other) noexcept {
-  std::swap(result_, other.result_);
-  return *this;
-}
-
-int PgResult::rows() const { return PQntuples(result_); }
-
-int PgResult::columns() const { return PQnfields(result_); }
-
-bool PgResult::IsNull(int row, int column) const { return PQgetisnull(result_, row, column) != 0; }
-
-std::string_view PgResult::Get(int row, int column) const {
-  return {PQgetvalue(result_, row, column), static_cast<size_t>(PQgetlength(result_, row, column))};
-}
-
-int64_t PgResult::GetInt(int row, int column) const {
-  const std::string_view text = Get(row, column);
-  int64_t value = 0;
-  const auto parsed = std::from_chars(text.data(), text.data() + text.size(), value);
-  return parsed.ec == std::errc() && parsed.ptr == text.data() + text.size() ? value : 0;
-}
-
-bool PgResult::GetBool(int row, int column) const { return Get(row, column) == "t"; }
-
-int64_t PgResult::affected() const {
-  const std::string_view text = PQcmdTuples(result_);
-  int64_t value = 0;
-  std::from_chars(text.data(), text.data() + text.size(), value);
-  return value;
-}
 
 absl::StatusOr<std::unique_ptr<PgConnection>> PgConnection::Connect(const PgOptions& options) {
   std::unique_ptr<PgConnection> connection(new PgConnection(options));
@@ -137,30 +74,7 @@ PgConnection::~PgConnection() {
 
 absl::Status PgConnection::Open() {
   doing_ = "connect";
-  char* complaint = nullptr;
-  PQconninfoOption* const parsed = PQconninfoParse(options_.conninfo.c_str(), &complaint);
-  PQfreemem(complaint);  // It quotes what may be a password.
-  if (parsed == nullptr) {
-    return MakeError(Reason::kConfigInvalid, "the connection string of the database is malformed");
-  }
-  PQconninfoFree(parsed);
-  // What comes before `dbname` can be overridden by the connection string.
-  const std::array keywords = {"keepalives_idle",  "keepalives_interval",
-                               "keepalives_count", "tcp_user_timeout",
-                               "dbname",           "application_name",
-                               "client_encoding",  static_cast<const char*>(nullptr)};
-  const std::array values = {"10",
-                             "5",
-                             "3",
-                             "30000",
-                             options_.conninfo.c_str(),
-                             options_.application_name.c_str(),
-                             "UTF8",
-                             static_cast<const char*>(nullptr)};
-  connection_ = PQconnectStartParams(keywords.data(), values.data(), /*expand_dbname=*/1);
-  if (connection_ == nullptr) {
-    return MakeError(Reason::kUnavailable, "no memory for a connection to the database");
-  }
+  ASSIGN_OR_RETURN(connection_, StartConnect(options_));
   PQsetErrorVerbosity(connection_, PQERRORS_VERBOSE);
   PQsetNoticeReceiver(connection_, &PgConnection::Notice, this);
   RETURN_IF_ERROR(FinishConnect());
@@ -209,7 +123,7 @@ absl::Status PgConnection::CheckDirect() {
         absl::StrCat("something is between us and the database at ", address_,
                      ", probably a connection pooler; give the address of the server itself")));
   }
-  return Execute("prepare the connection", std::string(kOfSession));
+  return Execute("prepare the connection", SessionSettings());
 }
 
 absl::StatusOr<std::string> PgConnection::ReadIdentity() {
@@ -252,21 +166,7 @@ absl::Status PgConnection::Begin(const PgTransaction& transaction) {
                                " is a standby, which takes no writes; give the address of the "
                                "primary.")));
   }
-  std::string sql = absl::StrCat(
-      "BEGIN ISOLATION LEVEL ", transaction.repeatable_read ? "REPEATABLE READ" : "READ COMMITTED",
-      transaction.read_only ? " READ ONLY; " : " READ WRITE; ", Absl(kPinned),
-      "SET LOCAL lock_timeout = ",
-      std::max<int64_t>(1, absl::ToInt64Milliseconds(options_.lock_timeout)), "; ");
-  if (server_version_ > kNewestWithoutTransactionTimeout) {
-    absl::StrAppend(&sql, "SET LOCAL transaction_timeout = 0; ");
-  }
-  if (!options_.search_path.empty()) {
-    absl::StrAppend(&sql, "SET LOCAL search_path = ", QuotedSchemas(options_.search_path), "; ");
-  }
-  if (transaction.silent) {
-    absl::StrAppend(&sql, "SET LOCAL session_replication_role = replica; ");
-  }
-  return Execute("begin a transaction", sql);
+  return Execute("begin a transaction", BeginSql(transaction, options_, server_version_));
 }
 
 absl::StatusOr<PgResult> PgConnection::Query(std::string_view doing, const std::string& sql,

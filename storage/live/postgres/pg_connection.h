@@ -1,7 +1,6 @@
 #pragma once
 
 #include <atomic>
-#include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
@@ -12,60 +11,14 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "storage/base/clock.h"
+#include "storage/live/postgres/pg_result.h"
+#include "storage/live/postgres/pg_settings.h"
 #include "storage/live/postgres/pg_status.h"
 
 namespace reinstate {
 
-// How to reach a database, and how long to wait for it.
-struct PgOptions {
-  // A connection string or URI of libpq. Passwords belong into a password file, a service file or
-  // the environment; it is never put into a message.
-  std::string conninfo;
-  std::string application_name = "reinstate";
-  absl::Duration connect_timeout = absl::Seconds(10);  // a host; at least 2 s
-  absl::Duration lock_timeout = absl::Seconds(5);      // a statement's wait for a lock
-  // How long the server may be silent while we wait for it, before the connection is given up. Long
-  // enough for it to sort a tenant. A peer that is gone is noticed within 30 s whatever this is.
-  absl::Duration silence_timeout = absl::Minutes(10);
-  // Schemas, in order; functions in constraints may need them. Empty: that of the role.
-  std::vector<std::string> search_path;
-  // What ReadIdentity must give; empty: anything.
-  std::string identity;
-};
-
-// What a statement gave. Rows and columns are counted from 0.
-class PgResult {
- public:
-  explicit PgResult(pg_result* result) : result_(result) {}  // takes it
-  ~PgResult();
-  PgResult(PgResult&& other) noexcept;
-  PgResult& operator=(PgResult&& other) noexcept;
-
-  int rows() const;
-  int columns() const;
-  bool IsNull(int row, int column) const;
-  // The text, empty for NULL; valid as long as this is.
-  std::string_view Get(int row, int column) const;
-  int64_t GetInt(int row, int column) const;  // 0 if it is no number
-  bool GetBool(int row, int column) const;
-
-  // The number of rows that INSERT, UPDATE, DELETE or COPY changed, or SELECT gave.
-  int64_t affected() const;
-
- private:
-  pg_result* result_;
-};
-
 // A parameter of a statement, $1 and on: its text, or NULL. Must hold no NUL byte.
 using PgParam = std::optional<std::string>;
-
-struct PgTransaction {
-  bool repeatable_read = true;  // else READ COMMITTED
-  bool read_only = false;
-  // session_replication_role = replica: triggers, rules, foreign keys and deferrable constraints
-  // are off. Needs SET on that parameter.
-  bool silent = false;
-};
 
 // One direct connection to a PostgreSQL server.
 //
