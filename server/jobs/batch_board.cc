@@ -40,6 +40,18 @@ bool Names(const state::BatchLine& line, const std::string& restore) {
 
 }  // namespace
 
+bool HasEnded(state::BatchState state) {
+  switch (state) {
+    case state::BATCH_PLANNED:
+    case state::BATCH_SUCCEEDED:
+    case state::BATCH_PARTLY_FAILED:
+    case state::BATCH_CANCELLED:
+      return true;
+    default:
+      return false;
+  }
+}
+
 bool HasEnded(BatchLineState state) {
   return state != BatchLineState::kQueued && state != BatchLineState::kRunning;
 }

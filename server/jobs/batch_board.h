@@ -149,6 +149,9 @@ class BatchBoard {
   int64_t started_us_ = 0;
 };
 
+// Whether the batch has ended, until it is retried or added to.
+bool HasEnded(state::BatchState state);
+
 // Whether nothing more happens to a line in this state.
 bool HasEnded(BatchLineState state);
 

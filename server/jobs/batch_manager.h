@@ -109,7 +109,4 @@ class BatchManager {
   virtual std::shared_ptr<void> Watch(const std::string& id, std::function<void()> on_change) = 0;
 };
 
-// Whether the batch has ended, until it is retried or added to.
-bool HasEnded(state::BatchState state);
-
 }  // namespace reinstate

@@ -6,7 +6,6 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "server/jobs/batch_manager.h"
 #include "server/jobs/job_failure.h"
 #include "storage/base/error.h"
 #include "storage/base/status_macros.h"
@@ -206,6 +205,30 @@ void BatchShelf::With(const std::string& id, const Look& look) const {
   if (const Batch* const batch = Find(id); batch != nullptr) {
     look(batch->record, batch->board);
   }
+}
+
+std::vector<std::string> BatchShelf::Unfinished(const std::string& id) const {
+  std::vector<std::string> restores;
+  With(id, [&](const state::BatchRecord& batch, const BatchBoard& board) {
+    if (batch.order().dry_run()) {
+      return;
+    }
+    for (const BatchBoard::Place place : board.Unfinished()) {
+      restores.push_back(
+          board.lines()[place.line].record.targets(static_cast<int>(place.target)).restore());
+    }
+  });
+  return restores;
+}
+
+std::vector<state::BatchLine> BatchShelf::Records(const std::string& id) const {
+  std::vector<state::BatchLine> records;
+  With(id, [&](const state::BatchRecord&, const BatchBoard& board) {
+    for (const BatchBoard::Line& line : board.lines()) {
+      records.push_back(line.record);
+    }
+  });
+  return records;
 }
 
 BatchView BatchShelf::Overview(const Batch& batch) const {

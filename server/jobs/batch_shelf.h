@@ -46,6 +46,11 @@ class BatchShelf final : public JobObserver {
   using Look = std::function<void(const state::BatchRecord&, const BatchBoard&)>;
   void With(const std::string& id, const Look& look) const;
 
+  // Of a batch that is here: its restores that have not ended; a dry run has none.
+  std::vector<std::string> Unfinished(const std::string& id) const;
+  // Of a batch that is here: its lines, as they are stored.
+  std::vector<state::BatchLine> Records(const std::string& id) const;
+
   // BATCH_NOT_FOUND, as Load.
   absl::StatusOr<BatchView> View(const std::string& id);
   absl::StatusOr<std::vector<BatchLineView>> Lines(const std::string& id,

@@ -1,0 +1,281 @@
+#include "server/jobs/batch_control.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/escaping.h"
+#include "absl/strings/str_cat.h"
+#include "server/jobs/batch_audit.h"
+#include "server/jobs/batch_draft.h"
+#include "storage/base/error.h"
+#include "storage/base/status_macros.h"
+
+namespace reinstate {
+namespace {
+
+absl::Status Ended(const state::BatchRecord& batch) {
+  return MakeError(Reason::kBatchEnded,
+                   absl::StrCat("batch ", batch.id(),
+                                " has ended, or is being cancelled; `reinstate batch retry` tries "
+                                "again what failed"));
+}
+
+absl::Status NotOfDryRun(const state::BatchRecord& batch) {
+  return MakeError(
+      Reason::kInvalidArgument,
+      absl::StrCat("batch ", batch.id(),
+                   batch.order().dry_run() ? " is a dry run: it restores nothing"
+                                           : " is an undo: no lines can be added to it"));
+}
+
+// Of all targets that have one.
+std::vector<std::string> RestoresOf(const std::vector<state::BatchLine>& lines) {
+  std::vector<std::string> restores;
+  for (const state::BatchLine& line : lines) {
+    for (const state::BatchLine::Target& target : line.targets()) {
+      if (!target.restore().empty()) {
+        restores.push_back(target.restore());
+      }
+    }
+  }
+  return restores;
+}
+
+}  // namespace
+
+absl::StatusOr<state::BatchRecord> BatchControl::Move(const std::string& id, const Step& step,
+                                                      const AuditDraft& audit) {
+  ASSIGN_OR_RETURN(const state::BatchRecord present, desk_->state->GetBatch(id));
+  if (!step.from.contains(present.state())) {
+    return present;
+  }
+  const auto change = [&](state::BatchRecord* batch) {
+    batch->set_state(step.to);
+    batch->set_state_message(step.message);
+    if (step.to == state::BATCH_CANCELLING) {
+      *batch->mutable_cancelled_by() = audit.actor();
+      batch->set_cancel_reason(step.reason);
+    }
+    return absl::OkStatus();
+  };
+  ASSIGN_OR_RETURN(const state::BatchRecord moved,
+                   desk_->state->UpdateBatch(id, change, {}, audit));
+  desk_->shelf->Put(moved, {});
+  return moved;
+}
+
+absl::StatusOr<BatchView> BatchControl::Pause(const std::string& id, const state::Actor& actor,
+                                              const std::string& reason) {
+  RETURN_IF_ERROR(desk_->shelf->Load(id));
+  MutexLock lock(desk_->changing);
+  ASSIGN_OR_RETURN(const state::BatchRecord present, desk_->state->GetBatch(id));
+  if (present.state() == state::BATCH_PLANNING) {
+    return NotOfDryRun(present);
+  }
+  ASSIGN_OR_RETURN(
+      const state::BatchRecord batch,
+      Move(id,
+           {.from = {state::BATCH_RUNNING, state::BATCH_CHECKING, state::BATCH_WAITING_FOR_CONSENT},
+            .to = state::BATCH_PAUSED,
+            .message = absl::StrCat("paused by ", actor.name()),
+            .reason = reason},
+           BatchAudit(present, "batch.paused", actor, reason, 0)));
+  if (batch.state() != state::BATCH_PAUSED) {
+    return Ended(batch);
+  }
+  desk_->restores->Hold(desk_->shelf->Unfinished(id));
+  return desk_->shelf->View(id);
+}
+
+absl::StatusOr<BatchView> BatchControl::Resume(const std::string& id, const state::Actor& actor,
+                                               const std::string& reason) {
+  RETURN_IF_ERROR(desk_->shelf->Load(id));
+  MutexLock lock(desk_->changing);
+  ASSIGN_OR_RETURN(const state::BatchRecord present, desk_->state->GetBatch(id));
+  ASSIGN_OR_RETURN(const state::BatchRecord batch,
+                   Move(id,
+                        {.from = {state::BATCH_PAUSED, state::BATCH_WAITING_FOR_CONSENT},
+                         .to = state::BATCH_RUNNING,
+                         .message = "",
+                         .reason = reason},
+                        BatchAudit(present, "batch.resumed", actor, reason, 0)));
+  if (HasEnded(batch.state()) || batch.state() == state::BATCH_CANCELLING) {
+    return Ended(batch);
+  }
+  if (batch.state() == state::BATCH_RUNNING) {
+    desk_->restores->Release(desk_->shelf->Unfinished(id));
+  }
+  desk_->wake(id);
+  return desk_->shelf->View(id);
+}
+
+absl::StatusOr<BatchView> BatchControl::Cancel(const std::string& id, const state::Actor& actor,
+                                               const std::string& reason) {
+  RETURN_IF_ERROR(desk_->shelf->Load(id));
+  MutexLock lock(desk_->changing);
+  ASSIGN_OR_RETURN(const state::BatchRecord present, desk_->state->GetBatch(id));
+  ASSIGN_OR_RETURN(
+      const state::BatchRecord batch,
+      Move(id,
+           {.from = {state::BATCH_PENDING_APPROVAL, state::BATCH_PLANNING, state::BATCH_CHECKING,
+                     state::BATCH_WAITING_FOR_CONSENT, state::BATCH_RUNNING, state::BATCH_PAUSED},
+            .to = state::BATCH_CANCELLING,
+            .message = absl::StrCat("cancelled by ", actor.name()),
+            .reason = reason},
+           BatchAudit(present, "batch.cancelled", actor, reason, 0)));
+  if (batch.state() == state::BATCH_CANCELLING) {
+    desk_->restores->Hold(desk_->shelf->Unfinished(id));
+    desk_->wake(id);
+  }
+  return desk_->shelf->View(id);
+}
+
+absl::StatusOr<BatchView> BatchControl::Extend(const std::string& id, BatchParts parts,
+                                               const AuditDraft& audit) {
+  ASSIGN_OR_RETURN(const state::BatchRecord before, desk_->state->GetBatch(id));
+  const bool hold = !HasEnded(before.state()) && before.state() != state::BATCH_RUNNING;
+  const auto created =
+      desk_->restores->CreateAll(&parts.restores, hold, [&]() -> absl::StatusOr<Created> {
+        ASSIGN_OR_RETURN(const state::BatchRecord batch,
+                         desk_->state->UpdateBatch(
+                             id,
+                             [&](state::BatchRecord* record) {
+                               if (HasEnded(record->state())) {
+                                 record->set_state(state::BATCH_RUNNING);
+                                 record->clear_state_message();
+                                 record->clear_finished_us();
+                               }
+                               for (const state::BatchLine& line : parts.lines) {
+                                 record->set_lines(std::max(record->lines(), line.number() + 1));
+                               }
+                               return absl::OkStatus();
+                             },
+                             parts, audit));
+        desk_->shelf->Put(batch, parts.lines);
+        return Created{id, false};
+      });
+  RETURN_IF_ERROR(created.status());
+  desk_->wake(id);
+  return desk_->shelf->View(id);
+}
+
+absl::Status BatchControl::TryAgain(const BatchBoard::Line& line, BatchParts* parts) const {
+  state::BatchLine next = line.record;
+  bool again = false;
+  for (int i = 0; i < next.targets_size(); ++i) {
+    const state::JobState state = line.targets[static_cast<size_t>(i)].state;
+    if (state != state::FAILED && state != state::CANCELLED) {
+      continue;
+    }
+    state::BatchLine::Target* target = next.mutable_targets(i);
+    ASSIGN_OR_RETURN(const state::RestoreRecord failed,
+                     desk_->state->GetRestore(target->restore()));
+    state::RestoreRecord restore;
+    restore.set_id(desk_->orders->NextRestoreId());
+    *restore.mutable_order() = failed.order();
+    restore.mutable_order()->set_priority(next.priority());
+    restore.set_label(failed.label());
+    restore.set_size_rows(failed.size_rows());
+    restore.set_size_bytes(failed.size_bytes());
+    target->add_earlier(target->restore());
+    target->set_restore(restore.id());
+    parts->restores.push_back(std::move(restore));
+    again = true;
+  }
+  again = again || next.has_problem();
+  next.clear_problem();  // what could not be begun is tried again as well
+  if (again) {           // else a hook has failed after it: the rows are back
+    parts->lines.push_back(std::move(next));
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<BatchView> BatchControl::Retry(const std::string& id, const state::Actor& actor,
+                                              const std::string& reason) {
+  RETURN_IF_ERROR(desk_->shelf->Load(id));
+  MutexLock lock(desk_->changing);
+  ASSIGN_OR_RETURN(const state::BatchRecord batch, desk_->state->GetBatch(id));
+  if (batch.order().dry_run()) {
+    return NotOfDryRun(batch);
+  }
+  std::vector<BatchBoard::Line> failed;
+  desk_->shelf->With(id, [&](const state::BatchRecord&, const BatchBoard& board) {
+    for (const BatchBoard::Line& line : board.lines()) {
+      if (line.state == BatchLineState::kFailed || line.state == BatchLineState::kCancelled) {
+        failed.push_back(line);
+      }
+    }
+  });
+  BatchParts parts;
+  for (BatchBoard::Line& line : failed) {
+    RETURN_IF_ERROR(TryAgain(line, &parts));
+  }
+  if (parts.lines.empty()) {
+    return desk_->shelf->View(id);
+  }
+  const AuditDraft audit = BatchAudit(batch, "batch.retried", actor, reason, parts.lines.size());
+  return Extend(id, std::move(parts), audit);
+}
+
+absl::StatusOr<BatchView> BatchControl::Add(const std::string& id,
+                                            const std::vector<BatchLineOrder>& lines,
+                                            BatchManager::AddOptions options,
+                                            const state::Actor& actor, const std::string& reason) {
+  RETURN_IF_ERROR(desk_->shelf->Load(id));
+  MutexLock lock(desk_->changing);
+  ASSIGN_OR_RETURN(const state::BatchRecord batch, desk_->state->GetBatch(id));
+  if (batch.order().dry_run() || !batch.order().undo_of().empty()) {
+    return NotOfDryRun(batch);
+  }
+  ASSIGN_OR_RETURN(const auto present, desk_->state->BatchLines(id));
+  ASSIGN_OR_RETURN(BatchParts parts, desk_->orders->Check(batch, present, lines));
+  if (options.validate_only) {
+    return DraftView(batch, parts);
+  }
+  RETURN_IF_ERROR(CheckInvalid(parts, options.skip_invalid));
+  const AuditDraft audit = BatchAudit(batch, "batch.extended", actor, reason, parts.lines.size());
+  return Extend(id, std::move(parts), audit);
+}
+
+absl::StatusOr<BatchView> BatchControl::Prioritize(const std::string& id,
+                                                   const std::vector<std::string>& tenants,
+                                                   int32_t priority, const state::Actor& actor,
+                                                   const std::string& reason) {
+  RETURN_IF_ERROR(desk_->shelf->Load(id));
+  MutexLock lock(desk_->changing);
+  ASSIGN_OR_RETURN(const state::BatchRecord before, desk_->state->GetBatch(id));
+  if (before.order().dry_run()) {
+    return NotOfDryRun(before);
+  }
+  if (HasEnded(before.state()) || before.state() == state::BATCH_CANCELLING) {
+    return Ended(before);
+  }
+  std::set<std::string> left(tenants.begin(), tenants.end());
+  BatchParts parts;
+  desk_->shelf->With(id, [&](const state::BatchRecord&, const BatchBoard& board) {
+    for (const BatchBoard::Line& line : board.lines()) {
+      const bool named = left.erase(line.record.tenant()) > 0;
+      if ((named || tenants.empty()) && !HasEnded(line.state)) {
+        parts.lines.push_back(line.record);
+        parts.lines.back().set_priority(priority);
+      }
+    }
+  });
+  if (!left.empty()) {
+    return MakeError(Reason::kTenantNotFound,
+                     absl::StrCat("tenant ", Printable(*left.begin()), " is not in batch ", id));
+  }
+  ASSIGN_OR_RETURN(
+      const state::BatchRecord batch,
+      desk_->state->UpdateBatch(
+          id, [](state::BatchRecord*) { return absl::OkStatus(); }, parts,
+          BatchAudit(before, "batch.prioritized", actor,
+                     absl::StrCat("priority ", priority, " ", reason), parts.lines.size())));
+  desk_->shelf->Put(batch, parts.lines);
+  for (const std::string& restore : RestoresOf(parts.lines)) {
+    RETURN_IF_ERROR(desk_->restores->SetPriority(restore, priority));
+  }
+  return desk_->shelf->View(id);
+}
+
+}  // namespace reinstate

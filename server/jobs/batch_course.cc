@@ -1,0 +1,140 @@
+#include "server/jobs/batch_course.h"
+
+#include <optional>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "server/jobs/job_failure.h"
+#include "storage/base/error.h"
+#include "storage/base/status_macros.h"
+
+namespace reinstate {
+
+BatchCourse::Due BatchCourse::DueLines(const std::string& id) const {
+  Due due;
+  desk_->shelf->With(id, [&](const state::BatchRecord&, const BatchBoard& board) {
+    for (const BatchBoard::Place place : board.Due()) {
+      due.emplace_back(board.lines()[place.line].record, place.target);
+    }
+  });
+  return due;
+}
+
+absl::Status BatchCourse::BeginDue(const std::string& id) {
+  MutexLock lock(desk_->changing);
+  ASSIGN_OR_RETURN(const state::BatchRecord batch, desk_->state->GetBatch(id));
+  if (batch.state() != state::BATCH_RUNNING) {
+    return absl::OkStatus();  // it was paused or cancelled meanwhile
+  }
+  BatchParts parts;
+  for (auto& [line, target] : DueLines(id)) {
+    absl::Status begun = desk_->orders->Begin(batch, target, &line, &parts.restores);
+    if (HasReason(begun, Reason::kUnavailable)) {
+      return begun;  // it says nothing of the line
+    }
+    if (!begun.ok()) {
+      *line.mutable_problem() = FailureOf(begun);
+    }
+    parts.lines.push_back(line);
+  }
+  if (parts.lines.empty()) {
+    return absl::OkStatus();
+  }
+  return desk_->restores
+      ->CreateAll(&parts.restores, /*hold=*/false,
+                  [&]() -> absl::StatusOr<Created> {
+                    ASSIGN_OR_RETURN(
+                        const state::BatchRecord changed,
+                        desk_->state->UpdateBatch(
+                            batch.id(), [](state::BatchRecord*) { return absl::OkStatus(); }, parts,
+                            std::nullopt));
+                    desk_->shelf->Put(changed, parts.lines);
+                    return Created{batch.id(), false};
+                  })
+      .status();
+}
+
+absl::Status BatchCourse::CancelRest(const state::BatchRecord& batch) {
+  const std::vector<std::string> restores = desk_->shelf->Unfinished(batch.id());
+  for (const std::string& restore : restores) {
+    const auto cancelled =
+        desk_->restores->CancelRestore(restore, batch.cancelled_by(), batch.cancel_reason());
+    // What commits, or has ended meanwhile, is told of when it has.
+    if (!cancelled.ok() && !HasReason(cancelled.status(), Reason::kNotCancellable)) {
+      return cancelled.status();
+    }
+  }
+  desk_->restores->Release(restores);  // so that what was rolled back ends as cancelled
+  return absl::OkStatus();
+}
+
+absl::Status BatchCourse::LeaveDue(const std::string& id) {
+  MutexLock lock(desk_->changing);
+  ASSIGN_OR_RETURN(const state::BatchRecord batch, desk_->state->GetBatch(id));
+  const bool cancelled =
+      batch.state() == state::BATCH_CANCELLING || batch.state() == state::BATCH_CANCELLED;
+  if (!cancelled || batch.order().dry_run()) {
+    return absl::OkStatus();
+  }
+  BatchParts parts;
+  for (auto& [line, target] : DueLines(id)) {
+    *line.mutable_problem() = FailureOf(
+        MakeError(Reason::kCancelled,
+                  absl::StrCat("the batch was cancelled before its restore in store ",
+                               line.targets(static_cast<int>(target)).store(), " was begun")));
+    parts.lines.push_back(std::move(line));
+  }
+  if (parts.lines.empty()) {
+    return absl::OkStatus();
+  }
+  ASSIGN_OR_RETURN(
+      const state::BatchRecord changed,
+      desk_->state->UpdateBatch(
+          id, [](state::BatchRecord*) { return absl::OkStatus(); }, parts, std::nullopt));
+  desk_->shelf->Put(changed, parts.lines);
+  return absl::OkStatus();
+}
+
+absl::Status BatchCourse::GoOnIfDue(const state::BatchRecord& batch) {
+  {
+    MutexLock lock(desk_->changing);
+    if (batch.order().dry_run() || DueLines(batch.id()).empty()) {
+      return absl::OkStatus();
+    }
+    RETURN_IF_ERROR(ChangeBatchState(*desk_, batch.id(), batch.state(), state::BATCH_RUNNING, ""));
+  }
+  return BeginDue(batch.id());
+}
+
+absl::Status BatchCourse::EndIfDone(const std::string& id) {
+  MutexLock lock(desk_->changing);
+  state::BatchState end = state::BATCH_STATE_UNSPECIFIED;
+  state::BatchState present = state::BATCH_STATE_UNSPECIFIED;
+  std::string message;
+  desk_->shelf->With(id, [&](const state::BatchRecord& batch, const BatchBoard& board) {
+    present = batch.state();
+    const bool cancelled = present == state::BATCH_CANCELLING || present == state::BATCH_CANCELLED;
+    // A dry run that is cancelled leaves its plans to themselves.
+    if (!board.AllEnded() && !(cancelled && batch.order().dry_run())) {
+      return;
+    }
+    const auto good = static_cast<size_t>(board.Count(BatchLineState::kSucceeded) +
+                                          board.Count(BatchLineState::kUndone));
+    end = cancelled                      ? state::BATCH_CANCELLED
+          : good == board.lines().size() ? state::BATCH_SUCCEEDED
+                                         : state::BATCH_PARTLY_FAILED;
+    if (const int64_t doubts = board.Count(BatchLineState::kInDoubt); doubts > 0) {
+      message = absl::StrCat(doubts,
+                             " restores are in doubt: look at their tenants, then `reinstate "
+                             "restore resolve`");
+    } else if (cancelled) {
+      message = batch.state_message();
+    }
+  });
+  if (end == state::BATCH_STATE_UNSPECIFIED || end == present) {
+    return absl::OkStatus();
+  }
+  return ChangeBatchState(*desk_, id, present, end, message);
+}
+
+}  // namespace reinstate

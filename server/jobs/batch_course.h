@@ -1,0 +1,40 @@
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "server/jobs/batch_desk.h"
+
+namespace reinstate {
+
+// The steps of a batch that restores, each durable and repeatable. Thread-safe; borrows the desk.
+class BatchCourse {
+ public:
+  explicit BatchCourse(const BatchDesk* desk) : desk_(desk) {}
+
+  // Begins the restores in the next stores of lines whose restores so far have succeeded.
+  absl::Status BeginDue(const std::string& id);
+
+  // Cancels the restores that have not ended.
+  absl::Status CancelRest(const state::BatchRecord& batch);
+
+  // In a batch that was cancelled no line goes on to its next store.
+  absl::Status LeaveDue(const std::string& id);
+
+  // A doubt in one store that was resolved lets the line go on to the next.
+  absl::Status GoOnIfDue(const state::BatchRecord& batch);
+
+  // Ends it if nothing of it waits or runs.
+  absl::Status EndIfDone(const std::string& id);
+
+ private:
+  using Due = std::vector<std::pair<state::BatchLine, size_t>>;
+  Due DueLines(const std::string& id) const;
+
+  const BatchDesk* const desk_;
+};
+
+}  // namespace reinstate

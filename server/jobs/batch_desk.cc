@@ -1,0 +1,32 @@
+#include "server/jobs/batch_desk.h"
+
+#include <optional>
+
+#include "absl/time/time.h"
+#include "storage/base/status_macros.h"
+
+namespace reinstate {
+
+absl::Status ChangeBatchState(const BatchDesk& desk, const std::string& id, state::BatchState from,
+                              state::BatchState to, const std::string& message) {
+  ASSIGN_OR_RETURN(const state::BatchRecord changed,
+                   desk.state->UpdateBatch(
+                       id,
+                       [&](state::BatchRecord* batch) {
+                         if (batch->state() != from) {
+                           return absl::OkStatus();  // somebody was quicker
+                         }
+                         batch->set_state(to);
+                         batch->set_state_message(message);
+                         batch->clear_finished_us();
+                         if (HasEnded(to)) {
+                           batch->set_finished_us(absl::ToUnixMicros(desk.clock->Now()));
+                         }
+                         return absl::OkStatus();
+                       },
+                       {}, std::nullopt));
+  desk.shelf->Put(changed, {});
+  return absl::OkStatus();
+}
+
+}  // namespace reinstate
