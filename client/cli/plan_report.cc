@@ -121,8 +121,8 @@ std::string Conflicts(const v1::Plan& plan) {
   }
   std::string text = absl::StrCat("\nConflicts: ", HumanNumber(plan.totals().conflicts(), "row"),
                                   " that cannot be settled. As long as this is so, ",
-                                  plan.has_undo() ? "the undo is refused, unless --skip-conflicts "
-                                                    "leaves them alone.\n"
+                                  plan.has_undo() ? "the undo is refused; --skip-conflicts leaves "
+                                                    "alone what has changed since.\n"
                                                   : "the restore is refused.\n");
   int shown = 0;
   for (const v1::Conflict& conflict : plan.conflicts()) {
@@ -131,7 +131,7 @@ std::string Conflicts(const v1::Plan& plan) {
       break;
     }
     absl::StrAppend(&text, "  ", Printable(conflict.table()), " ", Printable(conflict.key().text()),
-                    ": ", SentenceFor(conflict.kind()), "\n");
+                    ": ", SentenceFor(conflict), "\n");
   }
   return text;
 }

@@ -75,7 +75,7 @@ Fields<v1::Restore> DetailFields(absl::Time now) {
       {"conflicts",
        [](const Restore& r) {
          return TextValue(absl::StrJoin(r.conflicts(), "; ", [](std::string* out, const auto& c) {
-           absl::StrAppend(out, c.table(), " ", c.key().text(), ": ", SentenceFor(c.kind()));
+           absl::StrAppend(out, c.table(), " ", c.key().text(), ": ", SentenceFor(c));
          }));
        }},
       {"failure", [](const Restore& r) { return TextValue(FailureText(r), Style::kBad); }},

@@ -24,6 +24,17 @@ std::string Word(Enum value, const char* prefix) {
   return absl::StrReplaceAll(absl::AsciiStrToLower(name), {{"_", "-"}});
 }
 
+std::string WhoHas(v1::ConflictOwner owner) {
+  switch (owner) {
+    case v1::CONFLICT_OWNER_THIS_TENANT:
+      return " is that of another row of the tenant, which is kept";
+    case v1::CONFLICT_OWNER_NOBODY:
+      return " is that of a row that belongs to nobody";
+    default:
+      return " belongs to another tenant now";
+  }
+}
+
 }  // namespace
 
 std::string WordFor(v1::RestoreState value) { return Word(value, "RESTORE_STATE_"); }
@@ -46,12 +57,17 @@ std::string WordFor(v1::TenantResolutionKind value) {
 std::string WordFor(v1::BatchState value) { return Word(value, "BATCH_STATE_"); }
 std::string WordFor(v1::BatchLineState value) { return Word(value, "BATCH_LINE_STATE_"); }
 
-std::string SentenceFor(v1::ConflictKind value) {
-  switch (value) {
+std::string SentenceFor(const v1::Conflict& conflict) {
+  const std::string what = conflict.constraint().empty()
+                               ? "its key"
+                               : absl::StrCat("a value of ", Printable(conflict.constraint()));
+  switch (conflict.kind()) {
     case v1::CONFLICT_KIND_TAKEN:
-      return "its key or a unique value belongs to somebody else now";
+      return absl::StrCat(what, WhoHas(conflict.owner()));
     case v1::CONFLICT_KIND_CHANGED_SINCE:
       return "it has changed since the restore";
+    case v1::CONFLICT_KIND_NO_PARTITION:
+      return "its table has no partition that takes it";
     default:
       return "it cannot be settled";
   }

@@ -33,7 +33,7 @@ std::string WordFor(v1::BatchState value);
 std::string WordFor(v1::BatchLineState value);
 
 // What a conflict is, as a clause: "its key belongs to somebody else now".
-std::string SentenceFor(v1::ConflictKind value);
+std::string SentenceFor(const v1::Conflict& conflict);
 
 // The mode that --mode names; CREATE_MISSING for any other word.
 v1::RestoreMode ModeNamed(const std::string& word);

@@ -38,6 +38,9 @@ void AddExceptions(const state::RestoreRecord& record, state::Certificate* certi
                                              plan.peak_rows(), " rows of ", plan.peak_snapshot(),
                                              "; this was accepted in the order"));
   }
+  for (const std::string& exception : record.intent().exceptions()) {
+    certificate->add_exceptions(exception);
+  }
   int64_t kept = 0;
   for (const state::TableSummary& table : plan.tables()) {
     kept += table.kept();

@@ -1,5 +1,6 @@
 #include "server/restore/plan_writer.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -17,6 +18,18 @@ constexpr int kConflictsListed = 100;
 Uint128 HashOf(const TenantPlan& plan, const PlannedTable& table, const std::string& key,
                const std::string& payload) {
   return plan.hasher.Hash(table.number, key, payload);
+}
+
+state::Holder HolderOf(KeyOwner owner) {
+  switch (owner) {
+    case KeyOwner::kThisTenant:
+      return state::THIS_TENANT;
+    case KeyOwner::kOtherTenant:
+      return state::OTHER_TENANT;
+    case KeyOwner::kNobody:
+      break;
+  }
+  return state::NOBODY;
 }
 
 int64_t SizeOf(const RowKey& key, const std::string& payload) {
@@ -111,14 +124,48 @@ void PlanWriter::Kept(const RowKey& key) {
   }
 }
 
-void PlanWriter::Conflict(const RowKey& key) {
+state::Sample* PlanWriter::CountConflict(const RowKey& key, const std::string& action) {
   summary().set_conflicts(summary().conflicts() + 1);
   plan_->summary.set_conflict_count(plan_->summary.conflict_count() + 1);
-  if (plan_->summary.conflicts_size() < kConflictsListed) {
-    state::Sample* conflict = plan_->summary.add_conflicts();
-    conflict->set_table(table().name);
-    conflict->set_key(key.bytes());
-    conflict->set_action("conflict");
+  if (plan_->summary.conflicts_size() >= kConflictsListed) {
+    return nullptr;
+  }
+  state::Sample* const conflict = plan_->summary.add_conflicts();
+  conflict->set_table(table().name);
+  conflict->set_key(key.bytes());
+  conflict->set_action(action);
+  return conflict;
+}
+
+void PlanWriter::KeyTaken(const RowKey& key, KeyOwner owner) {
+  plan_->summary.set_taken_count(plan_->summary.taken_count() + 1);
+  if (state::Sample* const conflict = CountConflict(key, "taken"); conflict != nullptr) {
+    conflict->set_holder(HolderOf(owner));
+  }
+}
+
+void PlanWriter::ChangedSince(const RowKey& key) { CountConflict(key, "changed"); }
+
+void PlanWriter::Obstructed(ChangeKind kind, const RowKey& key, const Obstacle& obstacle) {
+  ++obstructed_;
+  if (kind == ChangeKind::kInsert) {
+    summary().set_inserted(summary().inserted() - 1);
+  } else {
+    summary().set_replaced(summary().replaced() - 1);
+  }
+  auto& samples = *plan_->summary.mutable_samples();
+  samples.erase(std::remove_if(samples.begin(), samples.end(),
+                               [&](const state::Sample& sample) {
+                                 return sample.table() == table().name &&
+                                        sample.key() == key.bytes();
+                               }),
+                samples.end());
+  plan_->summary.set_taken_count(plan_->summary.taken_count() + 1);
+  const bool no_partition = obstacle.kind == ObstacleKind::kNoPartition;
+  state::Sample* const conflict = CountConflict(key, no_partition ? "no partition" : "taken");
+  if (conflict != nullptr && !no_partition) {
+    conflict->set_constraint(obstacle.constraint);
+    conflict->set_holder(HolderOf(obstacle.owner));
   }
 }
 
@@ -134,7 +181,7 @@ void PlanWriter::Finish(const std::string& framing) {
     *plan_->summary.mutable_tables(static_cast<int>(i))->mutable_expected() =
         ToProto(plan_->tables[i].expected);
   }
-  plan_->summary.set_rows_to_change(plan_->actions.size());
+  plan_->summary.set_rows_to_change(plan_->actions.size() - obstructed_);
   plan_->summary.set_bytes_to_write(bytes_to_write_);
   Digest digest;
   digest.Add(framing);

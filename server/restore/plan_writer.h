@@ -44,7 +44,14 @@ class PlanWriter {
   // What it leaves alone.
   void Unchanged();
   void Kept(const RowKey& key);
-  void Conflict(const RowKey& key);
+  // The key is that of a row of `owner`.
+  void KeyTaken(const RowKey& key, KeyOwner owner);
+  // An undo: the row is not the one that the restore left.
+  void ChangedSince(const RowKey& key);
+
+  // After all tables: something is in the way of a row that is to be inserted or replaced. The
+  // action stays, but no plan with such rows is carried out.
+  void Obstructed(ChangeKind kind, const RowKey& key, const Obstacle& obstacle);
 
   // Completes the summary: sums, totals, and the digest over the actions and `framing`, which says
   // what else must be equal for two plans to be the same.
@@ -56,13 +63,16 @@ class PlanWriter {
     return *plan_->summary.mutable_tables(static_cast<int>(current_));
   }
   void AddSample(const RowKey& key, const std::string& action);
+  // Counts a conflict; one of the first ones, to be filled in, else nullptr.
+  state::Sample* CountConflict(const RowKey& key, const std::string& action);
   absl::Status Append(ChangeKind kind, const RowKey& key, const std::string& old_payload,
                       const std::string& new_payload);
 
   TenantPlan* const plan_;
   size_t current_ = 0;  // index of the table that the calls are about
   int64_t bytes_to_write_ = 0;
-  Action action_;  // its memory is reused
+  int64_t obstructed_ = 0;  // rows
+  Action action_;           // its memory is reused
 };
 
 }  // namespace reinstate

@@ -9,6 +9,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "server/restore/evidence.h"
+#include "server/restore/plan_obstacles.h"
 #include "server/restore/plan_writer.h"
 #include "server/restore/table_merge.h"
 #include "storage/base/error.h"
@@ -164,6 +165,7 @@ class TablesPlanner {
               : PlanUncovered(pair);
       RETURN_IF_ERROR(WithContext(status, absl::StrCat("table ", pair.live->schema.name)));
     }
+    RETURN_IF_ERROR(PlanObstacles(plan_, sources_.session, &writer_).Find());
     writer_.Finish(Framing(order_, pairs));
     return absl::OkStatus();
   }
@@ -181,6 +183,7 @@ class TablesPlanner {
                         .write_refusal = pair.live->write_refusal,
                         .replace_refusal = pair.live->replace_refusal,
                         .refusal_reason = pair.live->refusal_reason,
+                        .may_be_obstructed = pair.live->may_be_obstructed,
                         .is_all_key = IsAllKey(schema)},
                        /*covered=*/true);
     ASSIGN_OR_RETURN(std::unique_ptr<RecordStream> at_point,

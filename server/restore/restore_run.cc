@@ -17,6 +17,7 @@
 #include "server/restore/verifier.h"
 #include "storage/base/error.h"
 #include "storage/base/status_macros.h"
+#include "storage/model/key_text.h"
 
 namespace reinstate {
 namespace {
@@ -53,7 +54,37 @@ state::Failure ToFailure(const absl::Status& status) {
   return failure;
 }
 
+// What is in the way of a row of a plan, as " (…)"; empty if it is another tenant's row with its
+// key.
+std::string ObstacleText(const state::Sample& conflict) {
+  if (conflict.action() == "no partition") {
+    return " (no partition takes it)";
+  }
+  const std::string whose = conflict.holder() == state::THIS_TENANT ? "a row of the tenant itself"
+                            : conflict.holder() == state::OTHER_TENANT ? "a row of another tenant"
+                                                                       : "a row of nobody";
+  return absl::StrCat(" (", conflict.constraint().empty() ? "its key" : conflict.constraint(), ": ",
+                      whose, ")");
+}
+
 bool IsUndo(const state::RestoreRecord& record) { return !record.order().undo_of().empty(); }
+
+// A restore writes several times its rows to the log: indexes, and whole pages.
+constexpr int64_t kLogPerByte = 4;
+
+void WarnOfHealth(const StoreHealth& health, state::PlanSummary* summary) {
+  if (!health.writable || !health.pressure.empty()) {
+    summary->add_warnings(
+        absl::StrCat("The store could not take the restore now: ", health.detail));
+  }
+  const int64_t log_bytes = summary->bytes_to_write() * kLogPerByte;
+  if (health.log_headroom_bytes.has_value() && *health.log_headroom_bytes < log_bytes) {
+    summary->add_warnings(
+        absl::StrCat("The store's log may take ", *health.log_headroom_bytes,
+                     " more bytes before a replication slot is lost; the restore may write about ",
+                     log_bytes, ". Let the slot's reader catch up first, or give it more room."));
+  }
+}
 
 }  // namespace
 
@@ -144,22 +175,40 @@ absl::StatusOr<state::PlanSummary> RestoreRun::PlanOnly() {
   ProgressMeter meter(parts_.control, /*passes=*/1, record_.size_rows(), record_.size_bytes());
   ASSIGN_OR_RETURN(TenantPlan plan, MakePlan(&meter));
   RETURN_IF_ERROR(session_->Rollback());
+  WarnOfHealth(parts_.store->ProbeHealth(), &plan.summary);
   return std::move(plan.summary);
+}
+
+absl::Status RestoreRun::CheckConflicts(const state::PlanSummary& summary) const {
+  if (summary.taken_count() > 0) {
+    const auto first =
+        std::find_if(summary.conflicts().begin(), summary.conflicts().end(),
+                     [](const state::Sample& sample) { return sample.action() != "changed"; });
+    return MakeError(
+        Reason::kKeyConflict,
+        absl::StrCat("other rows have the keys or unique values of ", summary.taken_count(),
+                     " rows now, or there is no partition for them",
+                     first == summary.conflicts().end()
+                         ? ""
+                         : absl::StrCat("; the first is row ", PrintableKey(first->key()),
+                                        " of table ", first->table(), ObstacleText(*first)),
+                     "; a plan names them all"));
+  }
+  if (summary.conflict_count() > 0 && !record_.order().skip_undo_conflicts()) {
+    return MakeError(
+        Reason::kUndoConflict,
+        absl::StrCat(summary.conflict_count(),
+                     " rows have changed since the restore; undo with --skip-conflicts to leave "
+                     "them alone, the first in table ",
+                     summary.conflicts(0).table()));
+  }
+  return absl::OkStatus();
 }
 
 absl::Status RestoreRun::CheckConsents(const TenantPlan& plan) const {
   const state::RestoreOrder& order = record_.order();
   const state::PlanSummary& summary = plan.summary;
-  if (summary.conflict_count() > 0 && !(IsUndo(record_) && order.skip_undo_conflicts())) {
-    return MakeError(
-        IsUndo(record_) ? Reason::kUndoConflict : Reason::kKeyConflict,
-        absl::StrCat(summary.conflict_count(),
-                     IsUndo(record_)
-                         ? " rows have changed since the restore; undo with --skip-conflicts to "
-                           "leave them alone"
-                         : " keys belong to somebody else now",
-                     ", the first in table ", summary.conflicts(0).table()));
-  }
+  RETURN_IF_ERROR(CheckConflicts(summary));
   if (summary.shrunken() && !order.accept_shrunken()) {
     return MakeError(
         Reason::kPointShrunken,
@@ -262,6 +311,9 @@ absl::Status RestoreRun::Attempt() {
   RETURN_IF_ERROR(Verify(plan, &meter, &intent));
   ASSIGN_OR_RETURN(CommitToken token, session_->Seal());
   intent.set_commit_token(std::move(token.bytes));
+  for (std::string& exception : session_->Exceptions()) {
+    intent.add_exceptions(std::move(exception));
+  }
   RETURN_IF_ERROR(CommitWithIntent(std::move(intent)));
   if (certificate_.has_value() && record_.order().mode() == state::MIRROR && !IsUndo(record_)) {
     LookAgain(plan, *certificate_);

@@ -57,6 +57,8 @@ class RestoreRun {
   absl::StatusOr<TenantPlan> MakePlan(ProgressMeter* meter);
   // Refuses a plan that may not be carried out.
   absl::Status CheckConsents(const TenantPlan& plan) const;
+  // KEY_CONFLICT, UNDO_CONFLICT: rows that cannot be settled.
+  absl::Status CheckConflicts(const state::PlanSummary& summary) const;
 
   absl::Status RunAttempts();
   absl::Status Attempt();

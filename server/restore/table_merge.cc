@@ -98,7 +98,7 @@ absl::Status TableMerge::SettleInsertions() {
     if (states[i].owner == KeyOwner::kNobody) {
       RETURN_IF_ERROR(writer_->Insert(insertions_[i]));
     } else {
-      writer_->Conflict(insertions_[i].key);
+      writer_->KeyTaken(insertions_[i].key, states[i].owner);
     }
   }
   insertions_.clear();

@@ -25,7 +25,8 @@ struct PlannedTable {
   std::string write_refusal = {};    // as MappedTable's
   std::string replace_refusal = {};  // as MappedTable's
   Reason refusal_reason = Reason::kUnsupported;
-  bool is_all_key = false;  // as evidence.h says
+  bool may_be_obstructed = false;  // as MappedTable's
+  bool is_all_key = false;         // as evidence.h says
 };
 
 // What a restore or an undo is about to do to one tenant, as of one transaction's view. Movable.

@@ -7,6 +7,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "server/restore/evidence.h"
+#include "server/restore/plan_obstacles.h"
 #include "server/restore/plan_writer.h"
 #include "storage/base/error.h"
 #include "storage/base/status_macros.h"
@@ -58,6 +59,7 @@ class UndoRun {
                           .write_refusal = table.write_refusal,
                           .replace_refusal = table.replace_refusal,
                           .refusal_reason = table.refusal_reason,
+                          .may_be_obstructed = table.may_be_obstructed,
                           .is_all_key = IsAllKey(table.schema)},
                          /*covered=*/true);
       ASSIGN_OR_RETURN(const std::unique_ptr<RecordStream> live,
@@ -121,7 +123,7 @@ class UndoRun {
       return absl::OkStatus();
     }
     if (!IsAsLeft(row)) {
-      writer->Conflict(key);
+      writer->ChangedSince(key);
       return absl::OkStatus();
     }
     if (row.live->owner == KeyOwner::kNobody) {
@@ -154,6 +156,7 @@ absl::StatusOr<TenantPlan> UndoPlanner::Plan(const state::RestoreRecord& undone,
   RETURN_IF_ERROR(run.CountLive(map, &writer));
   RETURN_IF_ERROR(state.ReadUndo(
       undone.id(), [&](const state::UndoChunk& chunk) { return run.AddChunk(chunk, &writer); }));
+  RETURN_IF_ERROR(PlanObstacles(&plan, session, &writer).Find());
   writer.Finish(absl::StrCat("undo of ", undone.id()));
   return plan;
 }

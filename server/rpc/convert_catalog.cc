@@ -29,6 +29,9 @@ void CatalogToWire(const TenantMap& map, v1::Catalog* wire) {
     info->set_relation(RelationToWire(table.relation));
     info->set_how(table.how);
     info->set_write_refusal(table.write_refusal);
+    info->set_replace_refusal(table.replace_refusal);
+    info->set_refused_by_role(table.refusal_reason == Reason::kNotAllowed);
+    info->set_may_be_obstructed(table.may_be_obstructed);
     for (const Column& column : table.schema.columns) {
       v1::ColumnInfo* column_info = info->add_columns();
       column_info->set_name(column.name);

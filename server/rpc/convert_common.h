@@ -7,6 +7,7 @@
 #include "absl/time/time.h"
 #include "reinstate/v1/common.pb.h"
 #include "storage/history/snapshot_info.h"
+#include "storage/model/key_text.h"
 #include "storage/model/sum.h"
 #include "storage/state/state.pb.h"
 
@@ -41,9 +42,6 @@ void ToWire(const TenantManifest& manifest, v1::Counts* wire);
 // `labels` as in a manifest: the name first.
 void ToWire(const std::string& store, const TenantManifest& manifest, v1::TenantRef* wire);
 
-// Printable UTF-8 as it is, other bytes as \xNN, cut after about 256 bytes; of a relational store's
-// key the texts of its columns, comma-separated.
-std::string PrintableKey(std::string_view key);
 void ToWire(std::string_view key, v1::RowKey* wire);
 
 std::string ToHex(std::string_view bytes);

@@ -108,12 +108,16 @@ void TablesToWire(const state::PlanSummary& plan, Message* wire) {
 }
 
 template <typename Message>
-void ConflictsToWire(const state::PlanSummary& plan, bool undo, Message* wire) {
+void ConflictsToWire(const state::PlanSummary& plan, Message* wire) {
   for (const state::Sample& sample : plan.conflicts()) {
     v1::Conflict* conflict = wire->add_conflicts();
     conflict->set_table(sample.table());
     ToWire(sample.key(), conflict->mutable_key());
-    conflict->set_kind(undo ? v1::CONFLICT_KIND_CHANGED_SINCE : v1::CONFLICT_KIND_TAKEN);
+    conflict->set_kind(sample.action() == "changed"        ? v1::CONFLICT_KIND_CHANGED_SINCE
+                       : sample.action() == "no partition" ? v1::CONFLICT_KIND_NO_PARTITION
+                                                           : v1::CONFLICT_KIND_TAKEN);
+    conflict->set_constraint(sample.constraint());
+    conflict->set_owner(static_cast<v1::ConflictOwner>(sample.holder()));
   }
 }
 
@@ -129,7 +133,7 @@ v1::RowAction ActionFromName(const std::string& name) {
   return found != std::end(kActions) ? found->second : v1::ROW_ACTION_UNSPECIFIED;
 }
 
-void SummaryToWire(const state::PlanSummary& summary, bool undo, v1::Plan* plan) {
+void SummaryToWire(const state::PlanSummary& summary, v1::Plan* plan) {
   *plan->mutable_totals() = Totals(summary);
   TablesToWire(summary, plan);
   for (const state::Sample& sample : summary.samples()) {
@@ -138,7 +142,7 @@ void SummaryToWire(const state::PlanSummary& summary, bool undo, v1::Plan* plan)
     ToWire(sample.key(), row->mutable_key());
     row->set_action(ActionFromName(sample.action()));
   }
-  ConflictsToWire(summary, undo, plan);
+  ConflictsToWire(summary, plan);
   *plan->mutable_uncovered_tables() = summary.uncovered_tables();
   *plan->mutable_unresolved_tables() = summary.unresolved_tables();
   *plan->mutable_warnings() = summary.warnings();
@@ -285,7 +289,7 @@ v1::Restore ToWire(const state::RestoreRecord& record, const RestoreManager::Eta
     *wire.mutable_totals() = Totals(record.plan());
     if (detail == RestoreDetail::kFull) {
       TablesToWire(record.plan(), &wire);
-      ConflictsToWire(record.plan(), IsUndo(order), &wire);
+      ConflictsToWire(record.plan(), &wire);
     }
   }
   wire.set_attempts(record.attempts());
@@ -308,7 +312,6 @@ v1::Restore ToWire(const state::RestoreRecord& record, const RestoreManager::Eta
 }
 
 v1::Plan ToWire(const state::PlanRecord& record) {
-  const bool undo = IsUndo(record.order());
   v1::Plan wire;
   wire.set_id(record.id());
   wire.set_state(static_cast<v1::PlanState>(record.state()));
@@ -317,7 +320,7 @@ v1::Plan ToWire(const state::PlanRecord& record) {
     ToWire(record.progress(), wire.mutable_progress());
   }
   if (record.state() == state::PLAN_READY) {
-    SummaryToWire(record.summary(), undo, &wire);
+    SummaryToWire(record.summary(), &wire);
   }
   if (record.has_failure()) {
     ToWire(record.failure(), wire.mutable_failure());

@@ -100,7 +100,7 @@ absl::Status LiveSession::CheckOrder(const SessionRequest& request) const {
     return absl::OkStatus();
   }
   RETURN_IF_ERROR(failed_);
-  if (change_.has_value() && kind != SessionRequest::kApply) {
+  if (change_.has_value() && kind != change_of_) {
     return OutOfOrder("the last change is not complete");
   }
   bool in_order = true;
@@ -111,6 +111,7 @@ absl::Status LiveSession::CheckOrder(const SessionRequest& request) const {
     case SessionRequest::kReadTable:
     case SessionRequest::kReadMore:
     case SessionRequest::kLookUp:
+    case SessionRequest::kFindObstacles:
       in_order = phase_ != Phase::kNone;
       break;
     case SessionRequest::kApply:
@@ -144,6 +145,8 @@ absl::Status LiveSession::Dispatch(SessionRequest* request) {
       return EndRead(request->end_read().reading());
     case SessionRequest::kLookUp:
       return LookUp(request->look_up());
+    case SessionRequest::kFindObstacles:
+      return FindObstacles(request->mutable_find_obstacles());
     case SessionRequest::kApply:
       return Apply(request->mutable_apply());
     case SessionRequest::kSeal:
@@ -288,9 +291,31 @@ absl::Status LiveSession::LookUp(const v1::SessionLookUp& request) {
   return Answer(std::move(response));
 }
 
-absl::Status LiveSession::Apply(v1::SessionApply* request) {
+absl::Status LiveSession::FindObstacles(v1::SessionFindObstacles* request) {
+  if (request->changes_size() > kMaxLookUpKeys) {
+    return FieldError("find_obstacles.changes", "has more than 1,000 changes.");
+  }
+  change_of_ = SessionRequest::kFindObstacles;
+  std::vector<Change> changes;
   for (v1::SessionChange& entry : *request->mutable_changes()) {
-    RETURN_IF_ERROR(AddPart(&entry));
+    RETURN_IF_ERROR(AddPart("find_obstacles.changes", &entry));
+    if (!entry.more()) {
+      changes.push_back(*std::exchange(change_, std::nullopt));
+    }
+  }
+  ASSIGN_OR_RETURN(const std::vector<Obstacle> obstacles, session_->FindObstacles(changes));
+  SessionResponse response;
+  v1::SessionObstacles& wire = *response.mutable_obstacles();
+  for (const Obstacle& obstacle : obstacles) {
+    *wire.add_obstacles() = ObstacleToWire(obstacle);
+  }
+  return Answer(std::move(response));
+}
+
+absl::Status LiveSession::Apply(v1::SessionApply* request) {
+  change_of_ = SessionRequest::kApply;
+  for (v1::SessionChange& entry : *request->mutable_changes()) {
+    RETURN_IF_ERROR(AddPart("apply.changes", &entry));
     if (!entry.more()) {
       const Change change = *std::exchange(change_, std::nullopt);
       RETURN_IF_ERROR(session_->Apply(change));
@@ -299,7 +324,7 @@ absl::Status LiveSession::Apply(v1::SessionApply* request) {
   return AnswerDone();
 }
 
-absl::Status LiveSession::AddPart(v1::SessionChange* entry) {
+absl::Status LiveSession::AddPart(std::string_view field, v1::SessionChange* entry) {
   if (!change_.has_value()) {
     Change change;
     ASSIGN_OR_RETURN(change.kind, KindFromWire(entry->kind()));
@@ -311,7 +336,7 @@ absl::Status LiveSession::AddPart(v1::SessionChange* entry) {
   } else {
     if (entry->kind() != v1::CHANGE_KIND_UNSPECIFIED || !entry->table().empty() ||
         !entry->key().empty() || (!entry->old_payload().empty() && !change_->new_payload.empty())) {
-      return FieldError("apply.changes",
+      return FieldError(field,
                         "has a part of a change that names its row again, or is out of order.");
     }
     change_->old_payload.append(entry->old_payload());
@@ -319,7 +344,7 @@ absl::Status LiveSession::AddPart(v1::SessionChange* entry) {
   }
   if ((change_->kind == ChangeKind::kInsert && !change_->old_payload.empty()) ||
       (change_->kind == ChangeKind::kDelete && !change_->new_payload.empty())) {
-    return FieldError("apply.changes", "has a payload that does not belong to its kind of change.");
+    return FieldError(field, "has a payload that does not belong to its kind of change.");
   }
   if (change_->old_payload.size() + change_->new_payload.size() > options_.max_payload_bytes) {
     return MakeError(Reason::kTooLarge,
@@ -334,6 +359,9 @@ absl::Status LiveSession::Seal() {
   phase_ = Phase::kSealed;
   SessionResponse response;
   response.mutable_sealed()->set_token(std::move(token.bytes));
+  for (std::string& exception : session_->Exceptions()) {
+    response.mutable_sealed()->add_exceptions(std::move(exception));
+  }
   return Answer(std::move(response));
 }
 

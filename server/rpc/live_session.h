@@ -75,6 +75,7 @@ class LiveSession {
   absl::Status ReadMore(uint32_t reading);
   absl::Status EndRead(uint32_t reading);
   absl::Status LookUp(const v1::SessionLookUp& request);
+  absl::Status FindObstacles(v1::SessionFindObstacles* request);
   absl::Status Apply(v1::SessionApply* request);
   absl::Status Seal();
   absl::Status Commit(const v1::SessionCommit& request);
@@ -83,7 +84,7 @@ class LiveSession {
 
   absl::StatusOr<std::unique_ptr<TenantSession>> TakeLock(const v1::SessionOpen& request);
   absl::Status FillRows(Reading* reading, v1::SessionRows* rows);
-  absl::Status AddPart(v1::SessionChange* entry);
+  absl::Status AddPart(std::string_view field, v1::SessionChange* entry);
   bool IsCancelled();
 
   const LiveStoreFinder find_store_;
@@ -95,6 +96,7 @@ class LiveSession {
   Phase phase_ = Phase::kNone;
   std::map<uint32_t, Reading> readings_;
   std::optional<Change> change_;  // of which parts are missing
+  v1::SessionRequest::RequestCase change_of_ = v1::SessionRequest::REQUEST_NOT_SET;  // a part of it
 
   Mutex mu_;
   bool cancelled_ ABSL_GUARDED_BY(mu_) = false;

@@ -186,6 +186,9 @@ absl::StatusOr<v1::ProbeHealthResponse> LiveStoreServiceImpl::Calls::Health(
   response.set_writable(health.writable);
   response.set_detail(health.detail);
   response.set_pressure(health.pressure);
+  if (health.log_headroom_bytes.has_value()) {
+    response.set_log_headroom_bytes(*health.log_headroom_bytes);
+  }
   return response;
 }
 

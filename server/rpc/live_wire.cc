@@ -47,6 +47,22 @@ v1::KeyOwner OwnerToWire(KeyOwner owner) {
   return v1::KEY_OWNER_UNSPECIFIED;
 }
 
+v1::SessionObstacle ObstacleToWire(const Obstacle& obstacle) {
+  v1::SessionObstacle wire;
+  wire.set_change(static_cast<uint32_t>(obstacle.change));
+  if (obstacle.kind == ObstacleKind::kNoPartition) {
+    wire.set_kind(v1::OBSTACLE_KIND_NO_PARTITION);
+    return wire;
+  }
+  wire.set_kind(v1::OBSTACLE_KIND_VALUE_TAKEN);
+  wire.set_constraint(obstacle.constraint);
+  wire.set_owner(OwnerToWire(obstacle.owner));
+  if (obstacle.key.has_value()) {
+    wire.set_key(obstacle.key->bytes());
+  }
+  return wire;
+}
+
 v1::CommitOutcome OutcomeToWire(CommitOutcome outcome) {
   switch (outcome) {
     case CommitOutcome::kCommitted:

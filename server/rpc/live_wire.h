@@ -30,6 +30,7 @@ inline constexpr absl::Duration kDefaultCutLease = absl::Seconds(30);
 v1::Failure FailureToWire(const absl::Status& status);
 
 v1::KeyOwner OwnerToWire(KeyOwner owner);
+v1::SessionObstacle ObstacleToWire(const Obstacle& obstacle);
 v1::CommitOutcome OutcomeToWire(CommitOutcome outcome);
 
 // INVALID_ARGUMENT if it is not a kind of change.

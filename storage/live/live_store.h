@@ -1,6 +1,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -40,6 +41,10 @@ struct StoreHealth {
   std::string pressure;
 
   std::string detail;  // a sentence for a person if it is not writable, or is under pressure
+
+  // How many bytes its log may still take before somebody who follows it loses the thread (a
+  // replication slot). A restore writes several times its rows. None: not known, or no limit.
+  std::optional<int64_t> log_headroom_bytes;
 };
 
 // How many rows and bytes a tenant has live, roughly.

@@ -51,6 +51,23 @@ struct KeyState {
   std::optional<std::string> payload;  // of kThisTenant; never another tenant's
 };
 
+enum class ObstacleKind {
+  kValueTaken,   // another row has a value that must be unique
+  kNoPartition,  // the table has no partition that takes the row
+};
+
+// What is in the way of a row, but for its key. Names keys of the tenant only, and no values.
+struct Obstacle {
+  size_t change = 0;  // whose, by its place among those that were asked about
+  ObstacleKind kind = ObstacleKind::kValueTaken;
+  // Of kValueTaken: the name of the constraint or index, whose the row is that has the value
+  // (kNobody: one that belongs to nobody), and if it is the tenant's its key, unless its table has
+  // none.
+  std::string constraint;
+  KeyOwner owner = KeyOwner::kNobody;
+  std::optional<RowKey> key;
+};
+
 // Reads and changes one tenant and nothing else. Holds the tenant's lock from before its view of
 // the data until it is destroyed, and one transaction at a time.
 //
@@ -82,6 +99,16 @@ class TenantSession {
   virtual absl::StatusOr<std::vector<KeyState>> LookUp(const std::string& table,
                                                        std::span<const RowKey> keys) = 0;
 
+  // What would be in the way of `changes`, insertions and replacements which are yet to be applied
+  // (at most 1,000, with about a megabyte of payloads), as the transaction sees it; ascending by
+  // Obstacle::change. Rows of the tenant itself are named also if other changes are to take them
+  // away or to give them another value, and rows that the changes make are not compared with each
+  // other. To be asked of tables with MappedTable::may_be_obstructed; nothing is found in others.
+  // NOT_ALLOWED if the role lacks what these rows take beyond the privileges on their table.
+  virtual absl::StatusOr<std::vector<Obstacle>> FindObstacles(std::span<const Change> /*changes*/) {
+    return std::vector<Obstacle>();
+  }
+
   // Applies one change; may buffer. Changes come as all deletions, then all replacements, then all
   // insertions; within each by table and ascending key; each key at most once. LIVE_CHANGED or
   // KEY_CONFLICT if the row is not as the change says; it may be found as late as Seal or Commit.
@@ -90,6 +117,10 @@ class TenantSession {
   // Flushes what is buffered and checks all constraints. Afterwards only reads and Commit. Returns
   // the token by which the coming commit can be resolved; nothing is committed yet.
   virtual absl::StatusOr<CommitToken> Seal() = 0;
+
+  // After Seal: what its checks found amiss and the store's configuration allows, a sentence each,
+  // for the certificate. Names and numbers only.
+  virtual std::vector<std::string> Exceptions() const { return {}; }
 
   // Makes the changes durable and visible at once. OK: done. LIVE_CHANGED, DEADLINE_EXCEEDED:
   // rolled back, surely. COMMIT_UNKNOWN: may be either; open a new session and Resolve. `deadline`

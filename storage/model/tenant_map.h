@@ -30,6 +30,9 @@ struct MappedTable {
   // Why none can replace or delete rows, where rows may still be inserted; in the same way.
   std::string replace_refusal = {};
   Reason refusal_reason = Reason::kUnsupported;  // of both; NOT_ALLOWED for want of a privilege
+  // Whether more than its key can be in the way of a row, so that TenantSession::FindObstacles is
+  // to be asked before rows are inserted or replaced. Not a part of the digest.
+  bool may_be_obstructed = false;
 
   friend bool operator==(const MappedTable&, const MappedTable&) = default;
 };

@@ -3,6 +3,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -17,6 +18,10 @@ struct StoreHooks {
   // Called instead of Apply with the wrapped session: drops, alters or doubles a change by what it
   // passes on.
   std::function<absl::Status(TenantSession*, const Change&)> apply;
+  // Called instead of FindObstacles.
+  std::function<absl::StatusOr<std::vector<Obstacle>>(std::span<const Change>)> find_obstacles;
+  // The answer of Exceptions, unless it is empty.
+  std::vector<std::string> exceptions;
   // Called with the answer of Catalog, to alter it.
   std::function<void(TenantMap*)> catalog;
   // Called instead of CanonicalTenant.
@@ -112,10 +117,17 @@ class WrappedStore final : public LiveStore {
                                                  std::span<const RowKey> keys) override {
       return session_->LookUp(table, keys);
     }
+    absl::StatusOr<std::vector<Obstacle>> FindObstacles(std::span<const Change> changes) override {
+      return hooks_->find_obstacles ? hooks_->find_obstacles(changes)
+                                    : session_->FindObstacles(changes);
+    }
     absl::Status Apply(const Change& change) override {
       return hooks_->apply ? hooks_->apply(session_.get(), change) : session_->Apply(change);
     }
     absl::StatusOr<CommitToken> Seal() override { return session_->Seal(); }
+    std::vector<std::string> Exceptions() const override {
+      return hooks_->exceptions.empty() ? session_->Exceptions() : hooks_->exceptions;
+    }
     absl::Status Commit(absl::Time deadline) override {
       if (hooks_->before_commit) {
         RETURN_IF_ERROR(hooks_->before_commit());

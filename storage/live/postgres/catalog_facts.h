@@ -29,9 +29,19 @@ struct PgColumn {
   bool text_equality = false;
   bool not_null = false;
   bool generated = false;        // by an expression: in no payload
+  std::string generation;        // that expression, SQL over the other columns by bare names
   bool always_identity = false;  // GENERATED ALWAYS AS IDENTITY: no UPDATE may set it
 
   friend bool operator==(const PgColumn&, const PgColumn&) = default;
+};
+
+// One of the values that an index looks at.
+struct PgIndexed {
+  std::string value;   // SQL over the table's columns, which it has by their bare names
+  std::string equals;  // as OPERATOR(schema.name): what two rows must not hold
+  bool not_null = false;
+
+  friend bool operator==(const PgIndexed&, const PgIndexed&) = default;
 };
 
 struct PgUnique {
@@ -47,6 +57,10 @@ struct PgUnique {
   bool constraint = false;  // else only an index
   bool nulls_distinct = true;
   std::string definition;  // of the constraint or index, for people
+  // What it looks at, and which rows of (SQL by bare names; empty: all). Empty for primary keys,
+  // and where an expression takes the row as a whole.
+  std::vector<PgIndexed> indexed;
+  std::string predicate;
 
   friend bool operator==(const PgUnique&, const PgUnique&) = default;
 };
@@ -122,6 +136,11 @@ struct PgTable {
                                     // or on a leaf: they fire in a restore
   // Deferrable constraints that a single partition has: not looked at while triggers are silent.
   std::vector<std::string> part_deferrables;
+  // Of a partitioned table in which some row may find no partition: what each leaf takes, SQL by
+  // bare names, and the columns that it depends on (empty: any).
+  bool may_lack_partition = false;
+  std::vector<std::string> bounds;
+  std::vector<PgAttnum> bound_columns;
   bool row_security = false;  // enabled, and it applies to this role
   // Published with its updates or deletions, without what says to others which row is meant: the
   // server refuses both, there or in a leaf.

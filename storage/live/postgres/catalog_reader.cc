@@ -68,8 +68,10 @@ constexpr std::string_view kColumnFacts = R"(, bases AS (
 SELECT a.attrelid, a.attnum, a.attname, pg_catalog.format_type(a.atttypid, a.atttypmod),
   pg_catalog.format_type(a.atttypid, -1), b.base, y.typtype,
   CASE WHEN a.atttypmod >= 0 THEN a.atttypmod ELSE b.typmod END,
-  coalesce(l.collisdeterministic, true), a.attnotnull, a.attgenerated <> '', a.attidentity = 'a'
+  coalesce(l.collisdeterministic, true), a.attnotnull, a.attgenerated <> '', a.attidentity = 'a',
+  CASE WHEN a.attgenerated <> '' THEN pg_catalog.pg_get_expr(f.adbin, f.adrelid) END
 FROM tables t JOIN pg_catalog.pg_attribute a ON a.attrelid = t.oid
+LEFT JOIN pg_catalog.pg_attrdef f ON f.adrelid = a.attrelid AND f.adnum = a.attnum
 JOIN bases b ON b.oid = a.atttypid JOIN pg_catalog.pg_type y ON y.oid = b.base
 LEFT JOIN pg_catalog.pg_collation l ON l.oid = a.attcollation
 WHERE a.attnum > 0 AND NOT a.attisdropped
@@ -101,6 +103,48 @@ LEFT JOIN pg_catalog.pg_constraint o ON o.conindid = i.indexrelid AND o.contype 
   AND o.conrelid = i.indrelid
 WHERE (i.indisunique OR i.indisexclusion) AND i.indisvalid
 ORDER BY i.indrelid, NOT i.indisprimary, c.relname COLLATE "C")";
+
+// What each index above looks at, value by value, but for primary keys; not those with an
+// expression over the row as a whole, whose text cannot be used elsewhere.
+constexpr std::string_view kIndexedFacts = R"(
+SELECT i.indrelid, c.relname, '(' || pg_catalog.pg_get_indexdef(i.indexrelid, k.n, false) || ')'
+    || coalesce(' COLLATE ' || pg_catalog.quote_ident(ln.nspname) || '.'
+                || pg_catalog.quote_ident(l.collname), ''),
+  pg_catalog.format('OPERATOR(%I.%s)', pn.nspname, p.oprname), coalesce(a.attnotnull, false),
+  pg_catalog.pg_get_expr(i.indpred, i.indrelid)
+FROM tables t JOIN pg_catalog.pg_index i ON i.indrelid = t.oid
+JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid
+CROSS JOIN LATERAL pg_catalog.generate_series(1, i.indnkeyatts) k(n)
+LEFT JOIN pg_catalog.pg_constraint o ON o.conindid = i.indexrelid AND o.contype = 'x'
+  AND o.conrelid = i.indrelid
+JOIN pg_catalog.pg_opclass oc ON oc.oid = i.indclass[k.n - 1]
+LEFT JOIN pg_catalog.pg_amop e ON e.amopfamily = oc.opcfamily AND e.amoplefttype = oc.opcintype
+  AND e.amoprighttype = oc.opcintype AND e.amopstrategy = 3 AND NOT i.indisexclusion
+JOIN pg_catalog.pg_operator p ON p.oid = coalesce(o.conexclop[k.n], e.amopopr)
+JOIN pg_catalog.pg_namespace pn ON pn.oid = p.oprnamespace
+LEFT JOIN pg_catalog.pg_attribute a ON a.attrelid = t.oid AND a.attnum = i.indkey[k.n - 1]
+  AND a.attnum > 0
+LEFT JOIN pg_catalog.pg_collation l ON l.oid = i.indcollation[k.n - 1]
+LEFT JOIN pg_catalog.pg_namespace ln ON ln.oid = l.collnamespace
+WHERE (i.indisunique OR i.indisexclusion) AND i.indisvalid AND NOT i.indisprimary
+  AND pg_catalog.strpos(pg_catalog.pg_get_indexdef(i.indexrelid),
+                        pg_catalog.quote_ident(t.relname) || '.*') = 0
+ORDER BY i.indrelid, c.relname COLLATE "C", k.n)";
+
+// Of each leaf of a table in which some partitioning has no default partition.
+constexpr std::string_view kBoundFacts = R"(, gaps AS (
+  SELECT h.root, pg_catalog.bool_or(0 = ANY (p.partattrs::int2[])) AS by_expression,
+    (SELECT pg_catalog.string_agg(DISTINCT r.attnum::text, ' ')
+     FROM heaps x JOIN pg_catalog.pg_partitioned_table q ON q.partrelid = x.oid
+     JOIN pg_catalog.pg_attribute a ON a.attrelid = x.oid AND a.attnum = ANY (q.partattrs::int2[])
+     JOIN pg_catalog.pg_attribute r ON r.attrelid = h.root AND r.attname = a.attname
+     WHERE x.root = h.root) AS columns
+  FROM heaps h JOIN pg_catalog.pg_partitioned_table p ON p.partrelid = h.oid
+  GROUP BY h.root HAVING pg_catalog.bool_or(p.partdefid = 0))
+SELECT g.root, CASE WHEN NOT g.by_expression THEN g.columns END,
+  pg_catalog.pg_get_partition_constraintdef(h.oid)
+FROM gaps g LEFT JOIN heaps h ON h.root = g.root AND h.leaf AND h.oid <> h.root
+ORDER BY g.root, h.oid)";
 
 // Those that the partitions of a table do not have from it.
 constexpr std::string_view kPartDeferrables = R"(
@@ -234,6 +278,8 @@ class Reader {
     }
     RETURN_IF_ERROR(Each(kColumnFacts, &Reader::TakeColumn));
     RETURN_IF_ERROR(Each(kUniqueFacts, &Reader::TakeUnique));
+    RETURN_IF_ERROR(Each(kIndexedFacts, &Reader::TakeIndexed));
+    RETURN_IF_ERROR(Each(kBoundFacts, &Reader::TakeBound));
     RETURN_IF_ERROR(Each(kPartDeferrables, &Reader::TakePartDeferrable));
     RETURN_IF_ERROR(Each(kForeignKeyFacts, &Reader::TakeForeignKey));
     RETURN_IF_ERROR(Each(kIndexFacts, &Reader::TakeIndex));
@@ -296,6 +342,7 @@ class Reader {
     column.not_null = result.GetBool(row, 9);
     column.generated = result.GetBool(row, 10);
     column.always_identity = result.GetBool(row, 11);
+    column.generation = result.Get(row, 12);
     TableOf(result, row).columns.push_back(std::move(column));
   }
 
@@ -316,6 +363,29 @@ class Reader {
       unique.columns.clear();
     }
     TableOf(result, row).uniques.push_back(std::move(unique));
+  }
+
+  void TakeIndexed(const PgResult& result, int row) {
+    std::vector<PgUnique>& uniques = TableOf(result, row).uniques;
+    const std::string_view name = result.Get(row, 1);
+    const auto found = std::find_if(uniques.begin(), uniques.end(),
+                                    [name](const PgUnique& unique) { return unique.name == name; });
+    if (found != uniques.end()) {
+      found->indexed.push_back({.value = std::string(result.Get(row, 2)),
+                                .equals = std::string(result.Get(row, 3)),
+                                .not_null = result.GetBool(row, 4)});
+      found->predicate = result.Get(row, 5);
+    }
+  }
+
+  // A partition without a constraint takes everything.
+  void TakeBound(const PgResult& result, int row) {
+    PgTable& table = TableOf(result, row);
+    table.may_lack_partition = true;
+    table.bound_columns = Numbers(result.Get(row, 1));
+    if (!result.IsNull(row, 2)) {
+      table.bounds.emplace_back(result.Get(row, 2));
+    }
   }
 
   void TakePartDeferrable(const PgResult& result, int row) {

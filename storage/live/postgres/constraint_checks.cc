@@ -6,6 +6,7 @@
 #include <string_view>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "storage/base/status_macros.h"
 #include "storage/live/postgres/sequence_mover.h"
 #include "storage/live/postgres/unique_check.h"
@@ -124,6 +125,22 @@ absl::Status ConstraintChecks::Check(PgConnection* main, PgConnection* second,
   return absl::OkStatus();
 }
 
+std::vector<std::string> ConstraintChecks::Exceptions() const {
+  std::vector<std::string> exceptions;
+  for (const ForeignKeyCheck& key : foreign_keys_) {
+    if (key.missing_parents() > 0) {
+      const PgForeignKey& facts = key.facts();
+      exceptions.push_back(
+          absl::StrCat("restored rows of table ", map_->catalog().Find(facts.child)->DisplayName(),
+                       " refer to ", key.missing_parents(), " rows of table ",
+                       map_->catalog().Find(facts.parent_table)->DisplayName(),
+                       " that are not there (foreign key ", facts.name,
+                       ", NOT VALID), which orphans in the configuration of the store allows"));
+    }
+  }
+  return exceptions;
+}
+
 absl::Status ConstraintChecks::CheckRows(const CheckConnections& connections) {
   for (ForeignKeyCheck& key : foreign_keys_) {
     RETURN_IF_ERROR(key.CheckChildren(connections));
@@ -143,7 +160,7 @@ absl::Status ConstraintChecks::CheckRows(const CheckConnections& connections) {
     }
   }
   // The parents come last: to lock a row makes it look as if it had been changed.
-  for (const ForeignKeyCheck& key : foreign_keys_) {
+  for (ForeignKeyCheck& key : foreign_keys_) {
     RETURN_IF_ERROR(key.CheckParents(connections));
   }
   return absl::OkStatus();

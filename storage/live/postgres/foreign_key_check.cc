@@ -159,7 +159,7 @@ std::string ForeignKeyCheck::RemovedSql(const std::string& xid) const {
                     absl::StrCat(OfTenantSql(*parent_), " AND t.xmax = ", CastLiteral(xid, "xid")));
 }
 
-absl::Status ForeignKeyCheck::CheckParents(const CheckConnections& connections) const {
+absl::Status ForeignKeyCheck::CheckParents(const CheckConnections& connections) {
   if (may_be_partial_) {
     RETURN_IF_ERROR(CheckFull(connections));
   }
@@ -192,7 +192,7 @@ absl::Status ForeignKeyCheck::CheckFull(const CheckConnections& connections) con
 }
 
 absl::Status ForeignKeyCheck::CheckParentBatch(const Keys& batch,
-                                               const CheckConnections& connections) const {
+                                               const CheckConnections& connections) {
   constexpr std::string_view kDoing = "lock the rows that restored rows refer to";
   const size_t columns = facts_->parent_columns.size();
   ASSIGN_OR_RETURN(const KeyBatch keys, MakeBatch(columns, batch));
@@ -202,6 +202,7 @@ absl::Status ForeignKeyCheck::CheckParentBatch(const Keys& batch,
   Keys missing = NotAmong(batch, locked);
   std::erase_if(missing, [this](const auto& key) { return orphans_before_.keys().contains(key); });
   if (missing.empty() || may_orphan_) {
+    missing_parents_ += static_cast<int64_t>(missing.size());
     return absl::OkStatus();
   }
   ASSIGN_OR_RETURN(const KeyBatch missing_keys, MakeBatch(columns, missing));

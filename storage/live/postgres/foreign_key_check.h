@@ -56,11 +56,15 @@ class ForeignKeyCheck {
   // Children of all keys are looked for before the parents of any: rows that are locked look to the
   // second connection like rows that the transaction changed.
   absl::Status CheckChildren(const CheckConnections& connections);
-  absl::Status CheckParents(const CheckConnections& connections) const;
+  absl::Status CheckParents(const CheckConnections& connections);
+
+  // How many parents of rows that were written CheckParents did not find, and let pass since the
+  // configuration allows it (MapConfig::orphans).
+  int64_t missing_parents() const { return missing_parents_; }
 
  private:
   absl::Status CheckFull(const CheckConnections& connections) const;
-  absl::Status CheckParentBatch(const Keys& batch, const CheckConnections& connections) const;
+  absl::Status CheckParentBatch(const Keys& batch, const CheckConnections& connections);
   absl::Status ListOrphansBefore(const CheckConnections& connections);
   absl::Status CheckChildBatch(const Keys& batch, const CheckConnections& connections) const;
   std::string FindParents(const KeyBatch& batch) const;
@@ -86,8 +90,9 @@ class ForeignKeyCheck {
   KeySet removed_;               // parents that were removed
   KeySet orphans_before_;        // that changed rows referred to in vain before
   bool may_be_partial_ = false;  // a row may have only a part of a key that is MATCH FULL
-  std::string last_needed_;      // rows of one parent often follow each other
-  std::string joined_;           // scratch
+  int64_t missing_parents_ = 0;
+  std::string last_needed_;  // rows of one parent often follow each other
+  std::string joined_;       // scratch
   std::string joined_before_;
 };
 

@@ -120,7 +120,7 @@ absl::Status HealthProbe::ProbeWith(PgConnection* connection, StoreHealth* healt
     health->detail = "The server is a standby: it takes no writes.";
     return connection->Rollback();
   }
-  ASSIGN_OR_RETURN(std::optional<Excess> excess, FirstExcess(connection));
+  ASSIGN_OR_RETURN(std::optional<Excess> excess, FirstExcess(connection, health));
   if (excess.has_value()) {
     health->pressure = std::move(excess->pressure);
     health->detail = std::move(excess->detail);
@@ -129,7 +129,7 @@ absl::Status HealthProbe::ProbeWith(PgConnection* connection, StoreHealth* healt
 }
 
 absl::StatusOr<std::optional<HealthProbe::Excess>> HealthProbe::FirstExcess(
-    PgConnection* connection) {
+    PgConnection* connection, StoreHealth* health) {
   // The last one ends the transaction of the others.
   constexpr std::array<Measure, kMeasures> kAll = {
       &HealthProbe::JudgeWaiting, &HealthProbe::JudgeSlots, &HealthProbe::JudgeReplication,
@@ -142,7 +142,7 @@ absl::StatusOr<std::optional<HealthProbe::Excess>> HealthProbe::FirstExcess(
         continue;
       }
     }
-    Judged judged = (this->*kAll[i])(connection);
+    Judged judged = (this->*kAll[i])(connection, health);
     if (HasReason(judged.status(), Reason::kNotAllowed)) {
       // The connection is of no use any more; the next probe leaves this out.
       MutexLock lock(&mu_);
@@ -157,7 +157,7 @@ absl::StatusOr<std::optional<HealthProbe::Excess>> HealthProbe::FirstExcess(
   return first;
 }
 
-HealthProbe::Judged HealthProbe::JudgeWaiting(PgConnection* connection) {
+HealthProbe::Judged HealthProbe::JudgeWaiting(PgConnection* connection, StoreHealth* /*health*/) {
   const int64_t limit = setup_.limits.max_sessions_waiting;
   if (limit == 0) {
     return std::nullopt;
@@ -173,13 +173,16 @@ HealthProbe::Judged HealthProbe::JudgeWaiting(PgConnection* connection) {
                              " (max_sessions_waiting).")};
 }
 
-HealthProbe::Judged HealthProbe::JudgeSlots(PgConnection* connection) {
+HealthProbe::Judged HealthProbe::JudgeSlots(PgConnection* connection, StoreHealth* health) {
   const int64_t limit = setup_.limits.min_slot_headroom_bytes;
   if (limit == 0) {
     return std::nullopt;
   }
   ASSIGN_OR_RETURN(const PgResult result,
                    connection->Query("look at the replication slots", kSlotSql));
+  if (result.rows() > 0) {
+    health->log_headroom_bytes = std::max<int64_t>(0, result.GetInt(0, 1));
+  }
   if (result.rows() == 0 || result.GetInt(0, 1) >= limit) {
     return std::nullopt;
   }
@@ -190,7 +193,8 @@ HealthProbe::Judged HealthProbe::JudgeSlots(PgConnection* connection) {
                              " are to be left (min_slot_headroom).")};
 }
 
-HealthProbe::Judged HealthProbe::JudgeReplication(PgConnection* connection) {
+HealthProbe::Judged HealthProbe::JudgeReplication(PgConnection* connection,
+                                                  StoreHealth* /*health*/) {
   const int64_t limit = setup_.limits.max_replication_lag_bytes;
   if (limit == 0) {
     return std::nullopt;
@@ -206,7 +210,7 @@ HealthProbe::Judged HealthProbe::JudgeReplication(PgConnection* connection) {
                              SizeText(limit), " (max_replication_lag).")};
 }
 
-HealthProbe::Judged HealthProbe::JudgeWal(PgConnection* connection) {
+HealthProbe::Judged HealthProbe::JudgeWal(PgConnection* connection, StoreHealth* /*health*/) {
   const int64_t limit = setup_.limits.max_wal_bytes_per_second;
   if (limit == 0) {
     return std::nullopt;
@@ -281,7 +285,7 @@ absl::StatusOr<HealthProbe::TimedCommit> HealthProbe::TimeCommit(PgConnection* c
   return TimedCommit{.ended = committed.ok(), .took = took};
 }
 
-HealthProbe::Judged HealthProbe::JudgeCommit(PgConnection* connection) {
+HealthProbe::Judged HealthProbe::JudgeCommit(PgConnection* connection, StoreHealth* /*health*/) {
   const absl::Duration limit = setup_.limits.max_commit_latency;
   if (limit == absl::ZeroDuration()) {
     return std::nullopt;

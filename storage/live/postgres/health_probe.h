@@ -43,7 +43,7 @@ class HealthProbe {
     std::string detail;
   };
   using Judged = absl::StatusOr<std::optional<Excess>>;
-  using Measure = Judged (HealthProbe::*)(PgConnection*);
+  using Measure = Judged (HealthProbe::*)(PgConnection*, StoreHealth*);
   static constexpr int kMeasures = 5;
 
   // How far the log was at a probe, by the server's clock.
@@ -59,14 +59,14 @@ class HealthProbe {
 
   absl::StatusOr<std::unique_ptr<PgConnection>> Connect() const;
   absl::Status ProbeWith(PgConnection* connection, StoreHealth* health);
-  absl::StatusOr<std::optional<Excess>> FirstExcess(PgConnection* connection);
+  absl::StatusOr<std::optional<Excess>> FirstExcess(PgConnection* connection, StoreHealth* health);
 
   // Each judges nothing if its limit is 0.
-  Judged JudgeWaiting(PgConnection* connection);
-  Judged JudgeSlots(PgConnection* connection);
-  Judged JudgeReplication(PgConnection* connection);
-  Judged JudgeWal(PgConnection* connection);
-  Judged JudgeCommit(PgConnection* connection);
+  Judged JudgeWaiting(PgConnection* connection, StoreHealth* health);
+  Judged JudgeSlots(PgConnection* connection, StoreHealth* health);
+  Judged JudgeReplication(PgConnection* connection, StoreHealth* health);
+  Judged JudgeWal(PgConnection* connection, StoreHealth* health);
+  Judged JudgeCommit(PgConnection* connection, StoreHealth* health);
 
   absl::StatusOr<TimedCommit> TimeCommit(PgConnection* connection);
   // Whether an earlier commit still waits, which is asked to give up.

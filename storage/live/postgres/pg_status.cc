@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
@@ -100,6 +101,24 @@ std::string Place(const PgServerError& error) {
   return place;
 }
 
+// From "COPY <table>, line <number>", which the server writes in its own language; 0 if there is
+// none. What may follow, after a colon, are values.
+int64_t LineOfCopy(std::string_view context) {
+  if (!context.starts_with("COPY ")) {
+    return 0;
+  }
+  context = context.substr(0, context.find('\n'));
+  const size_t comma = context.find(", ");
+  const size_t digits =
+      comma == std::string_view::npos ? comma : context.find_first_of("0123456789", comma);
+  if (digits == std::string_view::npos) {
+    return 0;
+  }
+  int64_t line = 0;
+  std::from_chars(context.data() + digits, context.data() + context.size(), line);
+  return line;
+}
+
 bool IsSqlstate(std::string_view word) {
   return word.size() == 5 && std::all_of(word.begin(), word.end(), [](unsigned char c) {
            return absl::ascii_isdigit(c) || absl::ascii_isupper(c);
@@ -118,6 +137,7 @@ PgServerError ServerErrorOf(const pg_result* result) {
   if (HoldsNamesOnly(error.sqlstate)) {
     error.object = Field(result, PG_DIAG_MESSAGE_PRIMARY);
   }
+  error.copy_line = LineOfCopy(Field(result, PG_DIAG_CONTEXT));
   return error;
 }
 

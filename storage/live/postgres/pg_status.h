@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 
@@ -18,6 +19,7 @@ struct PgServerError {
   std::string column;
   std::string constraint;
   std::string object;  // the whole message where it holds only names: that of a missing privilege
+  int64_t copy_line = 0;  // of COPY … FROM: the line that it is about, from 1; 0 if it is not known
 };
 
 // Reads the error that `result` holds.

@@ -13,6 +13,7 @@
 #include "storage/live/postgres/commit_token.h"
 #include "storage/live/postgres/constraint_checks.h"
 #include "storage/live/postgres/key_lookup.h"
+#include "storage/live/postgres/obstacle_finder.h"
 #include "storage/live/postgres/owned_tables.h"
 #include "storage/live/postgres/postgres_record_stream.h"
 #include "storage/live/postgres/row_changes.h"
@@ -273,6 +274,14 @@ absl::StatusOr<std::vector<KeyState>> PostgresSession::LookUp(const std::string&
   });
 }
 
+absl::StatusOr<std::vector<Obstacle>> PostgresSession::FindObstacles(
+    std::span<const Change> changes) {
+  return Run(Call::kRead, [&]() -> absl::StatusOr<std::vector<Obstacle>> {
+    ASSIGN_OR_RETURN(PgConnection* const connection, LookUpConnection());
+    return reinstate::FindObstacles(*map_, setup_.tenant, changes, connection);
+  });
+}
+
 absl::Status PostgresSession::Apply(const Change& change) {
   return Run(Call::kApply, [&] { return DoApply(change); });
 }
@@ -305,6 +314,10 @@ absl::StatusOr<CommitToken> PostgresSession::DoSeal() {
   // From here on it takes no longer than a commit.
   RETURN_IF_ERROR(watch_.End());
   return MakeCommitToken(main_.get());
+}
+
+std::vector<std::string> PostgresSession::Exceptions() const {
+  return checks_ == nullptr ? std::vector<std::string>() : checks_->Exceptions();
 }
 
 absl::Status PostgresSession::CheckConstraints() {

@@ -77,8 +77,10 @@ class PostgresSession final : public TenantSession {
   absl::StatusOr<std::unique_ptr<RecordStream>> ReadTable(const std::string& table) override;
   absl::StatusOr<std::vector<KeyState>> LookUp(const std::string& table,
                                                std::span<const RowKey> keys) override;
+  absl::StatusOr<std::vector<Obstacle>> FindObstacles(std::span<const Change> changes) override;
   absl::Status Apply(const Change& change) override;
   absl::StatusOr<CommitToken> Seal() override;
+  std::vector<std::string> Exceptions() const override;
   absl::Status Commit(absl::Time deadline) override;
   absl::Status Rollback() override;
   absl::StatusOr<CommitOutcome> Resolve(const CommitToken& token) override;

@@ -10,6 +10,7 @@
 #include "storage/base/error.h"
 #include "storage/base/status_macros.h"
 #include "storage/live/postgres/map_proposals.h"
+#include "storage/live/postgres/obstacle_finder.h"
 #include "storage/live/postgres/postgres_cut.h"
 #include "storage/live/postgres/postgres_session.h"
 #include "storage/live/postgres/role_checks.h"
@@ -278,6 +279,7 @@ void PostgresStore::AddRefusals(const PgTenantMap& map, TenantMap* tables) const
       table.write_refusal = WriteRefusal(map.catalog(), map.Table(*plan), options_.may_fire);
       table.replace_refusal = ReplaceRefusal(map.Table(*plan));
       table.refusal_reason = RefusalReason(map.Table(*plan));
+      table.may_be_obstructed = MayBeObstructed(map, map.Table(*plan));
     }
   }
 }

@@ -6,6 +6,7 @@
 #include "storage/base/error.h"
 #include "storage/base/status_macros.h"
 #include "storage/live/postgres/write_refusal.h"
+#include "storage/model/key_text.h"
 
 namespace reinstate {
 namespace {
@@ -18,6 +19,8 @@ constexpr size_t kLineBytes = 128 << 10;
 constexpr size_t kReplacedByEachBytes = 16 << 20;
 constexpr size_t kReplacedAtOnceBytes = 256 << 20;
 constexpr absl::Duration kLargePatience = absl::Minutes(2);
+// How far the server may be behind with the lines of COPY, so that an error can name its row.
+constexpr size_t kKeysOfLines = 20'000;
 
 }  // namespace
 
@@ -89,6 +92,9 @@ void RowChanges::Buffer(const WriteTarget* target, const Change& change) {
   if (change.kind == ChangeKind::kInsert) {
     group.lines.append(change.new_payload).push_back('\n');
     ++group.line_count;
+    if (target->has_exclusive_values()) {
+      group.keys.push_back(change.key);
+    }
   } else {
     bytes += change.key.bytes().size() + change.old_payload.size() + kRowOverhead;
     group.rows.push_back(
@@ -104,6 +110,9 @@ absl::Status RowChanges::Add(const PgTablePlan& plan, const Change& change) {
   RETURN_IF_ERROR(Note(written, change));
   const WriteTarget* const target = written->target.get();
   if (change.kind == ChangeKind::kInsert && copying_ == target) {
+    if (target->has_exclusive_values()) {
+      NoteCopied(change.key);
+    }
     return PutLine(change.new_payload);
   }
   if (copying_ != nullptr) {
@@ -217,10 +226,15 @@ absl::Status RowChanges::Send(Group* group) {
   if (group->kind == ChangeKind::kReplace) {
     std::vector<std::string> to_insert;
     RETURN_IF_ERROR(
-        OfTakenKey(*group->target, keyed_.Replace(*group->target, group->rows, &to_insert)));
+        OfTakenKey(*group->target, keyed_.Replace(*group->target, group->rows, &to_insert),
+                   absl::StrCat("one of ", group->rows.size(), " rows from row ",
+                                PrintableKey(group->rows.front().key.bytes()), " to row ",
+                                PrintableKey(group->rows.back().key.bytes()))));
     for (const std::string& line : to_insert) {
       group->lines.append(line).push_back('\n');
       ++group->line_count;
+      ASSIGN_OR_RETURN(RowKey key, group->target->codec.KeyOf(line));
+      group->keys.push_back(std::move(key));
     }
     if (to_insert.empty()) {
       return absl::OkStatus();
@@ -229,6 +243,10 @@ absl::Status RowChanges::Send(Group* group) {
   // The COPY is left open, since more insertions may come.
   RETURN_IF_ERROR(StartCopy(group->target));
   copied_ = group->line_count;
+  copied_keys_.clear();
+  for (RowKey& key : group->keys) {
+    NoteCopied(std::move(key));
+  }
   return OfTakenKey(*group->target, parts_.connection->PutLines(group->lines));
 }
 
@@ -266,7 +284,24 @@ absl::Status RowChanges::EndCopy() {
   return absl::OkStatus();
 }
 
-absl::Status RowChanges::OfTakenKey(const WriteTarget& target, const absl::Status& status) const {
+void RowChanges::NoteCopied(RowKey key) {
+  copied_keys_.push_back(std::move(key));
+  if (copied_keys_.size() > kKeysOfLines) {
+    copied_keys_.pop_front();
+  }
+}
+
+// Lines that were put are counted before they are sent, and noted with that.
+std::string RowChanges::RowOfLine(int64_t line) const {
+  const int64_t place = line - 1 - (copied_ - static_cast<int64_t>(copied_keys_.size()));
+  if (line <= 0 || place < 0 || place >= static_cast<int64_t>(copied_keys_.size())) {
+    return "a row";
+  }
+  return absl::StrCat("row ", PrintableKey(copied_keys_[static_cast<size_t>(place)].bytes()));
+}
+
+absl::Status RowChanges::OfTakenKey(const WriteTarget& target, const absl::Status& status,
+                                    const std::string& row) const {
   if (!HasReason(status, Reason::kKeyConflict)) {
     return status;
   }
@@ -274,7 +309,8 @@ absl::Status RowChanges::OfTakenKey(const WriteTarget& target, const absl::Statu
       !target.IsKey(constraint)) {
     return MakeError(
         Reason::kKeyConflict,
-        absl::StrCat("a row for table ", target.table->DisplayName(),
+        absl::StrCat(row.empty() ? RowOfLine(parts_.connection->server_error().copy_line) : row,
+                     " for table ", target.table->DisplayName(),
                      " has a value that another row has by now, somebody else's or a newer one of "
                      "the tenant (",
                      constraint, "); change or delete that one, or leave the table out"));

@@ -68,6 +68,7 @@ class RowChanges {
     std::vector<KeyedRow> rows;
     std::string lines;  // of insertions
     int64_t line_count = 0;
+    std::vector<RowKey> keys;  // theirs, of a table with values that can be taken
     size_t bytes = 0;
   };
 
@@ -92,8 +93,14 @@ class RowChanges {
   absl::Status StartCopy(const WriteTarget* target);
   absl::Status PutLine(const std::string& line);
   absl::Status EndCopy();
-  // The error of a COPY or UPDATE: that its key is taken is a race with the application.
-  absl::Status OfTakenKey(const WriteTarget& target, const absl::Status& status) const;
+  // The error of a COPY or UPDATE: that its key is taken is a race with the application. `row` says
+  // which row it is about, as "row 7", if that is not that of a line of COPY.
+  absl::Status OfTakenKey(const WriteTarget& target, const absl::Status& status,
+                          const std::string& row = "") const;
+  // Remembers whose the next line of COPY is.
+  void NoteCopied(RowKey key);
+  // "row 7" for a line of COPY, from 1; "a row" if it is not known whose it is.
+  std::string RowOfLine(int64_t line) const;
 
   const Parts parts_;
   const TenantId tenant_;
@@ -106,8 +113,9 @@ class RowChanges {
   // The COPY that is under way:
   const WriteTarget* copying_ = nullptr;
   int64_t copied_ = 0;
-  std::string lines_;   // not yet sent
-  std::string joined_;  // scratch
+  std::deque<RowKey> copied_keys_;  // of the last lines, of a table with values that can be taken
+  std::string lines_;               // not yet sent
+  std::string joined_;              // scratch
   std::vector<std::string_view> before_;
   std::vector<std::string_view> after_;
 };

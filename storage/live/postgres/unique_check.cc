@@ -86,6 +86,17 @@ std::string FromWritten(const DeferredUnique& unique, const PgTablePlan& plan,
                       " AND t.xmin = ", CastLiteral(xid, "xid"));
 }
 
+// The key of t for people; its place if it has none.
+std::string KeyTextSql(const PgTable& table) {
+  std::vector<std::string> columns;
+  for (const PgAttnum number : table.key) {
+    columns.push_back(absl::StrCat("t.", QuoteIdentifier(table.Column(number)->name)));
+  }
+  return columns.empty()
+             ? "t.ctid::pg_catalog.text"
+             : absl::StrCat("pg_catalog.concat_ws(', ', ", absl::StrJoin(columns, ", "), ")");
+}
+
 absl::Status LookForOwn(const DeferredUnique& unique, const PgTablePlan& plan,
                         const CheckConnections& connections) {
   const PgTable& table = *unique.table;
@@ -98,7 +109,7 @@ absl::Status LookForOwn(const DeferredUnique& unique, const PgTablePlan& plan,
   ASSIGN_OR_RETURN(
       const PgResult twice,
       QueryIn(connections.main, ModeFor(table, unique.facts->columns), kLooking,
-              absl::StrCat("SELECT pg_catalog.count(*)",
+              absl::StrCat("SELECT pg_catalog.count(*), pg_catalog.min(", KeyTextSql(table), ")",
                            FromWritten(unique, plan, absl::StrCat(", ", OnlyTable(table), " b"),
                                        connections.xid),
                            " AND ", absl::StrJoin(equal, " AND "),
@@ -106,11 +117,11 @@ absl::Status LookForOwn(const DeferredUnique& unique, const PgTablePlan& plan,
   if (twice.GetInt(0, 0) == 0) {
     return absl::OkStatus();
   }
-  return MakeError(Reason::kKeyConflict,
-                   absl::StrCat("restored rows of table ", table.DisplayName(),
-                                " have values that other rows have too "
-                                "(constraint ",
-                                unique.facts->name, ")"));
+  return MakeError(
+      Reason::kKeyConflict,
+      absl::StrCat("restored rows of table ", table.DisplayName(),
+                   " have values that other rows have too (constraint ", unique.facts->name,
+                   "), one of them row ", Printable(twice.Get(0, 1))));
 }
 
 // The rows b that have the values of k, of which the columns with `is_null` are NULL. In a form

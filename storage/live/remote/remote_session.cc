@@ -29,6 +29,11 @@ absl::Status TooLarge(std::string_view what, size_t limit_bytes) {
                                 " bytes of a store that is reached over the network"));
 }
 
+size_t SizeOf(const v1::SessionChange& entry) {
+  return entry.key().size() + entry.table().size() + entry.old_payload().size() +
+         entry.new_payload().size();
+}
+
 SessionRequest OpenRequest(const RemoteStoreOptions& options, const TenantId& tenant,
                            const SessionOptions& session) {
   SessionRequest request;
@@ -162,24 +167,71 @@ absl::Status RemoteSession::LookUpSome(const std::string& table, std::span<const
   return absl::OkStatus();
 }
 
+absl::StatusOr<std::vector<Obstacle>> RemoteSession::FindObstacles(
+    std::span<const Change> changes) {
+  return phase_.Run(Call::kRead, [&]() -> absl::StatusOr<std::vector<Obstacle>> {
+    std::vector<Obstacle> obstacles;
+    SessionRequest request;
+    size_t bytes = 0;
+    size_t first = 0;
+    for (size_t i = 0; i < changes.size(); ++i) {
+      RETURN_IF_ERROR(CheckSize(changes[i]));
+      live_wire::ChangeSplitter splitter(changes[i]);
+      bool more = true;
+      while (more) {
+        v1::SessionChange& entry = *request.mutable_find_obstacles()->add_changes();
+        more = splitter.Next(&entry);
+        bytes += SizeOf(entry);
+        const auto entries = static_cast<size_t>(request.find_obstacles().changes_size());
+        const bool is_last = !more && i + 1 == changes.size();
+        if (is_last || bytes >= live_wire::kBatchBytes || entries >= live_wire::kMaxLookUpKeys) {
+          const size_t complete = i - first + (more ? 0 : 1);
+          RETURN_IF_ERROR(FindSome(std::exchange(request, {}), first, complete, &obstacles));
+          first += complete;
+          bytes = 0;
+        }
+      }
+    }
+    return obstacles;
+  });
+}
+
+absl::Status RemoteSession::FindSome(SessionRequest request, size_t first, size_t changes,
+                                     std::vector<Obstacle>* obstacles) {
+  ASSIGN_OR_RETURN(const SessionResponse answer, Ask(std::move(request), Response::kObstacles));
+  for (const v1::SessionObstacle& wire : answer.obstacles().obstacles()) {
+    absl::StatusOr<Obstacle> obstacle = live_wire::FromWire(wire, changes);
+    if (!obstacle.ok()) {
+      call_->Abort(obstacle.status());
+      return obstacle.status();
+    }
+    obstacle->change += first;
+    obstacles->push_back(*std::move(obstacle));
+  }
+  return absl::OkStatus();
+}
+
 absl::Status RemoteSession::Apply(const Change& change) {
   return phase_.Run(Call::kApply, [&] { return AddChange(change); });
 }
 
-absl::Status RemoteSession::AddChange(const Change& change) {
+absl::Status RemoteSession::CheckSize(const Change& change) const {
   if (change.old_payload.size() + change.new_payload.size() > options_.max_payload_bytes) {
     return TooLarge("a row", options_.max_payload_bytes);
   }
-  if (change.key.bytes().size() > live_wire::kMaxKeyBytes) {
-    return TooLarge("a key", live_wire::kMaxKeyBytes);
-  }
+  return change.key.bytes().size() > live_wire::kMaxKeyBytes
+             ? TooLarge("a key", live_wire::kMaxKeyBytes)
+             : absl::OkStatus();
+}
+
+absl::Status RemoteSession::AddChange(const Change& change) {
+  RETURN_IF_ERROR(CheckSize(change));
   live_wire::ChangeSplitter splitter(change);
   bool more = true;
   while (more) {
     v1::SessionChange& entry = *batch_.mutable_apply()->add_changes();
     more = splitter.Next(&entry);
-    batch_bytes_ += entry.key().size() + entry.table().size() + entry.old_payload().size() +
-                    entry.new_payload().size();
+    batch_bytes_ += SizeOf(entry);
     if (batch_bytes_ >= live_wire::kBatchBytes) {
       RETURN_IF_ERROR(FlushChanges());
       RETURN_IF_ERROR(AwaitChanges(kMaxAppliesUnderWay - 1));
@@ -216,6 +268,12 @@ absl::StatusOr<CommitToken> RemoteSession::Seal() {
     std::string& token = *answer.mutable_sealed()->mutable_token();
     if (token.size() > live_wire::kMaxTokenBytes) {
       return live_wire::ProtocolBroken("a commit token is too long");
+    }
+    exceptions_.clear();
+    for (const std::string& exception : answer.sealed().exceptions()) {
+      if (exceptions_.size() < live_wire::kMaxExceptions) {
+        exceptions_.push_back(Printable(exception, live_wire::kMaxSentenceBytes));
+      }
     }
     return CommitToken{.bytes = std::move(token)};
   });

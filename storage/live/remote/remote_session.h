@@ -30,8 +30,10 @@ class RemoteSession final : public TenantSession {
   absl::StatusOr<std::unique_ptr<RecordStream>> ReadTable(const std::string& table) override;
   absl::StatusOr<std::vector<KeyState>> LookUp(const std::string& table,
                                                std::span<const RowKey> keys) override;
+  absl::StatusOr<std::vector<Obstacle>> FindObstacles(std::span<const Change> changes) override;
   absl::Status Apply(const Change& change) override;
   absl::StatusOr<CommitToken> Seal() override;
+  std::vector<std::string> Exceptions() const override { return exceptions_; }
   absl::Status Commit(absl::Time deadline) override;
   absl::Status Rollback() override;
   absl::StatusOr<CommitOutcome> Resolve(const CommitToken& token) override;
@@ -48,12 +50,18 @@ class RemoteSession final : public TenantSession {
   // Sends the request behind what is buffered and waits for its one answer, after those before it.
   absl::StatusOr<Response> Ask(v1::SessionRequest request, Response::ResponseCase expected);
 
+  // TOO_LARGE if `change` is over the limits.
+  absl::Status CheckSize(const Change& change) const;
   absl::Status AddChange(const Change& change);
   absl::Status FlushChanges();
   // Waits until at most `max_left` batches of changes are unanswered.
   absl::Status AwaitChanges(size_t max_left);
   absl::Status LookUpSome(const std::string& table, std::span<const RowKey> keys,
                           std::vector<KeyState>* states);
+  // Sends `request`, with which `changes` changes are complete, of which the first has the place
+  // `first`, and appends what is in their way.
+  absl::Status FindSome(v1::SessionRequest request, size_t first, size_t changes,
+                        std::vector<Obstacle>* obstacles);
   absl::Status DoCommit(absl::Time deadline);
 
   const RemoteStoreOptions options_;
@@ -61,6 +69,7 @@ class RemoteSession final : public TenantSession {
   std::unique_ptr<PeriodicThread> heartbeat_;
   SessionPhase phase_;
   uint32_t last_reading_ = 0;
+  std::vector<std::string> exceptions_;  // of the last seal
 
   // Changes that were not sent yet, and answers to those that were.
   v1::SessionRequest batch_;

@@ -210,9 +210,13 @@ StoreHealth RemoteStore::ProbeHealth() {
             .pressure = away ? kUnreachable : "",
             .detail = std::string(response.status().message())};
   }
-  return {.writable = response->writable(),
-          .pressure = PressureOf(*response),
-          .detail = Printable(response->detail(), 1024)};
+  StoreHealth health{.writable = response->writable(),
+                     .pressure = PressureOf(*response),
+                     .detail = Printable(response->detail(), live_wire::kMaxSentenceBytes)};
+  if (response->has_log_headroom_bytes()) {
+    health.log_headroom_bytes = std::max<int64_t>(0, response->log_headroom_bytes());
+  }
+  return health;
 }
 
 }  // namespace reinstate

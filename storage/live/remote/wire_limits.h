@@ -12,6 +12,8 @@ inline constexpr size_t kMaxLookUpBytes = 1 << 20;
 inline constexpr size_t kMaxKeyBytes = 256 << 10;
 inline constexpr size_t kMaxTokenBytes = 4 << 10;
 inline constexpr size_t kMaxPressureBytes = 40;
+inline constexpr size_t kMaxExceptions = 100;
+inline constexpr size_t kMaxSentenceBytes = 1024;
 
 // A message of rows is sent once it has this much. A part of a payload is at most kPartBytes, so no
 // message of rows exceeds a megabyte.

@@ -30,10 +30,14 @@ absl::StatusOr<Relation> FromWire(v1::TableRelation relation) {
 }
 
 absl::StatusOr<MappedTable> FromWire(const v1::TableInfo& table) {
-  MappedTable mapped{.schema = {.identity = table.identity(), .name = table.name(), .columns = {}},
-                     .relation = Relation::kUnresolved,
-                     .how = table.how(),
-                     .write_refusal = table.write_refusal()};
+  MappedTable mapped{
+      .schema = {.identity = table.identity(), .name = table.name(), .columns = {}},
+      .relation = Relation::kUnresolved,
+      .how = table.how(),
+      .write_refusal = table.write_refusal(),
+      .replace_refusal = table.replace_refusal(),
+      .refusal_reason = table.refused_by_role() ? Reason::kNotAllowed : Reason::kUnsupported,
+      .may_be_obstructed = table.may_be_obstructed()};
   ASSIGN_OR_RETURN(mapped.relation, FromWire(table.relation()));
   for (const v1::ColumnInfo& column : table.columns()) {
     mapped.schema.columns.push_back(
@@ -93,6 +97,26 @@ absl::StatusOr<KeyOwner> FromWire(v1::KeyOwner owner) {
     default:
       return ProtocolBroken(absl::StrCat("a key has the owner ", owner));
   }
+}
+
+absl::StatusOr<Obstacle> FromWire(const v1::SessionObstacle& wire, size_t changes) {
+  if (wire.change() >= changes) {
+    return ProtocolBroken("something is in the way of a change that was not asked about");
+  }
+  Obstacle obstacle{.change = wire.change()};
+  if (wire.kind() == v1::OBSTACLE_KIND_NO_PARTITION) {
+    obstacle.kind = ObstacleKind::kNoPartition;
+    return obstacle;
+  }
+  if (wire.kind() != v1::OBSTACLE_KIND_VALUE_TAKEN) {
+    return ProtocolBroken(absl::StrCat("what is in the way of a row is of the kind ", wire.kind()));
+  }
+  obstacle.constraint = Printable(wire.constraint());
+  ASSIGN_OR_RETURN(obstacle.owner, FromWire(wire.owner()));
+  if (wire.has_key() && obstacle.owner == KeyOwner::kThisTenant) {
+    obstacle.key = RowKey(wire.key());
+  }
+  return obstacle;
 }
 
 absl::StatusOr<TenantCount> FromWire(const v1::TenantRowCount& count) {

@@ -23,6 +23,8 @@ namespace reinstate::live_wire {
 absl::StatusOr<TenantMap> FromWire(const v1::Catalog& catalog);
 absl::StatusOr<CommitOutcome> FromWire(v1::CommitOutcome outcome);
 absl::StatusOr<KeyOwner> FromWire(v1::KeyOwner owner);
+// Of an answer about `changes` changes.
+absl::StatusOr<Obstacle> FromWire(const v1::SessionObstacle& obstacle, size_t changes);
 absl::StatusOr<TenantCount> FromWire(const v1::TenantRowCount& count);
 
 // At most kMaxLabels labels are kept, made fit to be shown.

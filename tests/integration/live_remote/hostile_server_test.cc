@@ -252,6 +252,20 @@ TEST_F(HostileServerTest, CannotAnswerALookUpForOtherKeysThanWereAsked) {
   EXPECT_THAT(LookUpTwo({"looked_up { " + nobody + " states { owner: 9 } last: true }"}), broken);
 }
 
+TEST_F(HostileServerTest, CannotNameObstaclesOfOtherRowsThanWereAskedAbout) {
+  const auto find = [this](const std::string& answer) {
+    liar_.session[SessionRequest::kFindObstacles] = {"obstacles { " + answer + " }"};
+    const std::vector<Change> changes(2, {.kind = ChangeKind::kInsert, .table = "issue"});
+    return Transaction()->FindObstacles(changes).status();
+  };
+  const std::string taken = " kind: OBSTACLE_KIND_VALUE_TAKEN constraint: 'c'";
+  EXPECT_THAT(find("obstacles { change: 1 owner: KEY_OWNER_NOBODY" + taken + " }"), IsOk());
+  const auto broken = FailsWith(Reason::kInternal);
+  EXPECT_THAT(find("obstacles { change: 2 owner: KEY_OWNER_NOBODY" + taken + " }"), broken);
+  EXPECT_THAT(find("obstacles { change: 1" + taken + " }"), broken) << "no owner";
+  EXPECT_THAT(find("obstacles { change: 1 kind: 9 }"), broken);
+}
+
 TEST_F(HostileServerTest, PassesOnWhyNoRestoreShouldBeginAndNothingThatIsNoName) {
   liar_.health = "writable: true pressure: 'replica_lag' detail: 'It is behind.'";
   EXPECT_TRUE(store_->ProbeHealth().writable);

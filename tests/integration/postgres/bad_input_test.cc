@@ -262,6 +262,7 @@ TEST_F(PostgresBadInput, WordsOfOtherTenantsAreInNoMessage) {
   const ProgramResult by_name = Run(Restore());
   EXPECT_EQ(by_name.exit_code, 6) << by_name.out << by_name.err;
   EXPECT_THAT(by_name.err, HasSubstr("KEY_CONFLICT"));
+  EXPECT_THAT(by_name.err, HasSubstr(absl::StrCat("row ", tenant, " of table sites")));
   tracker_.Run(
       absl::StrCat("UPDATE sites SET name = '", secret, "' WHERE id = ", tracker_.Tenant(0)));
   tracker_.Run(absl::StrCat("INSERT INTO comments SELECT 3, id, 1, '", secret,

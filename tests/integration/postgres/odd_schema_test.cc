@@ -5,9 +5,11 @@
 
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "storage/live/postgres/postgres_store.h"
+#include "storage/model/key_text.h"
 #include "tests/support/plain_database.h"
 #include "tests/support/postgres_server.h"
 #include "tests/support/restore_world.h"
@@ -116,6 +118,103 @@ TEST_F(PostgresOddSchema, APlanSaysThatAnExclusionCannotBeChecked) {
   ExpectRestored(Order("a"));
 }
 
+TEST_F(PostgresOddSchema, APlanNamesRowsWhoseUniqueValuesAreTaken) {
+  Run("CREATE TABLE users (id int PRIMARY KEY, site text, email text, nick text);"
+      "CREATE UNIQUE INDEX users_email ON users (lower(email));"
+      "CREATE UNIQUE INDEX users_nick ON users (nick) WHERE nick <> '';"
+      "INSERT INTO users VALUES (1, 'a', 'ann', ''), (2, 'a', 'bob', 'b'), (3, 'a', 'cid', 'c'),"
+      "  (4, 'a', 'dan', ''), (9, 'b', 'other', '')");
+  options_.map.ownerless = {"users"};
+  TakeSnapshot();
+  Run("DELETE FROM users WHERE site = 'a' AND id < 4;"
+      "UPDATE users SET email = 'ANN' WHERE id = 9;"
+      "INSERT INTO users VALUES (20, 'a', 'new', 'b'), (21, NULL, 'CID', '')");
+  const auto plan = Plan(Order("a"));
+  ASSERT_THAT(plan, IsOk());
+  std::vector<std::string> conflicts;
+  for (const state::Sample& conflict : plan->conflicts()) {
+    conflicts.push_back(absl::StrCat(conflict.table(), " ", PrintableKey(conflict.key()), " ",
+                                     conflict.action(), " ", conflict.constraint(), " ",
+                                     state::Holder_Name(conflict.holder())));
+  }
+  EXPECT_THAT(conflicts, testing::ElementsAre("users 1 taken users_email OTHER_TENANT",
+                                              "users 2 taken users_nick THIS_TENANT",
+                                              "users 3 taken users_email NOBODY"));
+  EXPECT_EQ(plan->conflict_count(), 3);
+  EXPECT_EQ(plan->tables(0).inserted(), 0);
+  EXPECT_EQ(plan->tables(0).conflicts(), 3);
+  EXPECT_EQ(plan->rows_to_change(), 0);
+  EXPECT_THAT(plan->samples(), testing::SizeIs(1)) << "what is kept";
+
+  const state::RestoreRecord refused = world_->Restore(Order("a"));
+  EXPECT_EQ(refused.failure().reason(), "KEY_CONFLICT");
+  EXPECT_THAT(refused.failure().message(),
+              HasSubstr("row 1 of table users (users_email: a row of another tenant)"));
+  EXPECT_EQ(refused.attempts(), 1);
+  EXPECT_EQ(Value("SELECT count(*) FROM users WHERE site = 'a'"), "2");
+
+  // A mirror takes the tenant's own row out of the way.
+  Run("DELETE FROM users WHERE id = 21; UPDATE users SET email = 'other' WHERE id = 9");
+  ExpectRestored(Order("a", state::MIRROR));
+  EXPECT_EQ(Value("SELECT string_agg(id::text, ' ' ORDER BY id) FROM users"), "1 2 3 4 9");
+}
+
+TEST_F(PostgresOddSchema, ValuesThatChangePlacesAreInNobodysWay) {
+  Run("CREATE TABLE users (id int PRIMARY KEY, site text, email text UNIQUE);"
+      "INSERT INTO users SELECT g, 'a', 'e' || g FROM generate_series(1, 3000) g");
+  TakeSnapshot();
+  Run("UPDATE users SET email = 'f' || id; UPDATE users SET email = 'e' || (1 + id % 3000);"
+      "DELETE FROM users WHERE id = 7; INSERT INTO users VALUES (8000, 'a', 'e8')");
+  const auto kept = Plan(Order("a", state::OVERWRITE));
+  ASSERT_THAT(kept, IsOk());
+  EXPECT_EQ(kept->conflict_count(), 1) << "the row that is kept has the value of 8";
+  EXPECT_EQ(PrintableKey(kept->conflicts(0).key()), "8");
+  const auto plan = Plan(Order("a", state::MIRROR));
+  ASSERT_THAT(plan, IsOk());
+  EXPECT_EQ(plan->conflict_count(), 0);
+  EXPECT_EQ(plan->rows_to_change(), 3001);
+  ExpectRestored(Order("a", state::MIRROR));
+  EXPECT_EQ(Value("SELECT count(*) FROM users WHERE email = 'e' || id"), "3000");
+}
+
+TEST_F(PostgresOddSchema, AnUndoDoesNotLeaveOutRowsWhoseValuesAreTaken) {
+  Run("CREATE TABLE users (id int PRIMARY KEY, site text, email text UNIQUE);"
+      "INSERT INTO users VALUES (1, 'a', 'ann'), (9, 'b', 'other')");
+  TakeSnapshot();
+  Run("UPDATE users SET email = 'ann2' WHERE id = 1; INSERT INTO users VALUES (2, 'a', 'new')");
+  const state::RestoreRecord restore = world_->Restore(Order("a", state::MIRROR));
+  ASSERT_EQ(restore.state(), state::SUCCEEDED) << restore.failure().message();
+  Run("UPDATE users SET email = 'new' WHERE id = 9");
+  const state::RestoreRecord undo = world_->Undo(restore, /*skip_conflicts=*/true);
+  EXPECT_EQ(undo.failure().reason(), "KEY_CONFLICT");
+  EXPECT_THAT(undo.failure().message(), HasSubstr("row 2 of table users"));
+  Run("UPDATE users SET email = 'other' WHERE id = 9");
+  EXPECT_EQ(world_->Undo(restore).state(), state::SUCCEEDED);
+  EXPECT_EQ(Value("SELECT string_agg(id || email, ' ' ORDER BY id) FROM users"),
+            "1ann2 2new 9other");
+}
+
+TEST_F(PostgresOddSchema, APlanNamesRowsThatNoPartitionTakes) {
+  Run("CREATE TABLE visits (id int, site text, day int, PRIMARY KEY (id, day)) "
+      "PARTITION BY RANGE (day);"
+      "CREATE TABLE visits_old PARTITION OF visits FOR VALUES FROM (1) TO (10);"
+      "CREATE TABLE visits_new PARTITION OF visits FOR VALUES FROM (10) TO (20);"
+      "INSERT INTO visits VALUES (1, 'a', 5), (2, 'a', 15)");
+  TakeSnapshot();
+  Run("DELETE FROM visits; DROP TABLE visits_old");
+  const auto plan = Plan(Order("a"));
+  ASSERT_THAT(plan, IsOk());
+  ASSERT_EQ(plan->conflict_count(), 1);
+  EXPECT_EQ(plan->conflicts(0).action(), "no partition");
+  EXPECT_EQ(PrintableKey(plan->conflicts(0).key()), "1, 5");
+  const state::RestoreRecord refused = world_->Restore(Order("a"));
+  EXPECT_THAT(refused.failure().message(), HasSubstr("row 1, 5 of table visits (no partition"));
+  EXPECT_EQ(Value("SELECT count(*) FROM visits"), "0");
+  Run("CREATE TABLE visits_all PARTITION OF visits DEFAULT");
+  ExpectRestored(Order("a"));
+  EXPECT_EQ(Value("SELECT count(*) FROM visits"), "2");
+}
+
 TEST_F(PostgresOddSchema, AnOrphanComesBackUnderAKeyThatWasNeverCheckedIfThatIsAllowed) {
   Run("CREATE TABLE plans (id int PRIMARY KEY); INSERT INTO plans VALUES (1);"
       "CREATE TABLE issues (id int PRIMARY KEY, site text, plan int);"
@@ -141,7 +240,13 @@ TEST_F(PostgresOddSchema, AnOrphanComesBackUnderAKeyThatWasNeverCheckedIfThatIsA
   options_.map.orphans = {"issues"};
   TakeSnapshot();
   Run("DELETE FROM issues");
-  ExpectRestored(Order("a"));
+  const state::RestoreRecord restore = world_->Restore(Order("a"));
+  ASSERT_EQ(restore.state(), state::SUCCEEDED) << restore.failure().message();
+  const auto certificate = world_->state()->GetCertificate(restore.id());
+  ASSERT_THAT(certificate, IsOk());
+  EXPECT_THAT(certificate->exceptions(),
+              testing::Contains(HasSubstr("refer to 1 rows of table plans that are not there "
+                                          "(foreign key of_plan")));
   EXPECT_EQ(Value("SELECT string_agg(id::text, ' ' ORDER BY id) FROM issues"), "1 2 3");
 
   // Of the path to the owner it is nobody's, which a snapshot does not take silently.

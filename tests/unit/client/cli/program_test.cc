@@ -342,12 +342,19 @@ TEST_F(ProgramTest, OffersNoCommandForAPlanWithConflicts) {
     conflict->set_table("issue");
     conflict->mutable_key()->set_text("17");
     conflict->set_kind(v1::CONFLICT_KIND_TAKEN);
+    *plan.add_conflicts() = plan.conflicts(0);
+    plan.mutable_conflicts(1)->set_constraint("issue_slug_key");
+    plan.mutable_conflicts(1)->set_owner(v1::CONFLICT_OWNER_THIS_TENANT);
+    *plan.add_conflicts() = plan.conflicts(0);
+    plan.mutable_conflicts(2)->set_kind(v1::CONFLICT_KIND_NO_PARTITION);
     send(plan);
     return grpc::Status::OK;
   };
   EXPECT_EQ(Run({"restore", "plan", "1001", "--at", "2h"}), 0);
-  EXPECT_THAT(out_.str(), AllOf(HasSubstr("issue 17: its key or a unique value belongs to somebody "
-                                          "else now"),
+  EXPECT_THAT(out_.str(), AllOf(HasSubstr("issue 17: its key belongs to another tenant now"),
+                                HasSubstr("issue 17: a value of issue_slug_key is that of another "
+                                          "row of the tenant"),
+                                HasSubstr("issue 17: its table has no partition that takes it"),
                                 Not(HasSubstr("restore create"))));
 }
 

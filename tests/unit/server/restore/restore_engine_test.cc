@@ -106,6 +106,63 @@ TEST_F(RestoreEngineTest, PlansNoReplacementInATableThatTakesOnlyInsertions) {
   EXPECT_THAT(refused.failure().message(), testing::HasSubstr("set in stone"));
 }
 
+TEST_F(RestoreEngineTest, PlansNoRowThatAnotherIsInTheWayOf) {
+  hooks_.catalog = [](TenantMap* map) {
+    for (MappedTable& table : map->tables) {
+      table.may_be_obstructed = table.schema.name == "issues";
+    }
+  };
+  std::vector<std::string> asked;
+  Obstacle obstacle{.constraint = "one_each", .owner = KeyOwner::kThisTenant};
+  hooks_.find_obstacles = [&](std::span<const Change> changes) {
+    std::vector<Obstacle> found;
+    for (size_t i = 0; i < changes.size(); ++i) {
+      asked.push_back(changes[i].key.bytes());
+      if (changes[i].key == RowKey("2")) {
+        obstacle.change = i;
+        found.push_back(obstacle);
+      }
+    }
+    return found;
+  };
+  obstacle.key = RowKey("9");  // which is only live: a mirror deletes it
+  EXPECT_EQ(world_.Restore(Order(state::CREATE_MISSING)).failure().reason(), "KEY_CONFLICT");
+  EXPECT_THAT(asked, testing::ElementsAre("2")) << "the only one that is missing";
+  const state::RestoreRecord refused = world_.Restore(Order(state::OVERWRITE));
+  EXPECT_EQ(refused.failure().reason(), "KEY_CONFLICT");
+  EXPECT_THAT(refused.failure().message(),
+              testing::HasSubstr("row 2 of table issues (one_each: a row of the tenant itself)"));
+  EXPECT_EQ(refused.plan().taken_count(), 1);
+  EXPECT_EQ(world_.Restore(Order(state::MIRROR)).state(), state::SUCCEEDED);
+}
+
+TEST_F(RestoreEngineTest, NeverAsksWhatIsInTheWayWhereNothingCanBe) {
+  hooks_.find_obstacles = [](auto) { return MakeError(Reason::kInternal, "asked in vain"); };
+  EXPECT_EQ(world_.Restore(Order(state::MIRROR)).state(), state::SUCCEEDED);
+}
+
+TEST_F(RestoreEngineTest, CertifiesWhatTheChecksOfTheStoreLetPass) {
+  hooks_.exceptions = {"two rows have no parent"};
+  const state::RestoreRecord restore = world_.Restore(Order(state::CREATE_MISSING));
+  EXPECT_THAT(world_.state()->GetCertificate(restore.id())->exceptions(),
+              testing::Contains("two rows have no parent"));
+}
+
+TEST_F(RestoreEngineTest, WarnsOfAStoreThatCouldNotTakeWhatIsPlanned) {
+  const auto warnings = [this] {
+    RunControl control;
+    const auto plan = world_.engine()->Plan(Order(state::MIRROR), &wrapped_, &control);
+    return plan.ok() ? plan->warnings_size() : -1;
+  };
+  EXPECT_EQ(warnings(), 0);
+  hooks_.health = [] { return StoreHealth{.log_headroom_bytes = 4}; };
+  EXPECT_EQ(warnings(), 1) << "a replication slot would be lost";
+  hooks_.health = [] { return StoreHealth{.log_headroom_bytes = 1 << 30}; };
+  EXPECT_EQ(warnings(), 0);
+  hooks_.health = [] { return StoreHealth{.pressure = "wal_growth", .detail = "Too much."}; };
+  EXPECT_EQ(warnings(), 1);
+}
+
 TEST_F(RestoreEngineTest, CertifiesEveryTableAndSaysWhatItKept) {
   const state::RestoreRecord restore = world_.Restore(Order(state::CREATE_MISSING));
   const auto certificate = world_.state()->GetCertificate(restore.id());

@@ -44,7 +44,10 @@ TEST(TenantMaps, SurviveTheWire) {
                              .columns = {{.name = "id", .type = "int", .in_key = true}}},
                   .relation = Relation::kOwned,
                   .how = "by its column site",
-                  .write_refusal = "it has been sealed"},
+                  .write_refusal = "it has been sealed",
+                  .replace_refusal = "its rows are set in stone",
+                  .refusal_reason = Reason::kNotAllowed,
+                  .may_be_obstructed = true},
                  {.schema = {.identity = "2", .name = "plans", .columns = {}},
                   .relation = Relation::kShared,
                   .how = "so configured"}},
@@ -108,7 +111,11 @@ state::RestoreRecord Record() {
   }
   record.mutable_plan()->add_tables()->set_name("empty");
   record.mutable_plan()->set_conflict_count(3);
-  record.mutable_plan()->add_conflicts()->set_key("k");
+  state::Sample* conflict = record.mutable_plan()->add_conflicts();
+  conflict->set_key("k");
+  conflict->set_action("taken");
+  conflict->set_constraint("one_of_each");
+  conflict->set_holder(state::OTHER_TENANT);
   return record;
 }
 
@@ -123,6 +130,8 @@ TEST(RestoreToWire, SumsUpItsTablesInTheOrderOfTheirNames) {
   EXPECT_EQ(restore.tables(0).table(), "a");
   EXPECT_EQ(restore.tables(1).table(), "b");
   EXPECT_EQ(restore.conflicts(0).kind(), v1::CONFLICT_KIND_TAKEN);
+  EXPECT_EQ(restore.conflicts(0).constraint(), "one_of_each");
+  EXPECT_EQ(restore.conflicts(0).owner(), v1::CONFLICT_OWNER_OTHER_TENANT);
   EXPECT_TRUE(restore.has_certificate());
   EXPECT_TRUE(restore.has_undo_expire_time());
 }
@@ -137,6 +146,7 @@ TEST(RestoreToWire, LeavesTablesAndConflictsOutOfLists) {
 TEST(RestoreToWire, AnUndoHasNoPointAndCannotBeUndone) {
   state::RestoreRecord record = Record();
   record.mutable_order()->set_undo_of("rst-0");
+  record.mutable_plan()->mutable_conflicts(0)->set_action("changed");
   const v1::Restore restore = ToWire(record, {}, RestoreDetail::kFull);
   EXPECT_EQ(restore.kind(), v1::RESTORE_KIND_UNDO);
   EXPECT_EQ(restore.undo().restore(), "rst-0");

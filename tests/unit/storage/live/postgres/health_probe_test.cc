@@ -300,13 +300,16 @@ TEST_F(ReplicatedHealthTest, ReportsASlotThatIsSoonLost) {
   EXPECT_EQ(strict->Probe().pressure, "") << "there is no slot";
   Run("SELECT pg_create_physical_replication_slot('standby_b', true)");
   EXPECT_EQ(strict->Probe().pressure, "") << "nothing limits it";
+  EXPECT_EQ(strict->Probe().log_headroom_bytes, std::nullopt);
   Configure("max_slot_wal_keep_size = '1GB'");
   AwaitPressure(strict.get(), "slot_headroom");
   const StoreHealth tight = strict->Probe();
   EXPECT_TRUE(tight.writable);
   EXPECT_THAT(tight.detail, AllOf(HasSubstr("standby_b"), HasSubstr("min_slot_headroom")));
   limits.min_slot_headroom_bytes = kMib;
-  EXPECT_EQ(Probe(limits)->Probe().pressure, "");
+  const StoreHealth roomy = Probe(limits)->Probe();
+  EXPECT_EQ(roomy.pressure, "");
+  EXPECT_THAT(roomy.log_headroom_bytes, testing::Optional(testing::Gt(kMib)));
 }
 
 TEST_F(ReplicatedHealthTest, ACommitThatWaitsForAStandbyLeavesOneProcessBehindAndNoMore) {

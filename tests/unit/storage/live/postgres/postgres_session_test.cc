@@ -250,6 +250,7 @@ TEST_F(PostgresSessionTest, ShowsNoValuesInItsMessages) {
       Commit(Transaction("a").get(), {Insert("issue", {"2"}, "2\ta\tpassw0rd")});
   EXPECT_THAT(taken, FailsWith(Reason::kKeyConflict));
   EXPECT_THAT(std::string(taken.message()), HasSubstr("issue_secret_key"));
+  EXPECT_THAT(std::string(taken.message()), HasSubstr("row 2 for table issue")) << "but its key";
   EXPECT_EQ(taken.message().find("passw0rd"), absl::string_view::npos);
   const absl::Status refused =
       Commit(Transaction("a").get(), {Insert("issue", {"2"}, "2\ta\thunter2")});
@@ -259,6 +260,23 @@ TEST_F(PostgresSessionTest, ShowsNoValuesInItsMessages) {
       Commit(Transaction("a").get(), {Insert("issue", {"2"}, "hunter2\ta\tx")});
   EXPECT_FALSE(malformed.ok());
   EXPECT_EQ(malformed.message().find("hunter2"), absl::string_view::npos);
+}
+
+TEST_F(PostgresSessionTest, NamesTheRowWhoseValueWasTakenAmongManyThatAreWritten) {
+  Run("CREATE TABLE issue(id int PRIMARY KEY, tenant_id text, slug text UNIQUE);"
+      "INSERT INTO issue VALUES (1, 'b', 'taken'), (2, 'a', 'x')");
+  std::vector<Change> changes;
+  for (int i = 0; i < 30'000; ++i) {
+    const std::string id = absl::StrCat(100'000 + i);
+    changes.push_back(Insert("issue", {id}, absl::StrCat(id, "\ta\t", i == 25'000 ? "taken" : id)));
+  }
+  const absl::Status inserted = Commit(Transaction("a").get(), changes);
+  EXPECT_THAT(inserted, FailsWith(Reason::kKeyConflict));
+  EXPECT_THAT(std::string(inserted.message()), HasSubstr("row 125000 for table issue"));
+  const absl::Status replaced =
+      Commit(Transaction("a").get(), {Replace("issue", {"2"}, "2\ta\tx", "2\ta\ttaken")});
+  EXPECT_THAT(replaced, FailsWith(Reason::kKeyConflict));
+  EXPECT_THAT(std::string(replaced.message()), HasSubstr("from row 2 to row 2 for table issue"));
 }
 
 TEST_F(PostgresSessionTest, NamesThePrivilegeThatTheRoleLacks) {

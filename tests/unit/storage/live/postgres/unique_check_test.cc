@@ -48,6 +48,7 @@ TEST_F(UniqueCheckTest, ADeferrableConstraintIsNotLookedAtWhileTriggersAreSilent
   const absl::Status status = Commit(Transaction("a").get(), {Insert("doc", {"2"}, "2\ta\t7")});
   EXPECT_THAT(status, FailsWith(Reason::kKeyConflict));
   EXPECT_THAT(std::string(status.message()), HasSubstr("doc_number_key"));
+  EXPECT_THAT(std::string(status.message()), HasSubstr("one of them row 2"));
   EXPECT_EQ(Value("SELECT count(*) FROM doc WHERE number = 7"), "1");
   EXPECT_THAT(Commit(Transaction("a").get(),
                      {Insert("doc", {"2"}, "2\ta\t8"), Insert("doc", {"3"}, "3\ta\t\\N")}),
