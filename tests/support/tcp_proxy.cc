@@ -58,7 +58,10 @@ bool SendAll(int fd, std::string_view bytes) {
 struct TcpProxy::Connection {
   int client = -1;
   int server = -1;
-  bool cut = false;  // guarded by the proxy's mutex
+  // Guarded by the proxy's mutex:
+  bool cut = false;
+  bool marked = false;    // it has said the mark
+  bool answered = false;  // what comes next from the server answers the text
   std::thread pumps[2];
 
   int From(Direction direction) const {
@@ -218,8 +221,40 @@ bool TcpProxy::WaitWhileHeldUp(Connection* connection, Direction direction) {
   return !connection->cut;
 }
 
+bool TcpProxy::IsPlace(Connection* connection, Direction direction, std::string_view piece,
+                       bool passed) {
+  if (text_.empty()) {
+    return false;
+  }
+  if (direction == Direction::kToClient) {
+    return connection->answered && place_ == (passed ? Place::kAfterAnswer : Place::kBeforeAnswer);
+  }
+  connection->marked = connection->marked || piece.find(mark_) != std::string_view::npos;
+  if (!connection->marked || piece.find(text_) == std::string_view::npos) {
+    return false;
+  }
+  connection->answered = true;
+  return place_ == (passed ? Place::kAfterText : Place::kBeforeText);
+}
+
+bool TcpProxy::CutIfPlace(Connection* connection, Direction direction, std::string_view piece,
+                          bool passed) {
+  MutexLock lock(&mu_);
+  if (IsPlace(connection, direction, piece, passed)) {
+    text_.clear();
+    has_cut_ = true;
+    connection->Cut();
+    changed_.SignalAll();
+  }
+  return connection->cut;
+}
+
 bool TcpProxy::Forward(Connection* connection, Direction direction, std::string_view piece) {
   const auto index = static_cast<size_t>(direction);
+  const std::string_view whole = piece;
+  if (CutIfPlace(connection, direction, whole, /*passed=*/false)) {
+    return false;
+  }
   while (!piece.empty()) {
     size_t length = 0;
     {
@@ -236,6 +271,9 @@ bool TcpProxy::Forward(Connection* connection, Direction direction, std::string_
       return false;
     }
     piece.remove_prefix(length);
+  }
+  if (CutIfPlace(connection, direction, whole, /*passed=*/true)) {
+    return false;
   }
   // At once, not only when more comes: what is cut after the last byte is cut.
   MutexLock lock(&mu_);
@@ -255,9 +293,27 @@ void TcpProxy::Inject(const Fault& fault) {
   changed_.SignalAll();
 }
 
+void TcpProxy::CutAt(const std::string& mark, const std::string& text, Place place) {
+  MutexLock lock(&mu_);
+  mark_ = mark;
+  text_ = text;
+  place_ = place;
+  has_cut_ = false;
+  for (const auto& connection : connections_) {
+    connection->marked = false;
+    connection->answered = false;
+  }
+}
+
+bool TcpProxy::has_cut() const {
+  MutexLock lock(&mu_);
+  return has_cut_;
+}
+
 void TcpProxy::Reset() {
   MutexLock lock(&mu_);
   faults_.clear();
+  text_.clear();
   ++epoch_;
   for (const int index : {0, 1}) {
     bytes_[index] = 0;

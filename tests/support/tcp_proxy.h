@@ -5,6 +5,7 @@
 #include <functional>
 #include <list>
 #include <memory>
+#include <string>
 #include <string_view>
 #include <thread>
 #include <vector>
@@ -36,6 +37,9 @@ class TcpProxy {
     absl::Duration delay = absl::ZeroDuration();
   };
 
+  // Where a connection is cut around something that the client says.
+  enum class Place { kBeforeText, kAfterText, kBeforeAnswer, kAfterAnswer };
+
   // How many bytes the message has that `bytes` begin with; 0 if that cannot be said yet. Such
   // messages are passed on whole, so that a fault never falls into one.
   using MessageLength = std::function<size_t(std::string_view bytes)>;
@@ -51,6 +55,14 @@ class TcpProxy {
 
   // Adds a fault. It is counted from the last Reset, over all connections.
   void Inject(const Fault& fault);
+
+  // Cuts, once, the first connection that from now on says `mark` to the server, then `text` (each
+  // in one message): before or after `text` got through, or before or after what the server says
+  // next.
+  void CutAt(const std::string& mark, const std::string& text, Place place);
+
+  // Whether that has happened.
+  bool has_cut() const;
 
   // Lifts all faults, lets go what is stalled, and counts from 0 again.
   void Reset();
@@ -68,6 +80,11 @@ class TcpProxy {
   void Accept();
   void Pump(Connection* connection, Direction direction);
   bool Forward(Connection* connection, Direction direction, std::string_view piece);
+  // Looks at a message before it is passed on, or after that (`passed`): whether a cut is wanted
+  // there; makes it. The latter is true also if the connection was cut before.
+  bool IsPlace(Connection* connection, Direction direction, std::string_view piece, bool passed)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  bool CutIfPlace(Connection* connection, Direction direction, std::string_view piece, bool passed);
   bool WaitWhileHeldUp(Connection* connection, Direction direction)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   // The fault that is due in this direction, or nullptr; `*left` is how many bytes may still pass.
@@ -83,6 +100,10 @@ class TcpProxy {
   bool ending_ ABSL_GUARDED_BY(mu_) = false;
   int epoch_ ABSL_GUARDED_BY(mu_) = 0;  // counts Resets
   std::vector<Fault> faults_ ABSL_GUARDED_BY(mu_);
+  std::string mark_ ABSL_GUARDED_BY(mu_);
+  std::string text_ ABSL_GUARDED_BY(mu_);  // empty: no cut is wanted, or it has happened
+  Place place_ ABSL_GUARDED_BY(mu_) = Place::kBeforeText;
+  bool has_cut_ ABSL_GUARDED_BY(mu_) = false;
   int64_t bytes_[2] ABSL_GUARDED_BY(mu_) = {0, 0};
   int64_t messages_[2] ABSL_GUARDED_BY(mu_) = {0, 0};
   std::list<std::unique_ptr<Connection>> connections_ ABSL_GUARDED_BY(mu_);
