@@ -1,12 +1,15 @@
 #include "tests/integration/postgres/random_application.h"
 
+#include <algorithm>
 #include <array>
+#include <set>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_replace.h"
+#include "absl/strings/str_split.h"
 #include "storage/base/status_macros.h"
 #include "storage/base/strings.h"
 
@@ -16,9 +19,17 @@ namespace {
 constexpr int kTenants = 5;
 constexpr uint64_t kMostTables = 8;
 
-const std::array<std::string, 12> kTypes = {
-    "text", "integer", "bigint", "numeric(10,2)", "boolean", "timestamptz",
-    "date", "jsonb",   "bytea",  "text[]",        "uuid",    "character varying(40)"};
+const std::array<std::string, 14> kTypes = {
+    "text",  "integer", "bigint", "numeric(10,2)",         "boolean", "timestamptz", "date",
+    "jsonb", "bytea",   "text[]", "character varying(40)", "uuid",    "mood",        "word"};
+
+// Few enough that some values of a tenant that were deleted are another's by the restore.
+constexpr uint64_t kUniqueValues = 2'000;
+constexpr int kPartitions = 3;
+
+constexpr char kTypesSql[] =
+    "CREATE TYPE mood AS ENUM ('low', 'so so', 'high');\n"
+    "CREATE DOMAIN word AS character varying(40) CHECK (value <> 'never');\n";
 
 std::string Quoted(const std::string& text) {
   return absl::StrCat("'", absl::StrReplaceAll(text, {{"'", "''"}}), "'");
@@ -61,10 +72,98 @@ RandomApplication::Table RandomApplication::RandomTable(int number) {
     table.reference = third;
     table.cascades = random_.Below(3) == 0;
   }
-  for (uint64_t i = 0, columns = 1 + random_.Below(5); i < columns; ++i) {
-    table.data.push_back({.name = absl::StrCat("d", i), .type = random_.Of(kTypes)});
-  }
+  table.partitioned = table.key != Key::kNone && random_.Below(4) == 0;
+  AddColumns(&table);
   return table;
+}
+
+void RandomApplication::AddColumns(Table* table) {
+  for (uint64_t i = 0, columns = 1 + random_.Below(5); i < columns; ++i) {
+    table->data.push_back({.name = absl::StrCat("d", i), .type = random_.Of(kTypes)});
+  }
+  // A unique constraint of a partitioned table has its partition key in it.
+  const bool may_be_unique = !table->partitioned;
+  if (may_be_unique && random_.Below(2) == 0) {
+    table->data.push_back(
+        {.name = "u",
+         .type = "integer",
+         .clause = random_.Below(2) == 0 ? "UNIQUE" : "UNIQUE DEFERRABLE INITIALLY DEFERRED",
+         .has_few_values = true,
+         .is_unique = true});
+  }
+  if (random_.Below(3) == 0) {
+    const bool is_unique = may_be_unique && random_.Below(2) == 0;
+    table->data.push_back({.name = "w", .type = "integer", .has_few_values = true});
+    table->data.push_back(
+        {.name = "g",
+         .type = "bigint",
+         .clause = absl::StrCat("GENERATED ALWAYS AS (w * 3) STORED", is_unique ? " UNIQUE" : ""),
+         .is_given = false,
+         .is_unique = is_unique});
+  }
+  if (!table->partitioned && random_.Below(3) == 0) {
+    table->data.push_back(
+        {.name = "i",
+         .type = "bigint",
+         .clause = absl::StrCat("GENERATED ", random_.Below(2) == 0 ? "ALWAYS" : "BY DEFAULT",
+                                " AS IDENTITY"),
+         .is_given = false});
+  }
+}
+
+const std::vector<std::string>& RandomApplication::AllFeatures() {
+  static const auto& features = *new std::vector<std::string>{
+      "enumeration",      "domain",           "unique value", "deferrable unique value",
+      "generated column", "unique generated", "identity",     "partitioned table"};
+  return features;
+}
+
+std::map<std::string, int> RandomApplication::Features() const {
+  std::map<std::string, int> features;
+  for (const Table& table : tables_) {
+    features["partitioned table"] += table.partitioned ? 1 : 0;
+    for (const Column& column : table.data) {
+      const auto says = [&column](const char* what) {
+        return column.clause.find(what) != std::string::npos ? 1 : 0;
+      };
+      features["enumeration"] += column.type == "mood" ? 1 : 0;
+      features["domain"] += column.type == "word" ? 1 : 0;
+      features["deferrable unique value"] += says("DEFERRABLE");
+      features["unique value"] += column.name == "u" && says("DEFERRABLE") == 0 ? 1 : 0;
+      features["generated column"] += says("STORED");
+      features["unique generated"] += column.name == "g" && column.is_unique ? 1 : 0;
+      features["identity"] += says("IDENTITY");
+    }
+  }
+  return features;
+}
+
+bool RandomApplication::HoldsUniqueValues(const StoreModel& model) const {
+  for (int i = 0; i < static_cast<int>(tables_.size()); ++i) {
+    const std::vector<std::string> names = ColumnNames(i);
+    for (const Column& column : tables_[i].data) {
+      if (!column.is_unique) {
+        continue;
+      }
+      const auto place = std::find(names.begin(), names.end(), column.name) - names.begin();
+      std::set<std::string> seen;
+      for (const auto& [tenant, tables] : model) {
+        const auto rows = tables.find(tables_[i].name);
+        for (const auto& [key, row] : rows == tables.end() ? TableModel() : rows->second) {
+          const std::vector<std::string> fields = absl::StrSplit(row, '\t');
+          const std::string& value = fields[static_cast<size_t>(place)];
+          if (value != "\\N" && !seen.insert(value).second) {
+            return false;
+          }
+        }
+      }
+    }
+  }
+  return true;
+}
+
+std::string RandomApplication::At(const std::string& alias) {
+  return absl::StrCat("concat(", alias, ".tableoid, ' ', ", alias, ".ctid)");
 }
 
 std::string RandomApplication::KeyType(Key key) const {
@@ -100,7 +199,7 @@ std::vector<RandomApplication::Column> RandomApplication::ParentColumns(int tabl
 }
 
 // Key, tenant or parent, reference, data.
-std::vector<std::string> RandomApplication::ColumnNames(int table) const {
+std::vector<std::string> RandomApplication::ColumnNames(int table, bool only_given) const {
   std::vector<std::string> names;
   for (const Column& column : KeyColumns(table)) {
     names.push_back(column.name);
@@ -115,7 +214,9 @@ std::vector<std::string> RandomApplication::ColumnNames(int table) const {
     names.emplace_back("see");
   }
   for (const Column& column : tables_[table].data) {
-    names.push_back(column.name);
+    if (column.is_given || !only_given) {
+      names.push_back(column.name);
+    }
   }
   return names;
 }
@@ -136,7 +237,7 @@ std::vector<std::string> RandomApplication::ColumnDefinitions(int table) const {
     definitions.push_back(absl::StrCat("see ", KeyType(tables_[facts.reference].key)));
   }
   for (const Column& column : facts.data) {
-    definitions.push_back(absl::StrCat(column.name, " ", column.type));
+    definitions.push_back(absl::StrCat(column.name, " ", column.type, " ", column.clause));
   }
   return definitions;
 }
@@ -147,7 +248,7 @@ std::string RandomApplication::SchemaSql() const {
       absl::StrAppend(text, column.name);
     });
   };
-  std::string sql;
+  std::string sql = kTypesSql;
   for (int i = 0; i < static_cast<int>(tables_.size()); ++i) {
     const Table& table = tables_[i];
     std::vector<std::string> parts = ColumnDefinitions(i);
@@ -162,7 +263,15 @@ std::string RandomApplication::SchemaSql() const {
       parts.push_back(absl::StrCat("FOREIGN KEY (see) REFERENCES ", tables_[table.reference].name,
                                    " ON DELETE ", table.cascades ? "CASCADE" : "SET NULL"));
     }
-    absl::StrAppend(&sql, "CREATE TABLE ", table.name, " (", absl::StrJoin(parts, ", "), ");\n");
+    absl::StrAppend(&sql, "CREATE TABLE ", table.name, " (", absl::StrJoin(parts, ", "), ")");
+    if (table.partitioned) {
+      absl::StrAppend(&sql, " PARTITION BY HASH (", KeyColumns(i).back().name, ")");
+    }
+    absl::StrAppend(&sql, ";\n");
+    for (int part = 0; part < kPartitions && table.partitioned; ++part) {
+      absl::StrAppend(&sql, "CREATE TABLE ", table.name, "_", part, " PARTITION OF ", table.name,
+                      " FOR VALUES WITH (MODULUS ", kPartitions, ", REMAINDER ", part, ");\n");
+    }
   }
   return sql;
 }
@@ -170,14 +279,14 @@ std::string RandomApplication::SchemaSql() const {
 std::string RandomApplication::OwnedSql(int table) const {
   const Table& facts = tables_[table];
   if (facts.parent < 0) {
-    return absl::StrCat("SELECT t.tenant_id::text AS owner, t.ctid AS at, t.* FROM ", facts.name,
-                        " AS t");
+    return absl::StrCat("SELECT t.tenant_id::text AS owner, ", At("t"), " AS at, t.* FROM ",
+                        facts.name, " AS t");
   }
   std::string on;
   for (const Column& key : KeyColumns(facts.parent)) {
     absl::StrAppend(&on, on.empty() ? "" : " AND ", "q.", key.name, " = t.up_", key.name);
   }
-  return absl::StrCat("SELECT q.owner, t.ctid AS at, t.* FROM ", facts.name, " AS t JOIN (",
+  return absl::StrCat("SELECT q.owner, ", At("t"), " AS at, t.* FROM ", facts.name, " AS t JOIN (",
                       OwnedSql(facts.parent), ") AS q ON ", on);
 }
 
@@ -203,10 +312,16 @@ std::string RandomApplication::NewKey(Key key, const std::string& tenant) {
   return "";
 }
 
-std::string RandomApplication::RandomValue(const std::string& type) {
+std::string RandomApplication::RandomValue(const Column& column) {
+  return column.has_few_values && random_.Below(7) != 0
+             ? absl::StrCat(first_unique_ + random_.Below(kUniqueValues))
+             : RandomValueOf(column.has_few_values ? "NULL" : column.type);
+}
+
+std::string RandomApplication::RandomValueOf(const std::string& type) {
   const uint64_t number = random_.Below(100'000);
   std::string value;
-  if (random_.Below(7) == 0) {
+  if (type == "NULL" || random_.Below(7) == 0) {
     return "NULL";
   }
   if (type == "integer" || type == "bigint") {
@@ -227,6 +342,8 @@ std::string RandomApplication::RandomValue(const std::string& type) {
     value = absl::StrCat(R"({a,NULL,"c d\"",n)", number, "}");
   } else if (type == "uuid") {
     value = Uuid(number);
+  } else if (type == "mood") {
+    value = number % 3 == 0 ? "low" : number % 3 == 1 ? "so so" : "high";
   } else if (number % 5 == 0) {
     value = "\\N\ttab\nline \\ " + text_.Word(&random_);
   } else {
@@ -249,26 +366,36 @@ std::string RandomApplication::InsertSql(int table, const std::string& tenant) {
     for (const Column& key : KeyColumns(facts.parent)) {
       values.push_back("up." + key.name);
     }
-    from = absl::StrCat(" FROM ", tables_[facts.parent].name,
-                        " AS up WHERE up.ctid = ", AnyRow(facts.parent, tenant));
+    from = absl::StrCat(" FROM ", tables_[facts.parent].name, " AS up WHERE ", At("up"), " = ",
+                        AnyRow(facts.parent, tenant));
   }
   if (facts.reference >= 0) {
     values.push_back(random_.Below(3) == 0
                          ? "NULL"
                          : absl::StrCat("(SELECT id FROM ", tables_[facts.reference].name,
-                                        " WHERE ctid = ", AnyRow(facts.reference, tenant), ")"));
+                                        " AS r WHERE ", At("r"), " = ",
+                                        AnyRow(facts.reference, tenant), ")"));
   }
   for (const Column& column : facts.data) {
-    values.push_back(RandomValue(column.type));
+    if (column.is_given) {
+      values.push_back(RandomValue(column));
+    }
   }
-  return absl::StrCat("INSERT INTO ", facts.name, " (", absl::StrJoin(ColumnNames(table), ", "),
-                      ") SELECT ", absl::StrJoin(values, ", "), from);
+  return absl::StrCat("INSERT INTO ", facts.name, " (",
+                      absl::StrJoin(ColumnNames(table, /*only_given=*/true), ", "), ") SELECT ",
+                      absl::StrJoin(values, ", "), from);
 }
 
 std::string RandomApplication::UpdateSql(int table, const std::string& tenant) {
-  const Column& column = tables_[table].data[random_.Below(tables_[table].data.size())];
-  return absl::StrCat("UPDATE ", tables_[table].name, " SET ", column.name, " = ",
-                      RandomValue(column.type), " WHERE ctid = ", AnyRow(table, tenant));
+  std::vector<Column> given;
+  for (const Column& column : tables_[table].data) {
+    if (column.is_given) {
+      given.push_back(column);
+    }
+  }
+  const Column& column = given[random_.Below(given.size())];
+  return absl::StrCat("UPDATE ", tables_[table].name, " AS t SET ", column.name, " = ",
+                      RandomValue(column), " WHERE ", At("t"), " = ", AnyRow(table, tenant));
 }
 
 std::string RandomApplication::RandomStatement(const std::string& tenant, bool only_insert) {
@@ -280,7 +407,8 @@ std::string RandomApplication::RandomStatement(const std::string& tenant, bool o
   if (kind == 2) {
     return UpdateSql(table, tenant);
   }
-  return absl::StrCat("DELETE FROM ", tables_[table].name, " WHERE ctid = ", AnyRow(table, tenant));
+  return absl::StrCat("DELETE FROM ", tables_[table].name, " AS t WHERE ", At("t"), " = ",
+                      AnyRow(table, tenant));
 }
 
 std::vector<std::string> RandomApplication::DeleteStatements(const std::string& tenant, bool all) {
@@ -290,8 +418,9 @@ std::vector<std::string> RandomApplication::DeleteStatements(const std::string& 
     if (!all) {
       absl::StrAppend(&where, " AND mod(abs(hashtext(concat(at, 'x'))), 3) = ", random_.Below(3));
     }
-    statements.push_back(absl::StrCat("DELETE FROM ", tables_[i].name, " WHERE ctid IN (SELECT at ",
-                                      "FROM (", OwnedSql(i), ") AS o WHERE ", where, ")"));
+    statements.push_back(absl::StrCat("DELETE FROM ", tables_[i].name, " AS t WHERE ", At("t"),
+                                      " IN (SELECT at FROM (", OwnedSql(i), ") AS o WHERE ", where,
+                                      ")"));
   }
   return statements;
 }
