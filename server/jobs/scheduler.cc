@@ -47,23 +47,20 @@ int64_t Scheduler::PriorityOf(const Job& job, absl::Time now) const {
                             std::max<int64_t>(1, absl::ToInt64Seconds(aging_));
 }
 
-Scheduler::Load Scheduler::LoadOf(const std::string& store) const {
-  const auto found = loads_.find(store);
-  return found == loads_.end() ? Load() : found->second;
+int Scheduler::RunningOf(const std::string& store) const {
+  const auto found = running_of_.find(store);
+  return found == running_of_.end() ? 0 : found->second;
 }
 
 bool Scheduler::HasRoom(const std::string& store) const {
-  const Load load = LoadOf(store);
   const auto limit = limits_.find(store);
-  return limit == limits_.end() || load.shortest + load.largest < limit->second;
+  return limit == limits_.end() || RunningOf(store) < limit->second;
 }
 
 bool Scheduler::WantsLargest(const std::string& store, const Waiting& waiting) const {
-  const Load load = LoadOf(store);
-  const int64_t lanes = load.shortest + load.largest + 1;
-  // Begun any later, the largest would end after all the others.
-  const bool urgent = waiting.largest_bytes >= waiting.bytes / lanes;
-  return load.shortest > 0 && (load.largest == 0 || urgent);
+  // With nothing else at work it would keep the others waiting instead.
+  const int running = RunningOf(store);
+  return running > 0 && waiting.largest_bytes >= waiting.bytes / (running + 1);
 }
 
 std::vector<Scheduler::Candidate> Scheduler::Candidates(absl::Time now) const {
@@ -102,7 +99,7 @@ std::optional<Scheduler::Job> Scheduler::Take(absl::Time now) {
   if (candidates.empty()) {
     return std::nullopt;
   }
-  // Ranked by priority, then whether it fills its store's lane for the largest, then size.
+  // Ranked by priority, then whether its store wants the largest first, then size.
   const auto rank = [](const Candidate& candidate) {
     const int64_t size = candidate.job->size_bytes;
     return std::make_tuple(-candidate.priority, !candidate.largest,
@@ -111,12 +108,11 @@ std::optional<Scheduler::Job> Scheduler::Take(absl::Time now) {
   const auto best =
       std::min_element(candidates.begin(), candidates.end(),
                        [&](const Candidate& a, const Candidate& b) { return rank(a) < rank(b); });
-  Running running{*best->job, best->largest};
-  const Job job = running.job;
+  Job job = *best->job;
   Remove(job.id);
   running_tenants_.emplace(job.store, job.tenant);
-  ++(running.largest ? loads_[job.store].largest : loads_[job.store].shortest);
-  running_.emplace(job.id, std::move(running));
+  ++running_of_[job.store];
+  running_.emplace(job.id, job);
   return job;
 }
 
@@ -125,9 +121,9 @@ void Scheduler::Finish(const std::string& id) {
   if (found == running_.end()) {
     return;
   }
-  const Job& job = found->second.job;
+  const Job& job = found->second;
   running_tenants_.erase({job.store, job.tenant});
-  --(found->second.largest ? loads_[job.store].largest : loads_[job.store].shortest);
+  --running_of_[job.store];
   running_.erase(found);
 }
 
@@ -165,7 +161,7 @@ std::map<std::string, Scheduler::Depth> Scheduler::Depths() const {
     ++depths[job.store].queued;
   }
   for (const auto& [id, running] : running_) {
-    ++depths[running.job.store].running;
+    ++depths[running.store].running;
   }
   for (const auto& [store, tenant] : blocked_) {
     ++depths[store].blocked_tenants;

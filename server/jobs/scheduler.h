@@ -16,8 +16,8 @@ namespace reinstate {
 //
 // Of the jobs that may run, the one with the highest priority; waiting adds a step of priority
 // every `aging`, so that none waits for ever. Among equals the shortest first, so that most are
-// done soonest; but while others of a store run, one of its lanes takes the largest, and so does
-// another for which all the rest would soon be done, so that the tail stays short. Jobs of one
+// done soonest; but the largest of a store begins as soon as it would end after all the others
+// that wait if it began any later, so that the tail stays short. Jobs of one
 // tenant run in the order of their ids, one at a time; a store runs no more than its limit.
 //
 // Not thread-safe.
@@ -90,20 +90,10 @@ class Scheduler {
  private:
   using StoreAndTenant = std::pair<std::string, std::string>;
 
-  struct Running {
-    Job job;
-    bool largest = false;  // was taken as the largest
-  };
-
-  struct Load {
-    int shortest = 0;  // running jobs by how they were taken
-    int largest = 0;
-  };
-
   struct Candidate {
     const Job* job;
     int64_t priority;  // aging included
-    bool largest;      // it would be taken as the largest of its store
+    bool largest;      // the largest of its store goes first
   };
 
   int64_t PriorityOf(const Job& job, absl::Time now) const;
@@ -118,16 +108,16 @@ class Scheduler {
     int64_t largest_bytes = 0;
   };
   bool WantsLargest(const std::string& store, const Waiting& waiting) const;
-  Load LoadOf(const std::string& store) const;
+  int RunningOf(const std::string& store) const;
 
   const absl::Duration aging_;
   std::map<std::string, int> limits_;
   std::map<std::string, absl::Time> held_until_;  // by store
   std::map<std::string, Job> queue_;
   std::map<StoreAndTenant, std::map<std::string, const Job*>> by_tenant_;  // the same, by id
-  std::map<std::string, Running> running_;
+  std::map<std::string, Job> running_;
   std::set<StoreAndTenant> running_tenants_;
-  std::map<std::string, Load> loads_;
+  std::map<std::string, int> running_of_;  // by store
   std::set<StoreAndTenant> blocked_;
   std::set<std::string> held_;
 };
