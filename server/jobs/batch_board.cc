@@ -200,7 +200,8 @@ void BatchBoard::Change(Place place, const Target& next) {
     running_.erase(record.restore());
   }
   if (ends_well && next.started_us != 0 && next.finished_us != 0) {
-    eta_.Ended(record.bytes(), absl::Microseconds(next.finished_us - next.started_us));
+    eta_.Ended(record.bytes(), absl::Microseconds(next.finished_us - next.started_us),
+               absl::FromUnixMicros(next.finished_us));
   }
   if (next.started_us != 0 && (started_us_ == 0 || next.started_us < started_us_)) {
     started_us_ = next.started_us;
@@ -354,7 +355,7 @@ std::vector<BatchBoard::Place> BatchBoard::Due() const {
   return due;
 }
 
-BatchEta::Estimate BatchBoard::Eta(int lanes, absl::Time now) const {
+BatchEta::Estimate BatchBoard::Eta(int lanes, absl::Time since, absl::Time now) const {
   std::vector<BatchEta::Left> left;
   for (const Line& line : lines_) {
     if (HasEnded(line.state)) {
@@ -369,7 +370,7 @@ BatchEta::Estimate BatchBoard::Eta(int lanes, absl::Time now) const {
       }
     }
   }
-  return eta_.Of(left, lanes);
+  return eta_.Of(left, lanes, since, now);
 }
 
 }  // namespace reinstate

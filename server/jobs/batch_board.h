@@ -114,8 +114,8 @@ class BatchBoard {
   // Targets that have no restore yet, though those before them on their line have succeeded.
   std::vector<Place> Due() const;
 
-  // When it ends, worked off by so many lanes.
-  BatchEta::Estimate Eta(int lanes, absl::Time now) const;
+  // When it ends, worked off by at most so many lanes; it has run without a pause since `since`.
+  BatchEta::Estimate Eta(int lanes, absl::Time since, absl::Time now) const;
 
   // Whether the restore (or plan) is still as Put left it.
   bool IsUntouched(const std::string& restore) const;

@@ -1,15 +1,18 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <vector>
 
 #include "absl/time/time.h"
 
 namespace reinstate {
 
-// Estimates when a batch ends. A restore costs a fixed time and a time a byte, which are fitted to
-// those that have ended by least squares; what is left is worked off by so many lanes, and takes at
-// least as long as the largest of it. The range is narrow once many have ended.
+// Estimates when a batch ends. A restore costs a worker a fixed time and a time a byte, which are
+// fitted to those that have ended by least squares. What is left is worked off at the pace of the
+// last minute, that is by as many lanes as were busy on average: a throttle, a limit of the store
+// and other batches all show in it. It takes at least as long as the largest of it. The range is
+// narrow once many have ended.
 //
 // Pure: times are given. Not thread-safe.
 class BatchEta {
@@ -20,8 +23,8 @@ class BatchEta {
     absl::Duration high;
   };
 
-  // A restore of `bytes` has ended well, after running for `took`.
-  void Ended(int64_t bytes, absl::Duration took);
+  // A restore of `bytes` has ended well at `finished`, after running for `took`.
+  void Ended(int64_t bytes, absl::Duration took, absl::Time finished);
 
   // A restore that has not ended.
   struct Left {
@@ -29,8 +32,9 @@ class BatchEta {
     absl::Duration ran;  // how long it has run; zero if it is queued
   };
 
-  // Unknown before the first has ended.
-  Estimate Of(const std::vector<Left>& left, int lanes) const;
+  // Unknown before the first has ended. `lanes`: how many may run at once; `since`: when the batch
+  // began to run, or went on after a pause.
+  Estimate Of(const std::vector<Left>& left, int lanes, absl::Time since, absl::Time now) const;
 
   // How long a restore of `bytes` takes; zero before the first has ended.
   absl::Duration Cost(int64_t bytes) const;
@@ -41,7 +45,14 @@ class BatchEta {
     double seconds_per_byte = 0;
   };
   Line Fit() const;
+  double BusyLanes(const std::vector<Left>& left, int lanes, absl::Time since,
+                   absl::Time now) const;
 
+  struct Run {
+    absl::Time begin;
+    absl::Time end;
+  };
+  std::deque<Run> last_;  // of those that have ended
   int64_t samples_ = 0;
   double sum_bytes_ = 0;
   double sum_seconds_ = 0;

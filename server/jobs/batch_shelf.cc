@@ -17,6 +17,10 @@ constexpr size_t kEndedKept = 16;  // batches that have ended
 constexpr size_t kRunningShown = 16;
 constexpr size_t kLinesShown = 8;  // failures, largest ones
 
+absl::Status PutAway() {
+  return MakeError(Reason::kBatchNotFound, "the batch was put away meanwhile; ask again");
+}
+
 // Why nothing was begun in the next store.
 state::Failure NotBegunAfter(const std::string& store) {
   return FailureOf(MakeError(
@@ -70,6 +74,9 @@ void BatchShelf::PutLocked(const state::BatchRecord& record,
     batches_.emplace(record.id(), std::move(made));
   }
   if (record.revision() >= batch->record.revision()) {
+    if (record.state() == state::BATCH_RUNNING && batch->record.state() != state::BATCH_RUNNING) {
+      batch->running_since = clock_->Now();
+    }
     batch->record = record;
   }
   for (const state::BatchLine& line : lines) {
@@ -245,7 +252,7 @@ BatchView BatchShelf::Overview(const Batch& batch) const {
   view.rows = board.rows();
   view.started_us = board.started_us();
   if (!HasEnded(batch.record.state())) {
-    view.eta = board.Eta(workers_, clock_->Now());
+    view.eta = board.Eta(workers_, batch.running_since, clock_->Now());
   }
   for (const BatchBoard::Place place : board.Running(kRunningShown)) {
     view.running.push_back(LineOf(board.lines()[place.line]));
@@ -280,7 +287,7 @@ absl::StatusOr<BatchView> BatchShelf::View(const std::string& id) {
     MutexLock lock(&mu_);
     const Batch* const batch = Find(id);
     if (batch == nullptr) {
-      return MakeError(Reason::kBatchNotFound, "the batch was put away meanwhile; ask again");
+      return PutAway();
     }
     view = Overview(*batch);
   }
@@ -310,6 +317,16 @@ absl::StatusOr<BatchView> BatchShelf::View(const std::string& id) {
     view.bytes_per_second = static_cast<double>(view.progress.bytes()) / seconds;
   }
   return view;
+}
+
+absl::StatusOr<BatchStamp> BatchShelf::Stamp(const std::string& id) {
+  RETURN_IF_ERROR(Load(id));
+  MutexLock lock(&mu_);
+  const Batch* const batch = Find(id);
+  if (batch == nullptr) {
+    return PutAway();
+  }
+  return BatchStamp{.state = batch->record.state(), .revision = batch->record.revision()};
 }
 
 absl::StatusOr<std::vector<BatchLineView>> BatchShelf::Lines(const std::string& id,

@@ -53,6 +53,7 @@ class BatchShelf final : public JobObserver {
 
   // BATCH_NOT_FOUND, as Load.
   absl::StatusOr<BatchView> View(const std::string& id);
+  absl::StatusOr<BatchStamp> Stamp(const std::string& id);
   absl::StatusOr<std::vector<BatchLineView>> Lines(const std::string& id,
                                                    const BatchLineFilter& filter, int64_t from,
                                                    int64_t limit);
@@ -67,6 +68,7 @@ class BatchShelf final : public JobObserver {
   struct Batch {
     state::BatchRecord record;
     BatchBoard board;
+    absl::Time running_since = absl::InfinitePast();  // for as long as it is RUNNING
   };
 
   Batch* Find(const std::string& id) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);

@@ -54,6 +54,12 @@ struct BatchView {
   std::vector<BatchLineView> invalid;   // of one that is only checked
 };
 
+// Tells whether a batch has changed: its state, and the revision of its record, which grows.
+struct BatchStamp {
+  state::BatchState state = state::BATCH_STATE_UNSPECIFIED;
+  int64_t revision = 0;
+};
+
 // Which lines to list; an empty field matches all.
 struct BatchLineFilter {
   std::vector<BatchLineState> states;

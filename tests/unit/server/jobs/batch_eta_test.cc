@@ -20,16 +20,24 @@ namespace {
 
 const absl::Time kNoon = absl::FromUnixSeconds(1'775'000'000);
 
+BatchEta::Estimate Of(const BatchEta& eta, const std::vector<BatchEta::Left>& left, int lanes) {
+  return eta.Of(left, lanes, kNoon, kNoon);
+}
+
+double Middle(const BatchEta::Estimate& estimate) {
+  return absl::ToDoubleSeconds((estimate.low + estimate.high) / 2);
+}
+
 TEST(BatchEta, KnowsNothingBeforeTheFirstHasEnded) {
   const BatchEta eta;
-  EXPECT_FALSE(eta.Of({{.bytes = 100, .ran = absl::ZeroDuration()}}, 4).known);
+  EXPECT_FALSE(Of(eta, {{.bytes = 100, .ran = absl::ZeroDuration()}}, 4).known);
   EXPECT_EQ(eta.Cost(100), absl::ZeroDuration());
 }
 
 TEST(BatchEta, FindsTheFixedCostAndTheCostOfAByte) {
   BatchEta eta;
   for (const int64_t bytes : {1000, 5000, 20'000}) {
-    eta.Ended(bytes, absl::Milliseconds(20) + absl::Microseconds(bytes));
+    eta.Ended(bytes, absl::Milliseconds(20) + absl::Microseconds(bytes), kNoon);
   }
   EXPECT_NEAR(absl::ToDoubleSeconds(eta.Cost(0)), 0.02, 1e-6);
   EXPECT_NEAR(absl::ToDoubleSeconds(eta.Cost(1'000'000)), 1.02, 1e-4);
@@ -37,27 +45,28 @@ TEST(BatchEta, FindsTheFixedCostAndTheCostOfAByte) {
 
 TEST(BatchEta, TakesAtLeastAsLongAsTheLargest) {
   BatchEta eta;
-  eta.Ended(1000, absl::Seconds(1));
-  eta.Ended(2000, absl::Seconds(2));
-  const auto estimate = eta.Of({{.bytes = 10'000, .ran = {}}, {.bytes = 1000, .ran = {}}}, 8);
+  eta.Ended(1000, absl::Seconds(1), kNoon);
+  eta.Ended(2000, absl::Seconds(2), kNoon);
+  const auto estimate = Of(eta, {{.bytes = 10'000, .ran = {}}, {.bytes = 1000, .ran = {}}}, 8);
   ASSERT_TRUE(estimate.known);
   EXPECT_NEAR(absl::ToDoubleSeconds((estimate.low + estimate.high) / 2), 10, 0.01);
 }
 
 TEST(BatchEta, TakesOffWhatHasRunAndIsNeverNegative) {
   BatchEta eta;
-  eta.Ended(1000, absl::Seconds(1));
-  eta.Ended(2000, absl::Seconds(2));
-  const auto half = eta.Of({{.bytes = 10'000, .ran = absl::Seconds(5)}}, 1);
+  eta.Ended(1000, absl::Seconds(1), kNoon);
+  eta.Ended(2000, absl::Seconds(2), kNoon);
+  const auto half = Of(eta, {{.bytes = 10'000, .ran = absl::Seconds(5)}}, 1);
   EXPECT_NEAR(absl::ToDoubleSeconds((half.low + half.high) / 2), 5, 0.01);
-  const auto over = eta.Of({{.bytes = 10'000, .ran = absl::Seconds(50)}}, 1);
+  const auto over = Of(eta, {{.bytes = 10'000, .ran = absl::Seconds(50)}}, 1);
   EXPECT_EQ(over.high, absl::ZeroDuration());
 }
 
 // A batch that is worked off as the scheduler says, by the clock of the simulation.
 class SimulatedBatch {
  public:
-  SimulatedBatch(uint32_t seed, int lanes) : lanes_(lanes) {
+  // `workers` of which only so many `lanes` are for this batch.
+  SimulatedBatch(uint32_t seed, int lanes, int workers) : lanes_(lanes), workers_(workers) {
     std::mt19937 random(seed);
     std::uniform_real_distribution<double> rank(0, 1);
     std::normal_distribution<double> noise(1, 0.1);
@@ -87,7 +96,7 @@ class SimulatedBatch {
       running_.pop();
       now_ = end;
       done += took_[index];
-      eta_.Ended(bytes_[index], took_[index]);
+      eta_.Ended(bytes_[index], took_[index], kNoon + now_);
       scheduler_.Finish(absl::StrCat(100'000 + index));
       ended_.push_back(index);
       Begin();
@@ -125,10 +134,11 @@ class SimulatedBatch {
             {bytes_[i], began == began_.end() ? absl::ZeroDuration() : now_ - began->second});
       }
     }
-    estimate_ = eta_.Of(left, lanes_);
+    estimate_ = eta_.Of(left, workers_, kNoon, kNoon + now_);
   }
 
   const int lanes_;
+  const int workers_;
   std::vector<int64_t> bytes_;
   std::vector<absl::Duration> took_;
   absl::Duration work_;
@@ -142,16 +152,28 @@ class SimulatedBatch {
   BatchEta::Estimate estimate_;
 };
 
+TEST(BatchEta, GoesByThePaceOfTheLastMinute) {
+  BatchEta eta;
+  const absl::Time now = kNoon + absl::Hours(1);
+  // One second of work in each ten: something holds it back.
+  for (int i = 0; i < 100; ++i) {
+    eta.Ended(1000, absl::Seconds(1), now - absl::Seconds(10) * i);
+  }
+  const std::vector<BatchEta::Left> left(60, {.bytes = 1000, .ran = {}});
+  EXPECT_NEAR(Middle(eta.Of(left, 4, kNoon, now)), 600, 250);
+  // After a pause that is forgotten.
+  EXPECT_NEAR(Middle(eta.Of(left, 4, now, now)), 15, 1);
+}
+
 TEST(BatchEta, IsWithinAFifthOfTheTruthAfterAQuarterOfTheWork) {
   for (uint32_t seed = 1; seed <= 4; ++seed) {
-    for (const int lanes : {4, 8}) {
-      SimulatedBatch batch(seed, lanes);
+    for (const auto& [lanes, workers] : std::vector<std::pair<int, int>>{{4, 4}, {8, 8}, {1, 4}}) {
+      SimulatedBatch batch(seed, lanes, workers);
       batch.Run();
       ASSERT_TRUE(batch.estimate().known);
-      const double middle =
-          absl::ToDoubleSeconds((batch.estimate().low + batch.estimate().high) / 2);
       const double truth = absl::ToDoubleSeconds(batch.truth());
-      EXPECT_NEAR(middle, truth, 0.2 * truth) << "seed " << seed << ", lanes " << lanes;
+      EXPECT_NEAR(Middle(batch.estimate()), truth, 0.2 * truth)
+          << "seed " << seed << ", " << lanes << " of " << workers << " lanes";
     }
   }
 }
