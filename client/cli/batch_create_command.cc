@@ -143,8 +143,10 @@ absl::Status AgreeOnPlan(const v1::Batch& plan, const BatchCreateOptions& option
                     .digest = plan.digest(),
                     .given = options.confirm.empty() ? options.digest : options.confirm},
                    session.console()));
-  request->clear_spec();
   request->clear_lines();
+  request->clear_spec();
+  request->mutable_spec()->set_skip_invalid(options.skip_invalid);
+  request->mutable_spec()->set_accept_shrinking(options.accept_shrinking);
   request->set_plan(plan.id());
   request->set_plan_digest(plan.digest());
   return absl::OkStatus();
@@ -260,9 +262,8 @@ void AddPlanOptions(CLI::App* create, const Options& options) {
   CLI::Option* plan = create->add_option("--plan", options->plan, "Do what this dry run says")
                           ->type_name("BATCH")
                           ->excludes(dry_run);
-  for (const char* other :
-       {"--file", "--at", "--store", "--group", "--mode", "--table", "--priority", "--skip-invalid",
-        "--accept-shrunken", "--accept-uncovered-tables", "--accept-shrinking"}) {
+  for (const char* other : {"--file", "--at", "--store", "--group", "--mode", "--table",
+                            "--priority", "--accept-shrunken", "--accept-uncovered-tables"}) {
     plan->excludes(create->get_option(other));
   }
   create

@@ -56,6 +56,9 @@ absl::StatusOr<state::BatchRecord> BatchControl::Move(const std::string& id, con
       *batch->mutable_cancelled_by() = audit.actor();
       batch->set_cancel_reason(step.reason);
     }
+    if (step.accept_shrinking) {
+      batch->mutable_order()->set_accept_shrinking(true);
+    }
     return absl::OkStatus();
   };
   ASSIGN_OR_RETURN(const state::BatchRecord moved,
@@ -84,7 +87,24 @@ absl::StatusOr<BatchView> BatchControl::Pause(const std::string& id, const state
     return Ended(batch);
   }
   desk_->restores->Hold(desk_->shelf->Unfinished(id));
+  desk_->wake(id);
   return desk_->shelf->View(id);
+}
+
+// Whether its tenants still lose rows is looked at before the first restore, also if a pause came
+// in between; only of a batch that waits for consent does a resume give it.
+BatchControl::Step BatchControl::StepToResume(const state::BatchRecord& batch,
+                                              const std::string& reason) const {
+  bool begun = false;
+  desk_->shelf->With(batch.id(), [&](const state::BatchRecord&, const BatchBoard& board) {
+    begun = board.started_us() != 0;
+  });
+  const bool consent = batch.state() == state::BATCH_WAITING_FOR_CONSENT;
+  return {.from = {state::BATCH_PAUSED, state::BATCH_WAITING_FOR_CONSENT},
+          .to = begun || consent ? state::BATCH_RUNNING : FirstState(*desk_, batch.order()),
+          .message = "",
+          .reason = reason,
+          .accept_shrinking = consent};
 }
 
 absl::StatusOr<BatchView> BatchControl::Resume(const std::string& id, const state::Actor& actor,
@@ -93,11 +113,7 @@ absl::StatusOr<BatchView> BatchControl::Resume(const std::string& id, const stat
   MutexLock lock(desk_->changing);
   ASSIGN_OR_RETURN(const state::BatchRecord present, desk_->state->GetBatch(id));
   ASSIGN_OR_RETURN(const state::BatchRecord batch,
-                   Move(id,
-                        {.from = {state::BATCH_PAUSED, state::BATCH_WAITING_FOR_CONSENT},
-                         .to = state::BATCH_RUNNING,
-                         .message = "",
-                         .reason = reason},
+                   Move(id, StepToResume(present, reason),
                         BatchAudit(present, "batch.resumed", actor, reason, 0)));
   if (HasEnded(batch.state()) || batch.state() == state::BATCH_CANCELLING) {
     return Ended(batch);

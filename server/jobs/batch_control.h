@@ -41,7 +41,9 @@ class BatchControl {
     state::BatchState to = state::BATCH_STATE_UNSPECIFIED;
     std::string message;
     std::string reason;
+    bool accept_shrinking = false;  // somebody consents to it
   };
+  Step StepToResume(const state::BatchRecord& batch, const std::string& reason) const;
   // Takes the step, unless the batch is in another state. Returns it as it is then.
   absl::StatusOr<state::BatchRecord> Move(const std::string& id, const Step& step,
                                           const AuditDraft& audit);

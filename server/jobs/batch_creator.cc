@@ -10,18 +10,9 @@
 
 namespace reinstate {
 
-state::BatchState BatchCreator::FirstState(const state::BatchOrder& order) const {
-  if (order.dry_run()) {
-    return state::BATCH_PLANNING;
-  }
-  const bool look =
-      order.undo_of().empty() && !order.accept_shrinking() && shrink_watch_ > absl::ZeroDuration();
-  return look ? state::BATCH_CHECKING : state::BATCH_RUNNING;
-}
-
 absl::StatusOr<BatchView> BatchCreator::Store(const RequestKey& request, state::BatchRecord batch,
                                               BatchParts parts) {
-  batch.set_state(FirstState(batch.order()));
+  batch.set_state(FirstState(*desk_, batch.order()));
   batch.set_lines(static_cast<int32_t>(parts.lines.size()));
   const AuditDraft audit =
       BatchAudit(batch, batch.order().undo_of().empty() ? "batch.created" : "batch.undo_created",
@@ -87,7 +78,10 @@ absl::StatusOr<BatchView> BatchCreator::CreateFromPlan(const RequestKey& request
   asked.set_dry_run(false);
   asked.set_plan(plan.id());
   asked.set_plan_digest(plan.digest());
-  asked.set_accept_shrinking(order.accept_shrinking());
+  // Lines that could not be planned may be left out, or the shrinking be accepted, only now that
+  // somebody has seen them.
+  asked.set_skip_invalid(plan.order().skip_invalid() || order.skip_invalid());
+  asked.set_accept_shrinking(plan.order().accept_shrinking() || order.accept_shrinking());
   *asked.mutable_actor() = order.actor();
   asked.set_reason(order.reason().empty() ? plan.order().reason() : order.reason());
   asked.set_reference(order.reference().empty() ? plan.order().reference() : order.reference());

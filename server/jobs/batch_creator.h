@@ -4,7 +4,6 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
-#include "absl/time/time.h"
 #include "server/jobs/batch_desk.h"
 #include "server/jobs/batch_view.h"
 #include "storage/base/id_generator.h"
@@ -14,9 +13,7 @@ namespace reinstate {
 // Makes batches: from a list, from a dry run, to undo another one. Thread-safe; borrows the desk.
 class BatchCreator {
  public:
-  // `shrink_watch`: as BatchManagerOptions.
-  BatchCreator(absl::Duration shrink_watch, const BatchDesk* desk)
-      : shrink_watch_(shrink_watch), desk_(desk), ids_(desk->clock) {}
+  explicit BatchCreator(const BatchDesk* desk) : desk_(desk), ids_(desk->clock) {}
 
   // As BatchManager::CreateBatch.
   absl::StatusOr<BatchView> Create(const RequestKey& request, state::BatchOrder order,
@@ -26,13 +23,11 @@ class BatchCreator {
                                        bool validate_only);
 
  private:
-  state::BatchState FirstState(const state::BatchOrder& order) const;
   absl::StatusOr<BatchView> Store(const RequestKey& request, state::BatchRecord batch,
                                   BatchParts parts);
   absl::StatusOr<BatchView> CreateFromPlan(const RequestKey& request,
                                            const state::BatchOrder& order, bool validate_only);
 
-  const absl::Duration shrink_watch_;
   const BatchDesk* const desk_;
   IdGenerator ids_;
 };

@@ -7,6 +7,15 @@
 
 namespace reinstate {
 
+state::BatchState FirstState(const BatchDesk& desk, const state::BatchOrder& order) {
+  if (order.dry_run()) {
+    return state::BATCH_PLANNING;
+  }
+  const bool look = order.undo_of().empty() && !order.accept_shrinking() &&
+                    desk.shrink_watch > absl::ZeroDuration();
+  return look ? state::BATCH_CHECKING : state::BATCH_RUNNING;
+}
+
 absl::Status ChangeBatchState(const BatchDesk& desk, const std::string& id, state::BatchState from,
                               state::BatchState to, const std::string& message) {
   ASSIGN_OR_RETURN(const state::BatchRecord changed,

@@ -4,6 +4,7 @@
 #include <string>
 
 #include "absl/status/status.h"
+#include "absl/time/time.h"
 #include "server/jobs/batch_orders.h"
 #include "server/jobs/batch_shelf.h"
 #include "server/jobs/restore_manager.h"
@@ -21,8 +22,14 @@ struct BatchDesk {
   BatchShelf* shelf = nullptr;
   Mutex* changing = nullptr;  // held by whoever changes lines, for all of it
   std::function<void(const std::string& batch)> wake;  // something of the batch has changed: go on
+  // As BatchManagerOptions.
+  absl::Duration shrink_watch = absl::Seconds(2);
   const Clock* clock = Clock::System();
 };
+
+// The state in which a batch begins of which no restore has run yet: whether its tenants still lose
+// rows is looked at first, unless that was accepted or cannot be so.
+state::BatchState FirstState(const BatchDesk& desk, const state::BatchOrder& order);
 
 // Durably takes the batch from one state to another, with `message` for people; one in another
 // state is left as it is. With `changing` held. Errors of StateStore::UpdateBatch.

@@ -29,10 +29,11 @@ class BatchManagerImpl final : public BatchManager {
               .shelf = &shelf_,
               .changing = &changing_,
               .wake = [this](const std::string& batch) { stepper_.Wake(batch); },
+              .shrink_watch = options.shrink_watch,
               .clock = options.clock},
-        creator_(options.shrink_watch, &desk_),
+        creator_(&desk_),
         control_(&desk_),
-        stepper_(options.shrink_watch, stores, &desk_) {
+        stepper_(stores, &desk_) {
     restores->Observe(&shelf_);
   }
   ~BatchManagerImpl() override { Shutdown(); }
@@ -53,6 +54,7 @@ class BatchManagerImpl final : public BatchManager {
     return creator_.CreateUndo(request, std::move(order), validate_only);
   }
   absl::StatusOr<BatchView> Get(const std::string& id) override { return shelf_.View(id); }
+  absl::StatusOr<BatchStamp> Stamp(const std::string& id) override { return shelf_.Stamp(id); }
   absl::StatusOr<std::vector<BatchView>> List(const std::string& after, int64_t limit) override;
   absl::StatusOr<std::vector<BatchLineView>> Lines(const std::string& id,
                                                    const BatchLineFilter& filter, int64_t from,

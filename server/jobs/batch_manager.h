@@ -67,6 +67,9 @@ class BatchManager {
   // BATCH_NOT_FOUND, here and below.
   virtual absl::StatusOr<BatchView> Get(const std::string& id) = 0;
 
+  // Cheap, unlike Get.
+  virtual absl::StatusOr<BatchStamp> Stamp(const std::string& id) = 0;
+
   // Newest first, without single lines.
   virtual absl::StatusOr<std::vector<BatchView>> List(const std::string& after, int64_t limit) = 0;
 

@@ -16,9 +16,8 @@ constexpr absl::Duration kLongestSleep = absl::Seconds(1);
 
 }  // namespace
 
-BatchStepper::BatchStepper(absl::Duration shrink_watch, const StoreRegistry* stores,
-                           const BatchDesk* desk)
-    : desk_(desk), planning_(desk), shrink_check_(shrink_watch, stores, desk), course_(desk) {}
+BatchStepper::BatchStepper(const StoreRegistry* stores, const BatchDesk* desk)
+    : desk_(desk), planning_(desk), shrink_check_(stores, desk), course_(desk) {}
 
 BatchStepper::~BatchStepper() { Stop(); }
 
@@ -98,6 +97,9 @@ absl::Status BatchStepper::StepChecking(const std::string& id) {
 absl::Status BatchStepper::Step(const std::string& id) {
   RETURN_IF_ERROR(desk_->shelf->Load(id));
   ASSIGN_OR_RETURN(const state::BatchRecord batch, desk_->state->GetBatch(id));
+  if (batch.state() != state::BATCH_CHECKING) {
+    shrink_check_.Forget(id);
+  }
   switch (batch.state()) {
     case state::BATCH_PLANNING:
       return StepPlanning(id);

@@ -22,8 +22,7 @@ namespace reinstate {
 // Thread-safe; borrows what it is given.
 class BatchStepper {
  public:
-  // `shrink_watch`: as BatchManagerOptions.
-  BatchStepper(absl::Duration shrink_watch, const StoreRegistry* stores, const BatchDesk* desk);
+  BatchStepper(const StoreRegistry* stores, const BatchDesk* desk);
   ~BatchStepper();  // as Stop
   BatchStepper(const BatchStepper&) = delete;
   BatchStepper& operator=(const BatchStepper&) = delete;

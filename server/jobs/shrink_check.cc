@@ -9,13 +9,13 @@ namespace reinstate {
 absl::StatusOr<absl::Time> ShrinkCheck::Look(const std::string& id) {
   const auto before = seen_.find(id);
   const absl::Time now = desk_->clock->Now();
-  if (before != seen_.end() && now < before->second.at + time_) {
-    return before->second.at + time_;  // it was woken for something else
+  if (before != seen_.end() && now < before->second.at + desk_->shrink_watch) {
+    return before->second.at + desk_->shrink_watch;  // it was woken for something else
   }
   ASSIGN_OR_RETURN(const LiveRows rows, CountLiveRows(*stores_, desk_->shelf->Records(id)));
   if (before == seen_.end() && !rows.empty()) {
     seen_.emplace(id, Seen{now, rows});
-    return now + time_;
+    return now + desk_->shrink_watch;
   }
   // Who has no rows left cannot lose any.
   std::vector<std::string> shrunken;

@@ -17,19 +17,19 @@ namespace reinstate {
 // still be running. Not thread-safe; borrows what it is given.
 class ShrinkCheck {
  public:
-  // `time`: from the first count of the rows to the second.
-  ShrinkCheck(absl::Duration time, const StoreRegistry* stores, const BatchDesk* desk)
-      : time_(time), stores_(stores), desk_(desk) {}
+  ShrinkCheck(const StoreRegistry* stores, const BatchDesk* desk) : stores_(stores), desk_(desk) {}
 
   // Counts the rows, and once they were counted twice takes the batch to RUNNING or
   // WAITING_FOR_CONSENT. Returns when to look again; InfiniteFuture if that is over. Errors of
   // CountLiveRows and of the state.
   absl::StatusOr<absl::Time> Look(const std::string& id);
 
+  // The batch is not CHECKING: what was counted before does not count.
+  void Forget(const std::string& id) { seen_.erase(id); }
+
  private:
   absl::Status End(const std::string& id, const std::vector<std::string>& shrunken);
 
-  const absl::Duration time_;
   const StoreRegistry* const stores_;
   const BatchDesk* const desk_;
   struct Seen {

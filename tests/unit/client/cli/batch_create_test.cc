@@ -75,7 +75,7 @@ TEST_F(BatchCreateTest, ShowsWhatAMirrorDestroysAndDoesExactlyThat) {
   EXPECT_EQ(created_[0].plan(), "bat-plan");
   EXPECT_EQ(created_[0].plan_digest(), kDigest);
   EXPECT_EQ(created_[0].lines_size(), 0);
-  EXPECT_FALSE(created_[0].has_spec());
+  EXPECT_EQ(created_[0].spec().ByteSizeLong(), 0);
   EXPECT_EQ(created_[0].request_id(), "r-1");
 }
 
@@ -207,6 +207,9 @@ TEST_F(BatchCreateTest, FromADryRunAsksForItsNumberOrTakesItsDigest) {
     EXPECT_EQ(created_[0].plan_digest(), kDigest);
   }
   EXPECT_EQ(Run(create, "2\n"), 0);
+  EXPECT_FALSE(created_.back().spec().skip_invalid());
+  EXPECT_EQ(Run({"batch", "create", "--plan", "bat-plan", "--confirm", "2", "--skip-invalid"}), 0);
+  EXPECT_TRUE(created_.back().spec().skip_invalid());
 }
 
 TEST_F(BatchCreateTest, RefusesADigestThatNoLongerHoldsAndWhatIsNoDryRun) {

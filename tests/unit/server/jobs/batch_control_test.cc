@@ -300,14 +300,35 @@ TEST_F(BatchCheckingTest, WatchesForTheWholeTimeWhateverElseHappens) {
   EXPECT_GE(counted_[1] - counted_[0], kWatch);
 }
 
-TEST_F(BatchCheckingTest, CanBePausedAndCancelledMeanwhile) {
+TEST_F(BatchCheckingTest, LooksAgainAfterAPauseBeforeAnythingBegins) {
   const std::string id = Create({"t1", "t6"});
+  AwaitCounted(1);
   EXPECT_EQ(Pause(id)->record.state(), state::BATCH_PAUSED);
+  EXPECT_EQ(Resume(id)->record.state(), state::BATCH_CHECKING);
+  PassTimeUntil(id, state::BATCH_WAITING_FOR_CONSENT);
+  EXPECT_EQ(Pause(id)->record.state(), state::BATCH_PAUSED);
+  EXPECT_EQ(Resume(id)->record.state(), state::BATCH_CHECKING);
+  PassTimeUntil(id, state::BATCH_WAITING_FOR_CONSENT);
+  EXPECT_TRUE(engine_->begun().empty());
+}
+
+TEST_F(BatchCheckingTest, DoesNotAskAgainWhatWasConsentedTo) {
+  Hold("t1");
+  Hold("t6");
+  const std::string id = Create({"t1", "t6"});
+  PassTimeUntil(id, state::BATCH_WAITING_FOR_CONSENT);
+  ASSERT_THAT(Resume(id), IsOk());
+  ASSERT_THAT(Pause(id), IsOk());
   EXPECT_EQ(Resume(id)->record.state(), state::BATCH_RUNNING);
+  engine_->Release("t1");
+  engine_->Release("t6");
   AwaitState(id, state::BATCH_SUCCEEDED);
-  const std::string other = Create({"t6"});
-  ASSERT_THAT(Cancel(other), IsOk());
-  AwaitState(other, state::BATCH_CANCELLED);
+}
+
+TEST_F(BatchCheckingTest, CanBeCancelledMeanwhile) {
+  const std::string id = Create({"t6"});
+  ASSERT_THAT(Cancel(id), IsOk());
+  AwaitState(id, state::BATCH_CANCELLED);
 }
 
 TEST_F(BatchCheckingTest, GoesOnAfterARestartInEitherState) {

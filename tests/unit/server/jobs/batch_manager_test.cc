@@ -35,8 +35,10 @@ class BatchManagerTest : public BatchFixture {
     return order;
   }
 
-  absl::StatusOr<BatchView> CreateFromPlan(const std::string& plan, const std::string& digest) {
+  absl::StatusOr<BatchView> CreateFromPlan(const std::string& plan, const std::string& digest,
+                                           bool skip_invalid = false) {
     state::BatchOrder order;
+    order.set_skip_invalid(skip_invalid);
     order.set_plan(plan);
     order.set_plan_digest(digest);
     *order.mutable_actor() = Ada();
@@ -227,6 +229,19 @@ TEST_F(BatchManagerTest, DoesWhatADryRunHasPlanned) {
   const std::string restore = AllLines(batch->record.id()).front().targets.front().restore;
   EXPECT_EQ(state_->GetRestore(restore)->order().plan_digest(), "digest of t1");
   EXPECT_EQ(Restores(), Strings({"t1 SUCCEEDED", "t2 SUCCEEDED"}));
+}
+
+TEST_F(BatchManagerTest, LeavesOutWhatCouldNotBePlannedOnlyIfToldSo) {
+  Write("t1", {.end = state::FAILED});
+  const std::string plan = Create({"t1", "t2"}, DryRun());
+  AwaitState(plan, state::BATCH_PLANNED);
+  EXPECT_THAT(CreateFromPlan(plan, ""), FailsWith(Reason::kBatchLinesInvalid));
+  EXPECT_TRUE(Restores().empty());
+  const auto batch = CreateFromPlan(plan, "", /*skip_invalid=*/true);
+  ASSERT_THAT(batch, IsOk());
+  EXPECT_EQ(Count(*batch, BatchLineState::kNotRestored), 1);
+  AwaitState(batch->record.id(), state::BATCH_PARTLY_FAILED);
+  EXPECT_EQ(Restores(), Strings({"t2 SUCCEEDED"}));
 }
 
 TEST_F(BatchManagerTest, RefusesADryRunThatIsNotPlannedOrHasAnotherDigest) {

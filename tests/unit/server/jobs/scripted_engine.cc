@@ -50,6 +50,12 @@ absl::Status ScriptedEngine::Hold(const std::string& tenant, RunControl* control
 absl::StatusOr<state::PlanSummary> ScriptedEngine::Plan(const state::RestoreOrder& order,
                                                         LiveStore* /*store*/, RunControl* control) {
   RETURN_IF_ERROR(Hold(order.tenant(), control));
+  {
+    MutexLock lock(&mu_);
+    if (scripts_[order.tenant()].end == state::FAILED) {
+      return MakeError(Reason::kKeyConflict, "as scripted");
+    }
+  }
   state::PlanSummary summary;
   summary.set_digest("digest of " + order.tenant());
   summary.set_rows_to_change(3);
