@@ -7,6 +7,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "reinstate/v1/batch_service.grpc.pb.h"
+#include "server/rpc/batch_broadcast.h"
 #include "server/rpc/call_gate.h"
 #include "server/rpc/convert_batch.h"
 #include "server/rpc/convert_restore.h"
@@ -14,7 +15,6 @@
 #include "server/rpc/page_query.h"
 #include "server/rpc/request_checks.h"
 #include "server/rpc/services.h"
-#include "server/rpc/watch_source.h"
 
 namespace reinstate {
 namespace {
@@ -29,12 +29,17 @@ using Base =
                Wire::WithRawCallbackMethod_AddToBatch, Wire::WithRawCallbackMethod_PrioritizeBatch,
                Wire::WithRawCallbackMethod_UndoBatch>;
 
-// A batch changes with each step of each of its restores, and hundreds of people may look at it.
-constexpr absl::Duration kWatchInterval = absl::Milliseconds(500);
-
 class BatchServiceImpl final : public Base {
  public:
-  BatchServiceImpl(CallGate* gate, const ServiceParts& parts) : gate_(gate), parts_(parts) {}
+  BatchServiceImpl(CallGate* gate, const ServiceParts& parts)
+      : gate_(gate),
+        parts_(parts),
+        broadcast_({.stamp = [this](const std::string& id) { return parts_.batches->Stamp(id); },
+                    .build = [this](const std::string& id) { return Edit(id); },
+                    .watch =
+                        [this](const std::string& id, std::function<void()> on_change) {
+                          return parts_.batches->Watch(id, std::move(on_change));
+                        }}) {}
 
   grpc::ServerUnaryReactor* CreateBatch(grpc::CallbackServerContext* context,
                                         const grpc::ByteBuffer* request,
@@ -107,7 +112,9 @@ class BatchServiceImpl final : public Base {
                                                const v1::ListBatchesRequest& request);
   absl::StatusOr<v1::ListBatchLinesResponse> ListLines(const Call& call,
                                                        const v1::ListBatchLinesRequest& request);
-  StreamOr Follow(const Call& call, const v1::WatchBatchRequest& request);
+  StreamOr Follow(const Call& /*call*/, const v1::WatchBatchRequest& request) {
+    return broadcast_.Follow(request.batch());
+  }
   BatchOr Pause(const Call& call, const v1::ControlBatchRequest& request) {
     return Control(call, request.batch(), [&] {
       return parts_.batches->Pause(request.batch(), call.actor, request.reason());
@@ -136,9 +143,12 @@ class BatchServiceImpl final : public Base {
   BatchOr Control(const Call& call, const std::string& batch,
                   const std::function<ViewOr()>& change);
   v1::Batch ToWire(const BatchView& view, BatchDetail detail) const;
+  // The present state, for those who watch.
+  absl::StatusOr<BatchBroadcast::Edition> Edit(const std::string& id) const;
 
   CallGate* const gate_;
   const ServiceParts parts_;
+  BatchBroadcast broadcast_;
 };
 
 v1::Batch BatchServiceImpl::ToWire(const BatchView& view, BatchDetail detail) const {
@@ -166,7 +176,14 @@ BatchServiceImpl::BatchOr BatchServiceImpl::Create(const Call& call,
   } else if (request.lines_size() > 0 || request.dry_run()) {
     return FieldError("plan", "says what to do: no lines and no dry run beside it.");
   } else {
+    v1::BatchSpec rest = request.spec();
+    rest.clear_skip_invalid();
+    rest.clear_accept_shrinking();
+    if (rest.ByteSizeLong() > 0) {
+      return FieldError("spec", "has only skip_invalid and accept_shrinking beside a plan.");
+    }
     order.set_plan(request.plan());
+    order.set_skip_invalid(request.spec().skip_invalid());
     order.set_accept_shrinking(request.spec().accept_shrinking());
     ASSIGN_OR_RETURN(*order.mutable_plan_digest(),
                      DigestFromWire("plan_digest", request.plan_digest()));
@@ -231,17 +248,12 @@ absl::StatusOr<v1::ListBatchLinesResponse> BatchServiceImpl::ListLines(
   return response;
 }
 
-BatchServiceImpl::StreamOr BatchServiceImpl::Follow(const Call& /*call*/,
-                                                    const v1::WatchBatchRequest& request) {
-  const std::string id = request.batch();
-  return std::make_unique<WatchSource<v1::Batch>>(
-      [=, this](std::function<void()> wake) { return parts_.batches->Watch(id, std::move(wake)); },
-      [=, this]() -> absl::StatusOr<WatchSource<v1::Batch>::State> {
-        ASSIGN_OR_RETURN(const BatchView view, parts_.batches->Get(id));
-        return WatchSource<v1::Batch>::State{ToWire(view, BatchDetail::kFull),
-                                             HasEnded(view.record.state())};
-      },
-      kWatchInterval);
+absl::StatusOr<BatchBroadcast::Edition> BatchServiceImpl::Edit(const std::string& id) const {
+  ASSIGN_OR_RETURN(const BatchView view, parts_.batches->Get(id));
+  const state::BatchRecord& record = view.record;
+  return BatchBroadcast::Edition{.stamp = {.state = record.state(), .revision = record.revision()},
+                                 .message = ToWire(view, BatchDetail::kFull).SerializeAsString(),
+                                 .final = HasEnded(record.state())};
 }
 
 BatchServiceImpl::BatchOr BatchServiceImpl::Control(const Call& call, const std::string& batch,

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "server/rpc/grpc_status.h"
 #include "storage/base/error.h"
 
 namespace reinstate {
@@ -21,19 +22,18 @@ absl::Status RpcPool::Submit(std::function<void()> task) {
     return MakeError(Reason::kShuttingDown,
                      "The daemon is shutting down; try again once it is back.");
   }
-  if (waiting_ >= options_.max_queued) {
-    return MakeError(Reason::kUnavailable,
-                     "The daemon has too many calls waiting; try again in a moment.");
+  if (first_steps_.size() >= options_.max_queued) {
+    return RefusedCall(MakeError(Reason::kUnavailable,
+                                 "The daemon has too many calls waiting; try again in a moment."));
   }
-  ++waiting_;
-  tasks_.push_back({.run = std::move(task), .begins = true});
+  first_steps_.push_back(std::move(task));
   wake_.Signal();
   return absl::OkStatus();
 }
 
 void RpcPool::Continue(std::function<void()> task) {
   MutexLock lock(&mu_);
-  tasks_.push_back({.run = std::move(task), .begins = false});
+  further_steps_.push_back(std::move(task));
   wake_.Signal();
 }
 
@@ -49,22 +49,29 @@ void RpcPool::Shutdown() {
   threads_.clear();
 }
 
+std::function<void()> RpcPool::Take() {
+  const bool further = first_steps_.empty() || (further_is_next_ && !further_steps_.empty());
+  auto& steps = further ? further_steps_ : first_steps_;
+  std::function<void()> step = std::move(steps.front());
+  steps.pop_front();
+  further_is_next_ = !further;
+  return step;
+}
+
 void RpcPool::Work() {
   while (true) {
-    Task task;
+    std::function<void()> task;
     {
       MutexLock lock(&mu_);
-      while (tasks_.empty() && !ending_) {
+      while (first_steps_.empty() && further_steps_.empty() && !ending_) {
         wake_.Wait(&mu_);
       }
-      if (tasks_.empty()) {
+      if (first_steps_.empty() && further_steps_.empty()) {
         return;
       }
-      task = std::move(tasks_.front());
-      tasks_.pop_front();
-      waiting_ -= task.begins ? 1 : 0;
+      task = Take();
     }
-    task.run();
+    task();
   }
 }
 

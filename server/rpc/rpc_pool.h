@@ -27,8 +27,9 @@ class RpcPool {
   RpcPool(const RpcPool&) = delete;
   RpcPool& operator=(const RpcPool&) = delete;
 
-  // Queues the first step of a call. UNAVAILABLE if too many wait; SHUTTING_DOWN after Shutdown:
-  // `task` is dropped then.
+  // Queues the first step of a call. It waits for the calls before it and for as many
+  // further steps, however many of those are queued. UNAVAILABLE if too many wait; SHUTTING_DOWN
+  // after Shutdown: `task` is dropped then, and the status is a RefusedCall.
   absl::Status Submit(std::function<void()> task);
 
   // Queues a further step of a call that was admitted by Submit: never refused, since a call has at
@@ -40,18 +41,16 @@ class RpcPool {
   void Shutdown();
 
  private:
-  struct Task {
-    std::function<void()> run;
-    bool begins = false;  // the first step of a call
-  };
-
   void Work();
+  // Of the first steps and the further ones in turn, so that neither keep the others out.
+  std::function<void()> Take() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
 
   const Options options_;
   Mutex mu_;
   CondVar wake_;
-  std::deque<Task> tasks_ ABSL_GUARDED_BY(mu_);
-  size_t waiting_ ABSL_GUARDED_BY(mu_) = 0;  // those of them that begin a call
+  std::deque<std::function<void()>> first_steps_ ABSL_GUARDED_BY(mu_);
+  std::deque<std::function<void()>> further_steps_ ABSL_GUARDED_BY(mu_);
+  bool further_is_next_ ABSL_GUARDED_BY(mu_) = false;
   bool ending_ ABSL_GUARDED_BY(mu_) = false;
   std::vector<std::thread> threads_;  // changed by constructor and Shutdown only
 };

@@ -73,7 +73,8 @@ void StreamReactor::Step() {
       return;
     }
     if (*produced == Produced::kMessage) {
-      Write(*message);
+      const grpc::ByteBuffer* const encoded = source_->Encoded();
+      Write(encoded != nullptr ? *encoded : EncodeResponse(*message));
       return;
     }
     MutexLock lock(&mu_);
@@ -84,8 +85,8 @@ void StreamReactor::Step() {
   }
 }
 
-void StreamReactor::Write(const google::protobuf::Message& message) {
-  message_ = EncodeResponse(message);
+void StreamReactor::Write(grpc::ByteBuffer message) {
+  message_ = std::move(message);
   // The lock hands what this step did over to the next one, whichever thread that runs on.
   MutexLock lock(&mu_);
   StartWrite(&message_);

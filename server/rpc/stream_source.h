@@ -9,6 +9,9 @@
 namespace google::protobuf {
 class Message;
 }  // namespace google::protobuf
+namespace grpc {
+class ByteBuffer;
+}  // namespace grpc
 
 namespace reinstate {
 
@@ -30,6 +33,10 @@ class StreamSource {
 
   // The next message is left in `*message`, which is of the call's response type and clear.
   virtual absl::StatusOr<Produced> Next(google::protobuf::Message* message) = 0;
+
+  // The message that the last Next left, where many share one that is encoded already: `*message`
+  // is not looked at then. Null: it is to be encoded.
+  virtual const grpc::ByteBuffer* Encoded() const { return nullptr; }
 
   // The shortest time between two messages: for states of which only the latest counts.
   virtual absl::Duration MinInterval() const { return absl::ZeroDuration(); }

@@ -112,6 +112,10 @@ TEST_F(BatchServiceTest, AWatchOfADryRunEndsWithItsDigest) {
   from_plan.set_plan_digest(plan.digest());
   from_plan.add_lines()->set_tenant("t0");
   EXPECT_EQ(TryCreate(from_plan).field, "plan");
+  from_plan.clear_lines();
+  from_plan.mutable_spec()->set_skip_invalid(true);
+  from_plan.mutable_spec()->set_mode(v1::RESTORE_MODE_MIRROR);
+  EXPECT_EQ(TryCreate(from_plan).field, "spec");
 }
 
 TEST_F(BatchServiceTest, ListsLinesPageByPage) {

@@ -4,6 +4,7 @@
 
 #include <string>
 
+#include "client/api/status_from_wire.h"
 #include "server/rpc/request_checks.h"
 #include "storage/base/error.h"
 #include "storage/model/tenant_id.h"
@@ -45,6 +46,12 @@ TEST(ToGrpcStatus, NamesTheFieldThatIsWrong) {
 TEST(ToGrpcStatus, SaysWhenToTryAgainWhereThatHelps) {
   EXPECT_TRUE(ReadError(ToGrpcStatus(MakeError(Reason::kUnavailable, "x"))).retry);
   EXPECT_FALSE(ReadError(ToGrpcStatus(MakeError(Reason::kCorrupt, "x"))).retry);
+}
+
+TEST(ToGrpcStatus, TellsACallThatWasRefusedFromAStoreThatDoesNotAnswer) {
+  const absl::Status status = MakeError(Reason::kUnavailable, "x");
+  EXPECT_TRUE(IsRefusedCall(ToGrpcStatus(RefusedCall(status))));
+  EXPECT_FALSE(IsRefusedCall(ToGrpcStatus(status)));
 }
 
 // HTTP/2 headers are limited to 8 KiB by default, and gRPC quotes what is not ASCII.

@@ -60,6 +60,28 @@ TEST(RpcPool, TakesUpCallsHoweverManyFurtherStepsWait) {
   release.set_value();
 }
 
+TEST(RpcPool, BeginsACallBeforeTheFurtherStepsOfOthersAreDone) {
+  std::promise<void> running;
+  std::promise<void> release;
+  std::atomic<int> further = 0;
+  int before = -1;
+  RpcPool pool({.threads = 1, .max_queued = 1});
+  ASSERT_THAT(pool.Submit([&] {
+    running.set_value();
+    release.get_future().wait();
+  }),
+              IsOk());
+  running.get_future().wait();
+  for (int i = 0; i < 10; ++i) {
+    pool.Continue([&] { ++further; });
+  }
+  ASSERT_THAT(pool.Submit([&] { before = further; }), IsOk());
+  release.set_value();
+  pool.Shutdown();
+  EXPECT_LE(before, 1);
+  EXPECT_EQ(further, 10);
+}
+
 TEST(RpcPool, RunsWhatIsQueuedAndRefusesTheRestWhenItShutsDown) {
   std::atomic<int> ran = 0;
   RpcPool pool({.threads = 2, .max_queued = 100});
