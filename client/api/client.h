@@ -47,6 +47,10 @@ struct ClientOptions {
 
   // How long a Wait… goes on without an answer from the daemon before it gives up.
   absl::Duration reconnect_for = absl::Minutes(10);
+
+  // Told when a call has to be repeated since the daemon has too many waiting, once a call, with
+  // what the daemon said. May be called from several threads.
+  std::function<void(const absl::Status& refusal)> on_refusal;
 };
 
 // Calls the daemon `reinstated`.
@@ -54,10 +58,10 @@ struct ClientOptions {
 // Calls block. Thread-safe. Requests are those of reinstate.v1, whose files say what each call does
 // and which errors it has; an error is a status whose reason (ReasonOf) is the daemon's.
 //
-// A call that the network or a stopping daemon loses is repeated until the timeout, which is safe
-// for all of them: what creates something gets a request id here if it has none. UNAVAILABLE is
-// returned once the timeout has passed, DEADLINE_EXCEEDED if the daemon accepted the call and did
-// not answer.
+// A call that the network or a stopping daemon loses, or that the daemon refuses since too many
+// wait, is repeated until the timeout, which is safe for all of them: what creates something gets a
+// request id here if it has none. UNAVAILABLE is returned once the timeout has passed,
+// DEADLINE_EXCEEDED if the daemon accepted the call and did not answer.
 class ReinstateClient {
  public:
   // Connects, and waits for it. UNAVAILABLE, with what to do, as soon as the address refuses or the

@@ -98,22 +98,40 @@ absl::StatusOr<std::unique_ptr<Connection>> Connection::Open(ClientOptions optio
 absl::Status Connection::Call(const Attempt& attempt) {
   const absl::Time deadline = absl::Now() + options_.timeout;
   Backoff backoff;
+  Refusals refusals(options_);
   for (;;) {
     grpc::ClientContext context;
     context.set_deadline(absl::ToChronoTime(deadline));
     const grpc::Status status = attempt(&context);
     const absl::Duration pause = backoff.Next();
-    if (!IsLostCall(status)) {
+    const bool refused = refusals.Note(status);
+    if (!refused && !IsLostCall(status)) {
       return StatusFromWire(status);
     }
     if (absl::Now() + pause >= deadline || interrupted()) {
-      return Unreachable(options_, absl::StrCat("does not answer (", status.error_message(), ")"));
+      return refused ? StatusFromWire(status)
+                     : Unreachable(options_,
+                                   absl::StrCat("does not answer (", status.error_message(), ")"));
     }
     Sleep(pause);
   }
 }
 
 grpc::Status Connection::Stream(absl::Duration limit, const Attempt& attempt) {
+  const absl::Time deadline = absl::Now() + options_.timeout;
+  Backoff backoff;
+  Refusals refusals(options_);
+  for (;;) {
+    grpc::Status status = StreamOnce(limit, attempt);
+    const absl::Duration pause = backoff.Next();
+    if (!refusals.Note(status) || absl::Now() + pause >= deadline || interrupted()) {
+      return status;
+    }
+    Sleep(pause);
+  }
+}
+
+grpc::Status Connection::StreamOnce(absl::Duration limit, const Attempt& attempt) {
   grpc::ClientContext context;
   if (limit != absl::InfiniteDuration()) {
     context.set_deadline(absl::ToChronoTime(absl::Now() + limit));
@@ -155,6 +173,16 @@ void Connection::Sleep(absl::Duration duration) {
     }
     interruption_.WaitFor(&mu_, left);
   }
+}
+
+bool Refusals::Note(const grpc::Status& status) {
+  if (!IsRefusedCall(status)) {
+    return false;
+  }
+  if (!std::exchange(told_, true) && options_.on_refusal) {
+    options_.on_refusal(StatusFromWire(status));
+  }
+  return true;
 }
 
 absl::Status InterruptedError() {

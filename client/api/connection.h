@@ -26,10 +26,11 @@ class Connection {
   const ClientOptions& options() const { return options_; }
   const std::shared_ptr<grpc::Channel>& channel() const { return channel_; }
 
-  // Makes a unary call: repeats `attempt` while it gets lost, until the timeout.
+  // Makes a unary call: repeats `attempt` while it gets lost or is refused, until the timeout.
   absl::Status Call(const Attempt& attempt);
 
-  // Makes one try of a call that ends by itself, by Interrupt(), or after `limit`.
+  // Makes one try of a call that ends by itself, by Interrupt(), or after `limit`; more than one
+  // only while it is refused before it begins, until the timeout.
   grpc::Status Stream(absl::Duration limit, const Attempt& attempt);
 
   // Ends all streams, present and future, and Sleep.
@@ -43,6 +44,8 @@ class Connection {
   Connection(ClientOptions options, std::shared_ptr<grpc::Channel> channel)
       : options_(std::move(options)), channel_(std::move(channel)) {}
 
+  grpc::Status StreamOnce(absl::Duration limit, const Attempt& attempt);
+
   const ClientOptions options_;
   const std::shared_ptr<grpc::Channel> channel_;
 
@@ -50,6 +53,18 @@ class Connection {
   CondVar interruption_;
   bool interrupted_ ABSL_GUARDED_BY(mu_) = false;
   std::set<grpc::ClientContext*> streams_ ABSL_GUARDED_BY(mu_);
+};
+
+// Says once of a call that it was refused. Not thread-safe.
+class Refusals {
+ public:
+  explicit Refusals(const ClientOptions& options) : options_(options) {}
+  // Whether `status` is of a refused call.
+  bool Note(const grpc::Status& status);
+
+ private:
+  const ClientOptions& options_;
+  bool told_ = false;
 };
 
 // What a wait ends with after Interrupt(), and when the daemon has not answered for too long.

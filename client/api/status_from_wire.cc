@@ -17,6 +17,7 @@ namespace {
 struct Details {
   std::string reason;      // empty without ErrorInfo
   std::string violations;  // "field: what is wrong" of each wrong field
+  std::string step;        // where it failed, if it says so
 };
 
 Details DetailsOf(const grpc::Status& status) {
@@ -30,6 +31,8 @@ Details DetailsOf(const grpc::Status& status) {
     google::rpc::BadRequest bad_request;
     if (any.UnpackTo(&info)) {
       details.reason = info.reason();
+      const auto step = info.metadata().find("step");
+      details.step = step == info.metadata().end() ? "" : step->second;
     } else if (any.UnpackTo(&bad_request)) {
       for (const auto& violation : bad_request.field_violations()) {
         absl::StrAppend(&details.violations, details.violations.empty() ? "" : "; ",
@@ -67,6 +70,11 @@ bool IsLostCall(const grpc::Status& status) {
     default:
       return false;
   }
+}
+
+bool IsRefusedCall(const grpc::Status& status) {
+  return status.error_code() == grpc::StatusCode::UNAVAILABLE &&
+         DetailsOf(status).step == "admission";
 }
 
 }  // namespace reinstate

@@ -95,7 +95,13 @@ Session::Session(ClientOptions client_options, Console console, const GlobalOpti
     : client_options_(std::move(client_options)),
       console_(std::make_unique<Console>(std::move(console))),
       output_(console_.get(), FormatOf(options.output)),
-      output_given_(options.output_given) {}
+      output_given_(options.output_given) {
+  client_options_.on_refusal = [console = console_.get(),
+                                timeout = client_options_.timeout](const absl::Status&) {
+    console->Say(absl::StrCat("The daemon has too many calls waiting; trying again for up to ",
+                              absl::FormatDuration(timeout), "."));
+  };
+}
 
 Output Session::OutputOr(OutputFormat fallback) const {
   return output_given_ ? output_ : Output(console_.get(), fallback);

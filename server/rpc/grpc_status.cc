@@ -16,6 +16,7 @@ namespace {
 
 constexpr size_t kMaxMessageBytes = 1024;
 constexpr char kDomain[] = "reinstate";
+constexpr char kRefusedPayload[] = "reinstate.refused_call";
 
 // A status that came from a library carries no reason of ours: it is named after its code where the
 // table has such a reason, and is otherwise something that nobody foresaw.
@@ -48,6 +49,9 @@ google::rpc::Status Details(const ReasonInfo& info, const std::string& message,
   google::rpc::ErrorInfo error_info;
   error_info.set_reason(std::string(info.name));
   error_info.set_domain(kDomain);
+  if (status.GetPayload(kRefusedPayload).has_value()) {
+    (*error_info.mutable_metadata())["step"] = "admission";
+  }
   details.add_details()->PackFrom(error_info);
 
   if (const std::string field = FieldOf(status); !field.empty()) {
@@ -66,6 +70,11 @@ google::rpc::Status Details(const ReasonInfo& info, const std::string& message,
 }
 
 }  // namespace
+
+absl::Status RefusedCall(absl::Status status) {
+  status.SetPayload(kRefusedPayload, absl::Cord("1"));
+  return status;
+}
 
 grpc::Status ToGrpcStatus(const absl::Status& status) {
   if (status.ok()) {

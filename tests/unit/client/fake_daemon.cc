@@ -199,9 +199,12 @@ void FakeDaemon::Stop() {
   }
 }
 
-grpc::Status WireError(Reason reason, const std::string& message) {
+grpc::Status WireError(Reason reason, const std::string& message, const std::string& step) {
   const absl::Status status = MakeError(reason, message);
   google::rpc::ErrorInfo info;
+  if (!step.empty()) {
+    (*info.mutable_metadata())["step"] = step;
+  }
   info.set_reason(std::string(ReasonName(reason)));
   info.set_domain("reinstate");
   google::rpc::Status details;

@@ -81,6 +81,6 @@ class FakeDaemon {
 };
 
 // `reason` as the daemon sends it: with ErrorInfo.
-grpc::Status WireError(Reason reason, const std::string& message);
+grpc::Status WireError(Reason reason, const std::string& message, const std::string& step = "");
 
 }  // namespace reinstate

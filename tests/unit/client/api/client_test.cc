@@ -24,6 +24,8 @@ using ::testing::MatchesRegex;
 
 grpc::Status Lost() { return {grpc::StatusCode::UNAVAILABLE, "Socket closed"}; }
 
+grpc::Status Refused() { return WireError(Reason::kUnavailable, "Too many wait.", "admission"); }
+
 v1::Restore RestoreIn(v1::RestoreState state) {
   v1::Restore restore;
   restore.set_id("rst-1");
@@ -37,11 +39,16 @@ class ClientTest : public testing::Test {
     return std::make_unique<FakeDaemon>(dir_.path() + "/d.sock", std::move(answers));
   }
 
-  static std::unique_ptr<ReinstateClient> ConnectTo(const FakeDaemon& daemon) {
+  static std::unique_ptr<ReinstateClient> ConnectTo(const FakeDaemon& daemon,
+                                                    absl::Duration timeout = absl::Seconds(20),
+                                                    std::vector<absl::Status>* refusals = nullptr) {
     ClientOptions options;
     options.address = daemon.address();
     options.actor = "pat@support";
-    options.timeout = absl::Seconds(20);
+    options.timeout = timeout;
+    if (refusals != nullptr) {
+      options.on_refusal = [=](const absl::Status& refusal) { refusals->push_back(refusal); };
+    }
     absl::StatusOr<std::unique_ptr<ReinstateClient>> client = ReinstateClient::Connect(options);
     EXPECT_TRUE(client.ok()) << client.status();
     return *std::move(client);
@@ -117,6 +124,53 @@ TEST_F(ClientTest, DoesNotRepeatWhatTheDaemonHasAnswered) {
   const absl::Status status = ConnectTo(*daemon)->CreateRestore({}).status();
   EXPECT_EQ(status.message(), "The store main does not answer.");
   EXPECT_EQ(calls, 1);
+}
+
+TEST_F(ClientTest, TriesAgainAndSaysSoWhenTheDaemonHasTooManyCallsWaiting) {
+  int calls = 0;
+  FakeAnswers answers;
+  answers.create_restore = [&](const v1::CreateRestoreRequest& /*request*/,
+                               v1::Restore* /*restore*/) {
+    return ++calls < 4 ? Refused() : grpc::Status::OK;
+  };
+  const auto daemon = StartDaemon(answers);
+  std::vector<absl::Status> refusals;
+  const auto client = ConnectTo(*daemon, absl::Seconds(20), &refusals);
+  EXPECT_TRUE(client->CreateRestore({}).ok());
+  EXPECT_EQ(calls, 4);
+  ASSERT_EQ(refusals.size(), 1);
+  EXPECT_EQ(refusals[0].message(), "Too many wait.");
+}
+
+TEST_F(ClientTest, GivesUpOnADaemonThatKeepsRefusingWithWhatItSaid) {
+  FakeAnswers answers;
+  answers.create_restore = [](const v1::CreateRestoreRequest& /*request*/,
+                              v1::Restore* /*restore*/) { return Refused(); };
+  const auto daemon = StartDaemon(answers);
+  std::vector<absl::Status> refusals;
+  const auto client = ConnectTo(*daemon, absl::Milliseconds(200), &refusals);
+  EXPECT_EQ(client->CreateRestore({}).status().message(), "Too many wait.");
+  EXPECT_EQ(refusals.size(), 1);
+}
+
+TEST_F(ClientTest, BeginsAWatchAgainThatWasRefused) {
+  int watches = 0;
+  FakeAnswers answers;
+  answers.watch_restore = [&](const v1::WatchRestoreRequest& /*request*/,
+                              grpc::ServerContext* /*context*/,
+                              const std::function<void(const v1::Restore&)>& send) {
+    if (++watches < 3) {
+      return Refused();
+    }
+    send(RestoreIn(v1::RESTORE_STATE_SUCCEEDED));
+    return grpc::Status::OK;
+  };
+  const auto daemon = StartDaemon(answers);
+  std::vector<absl::Status> refusals;
+  const auto client = ConnectTo(*daemon, absl::Seconds(20), &refusals);
+  EXPECT_TRUE(client->WaitForRestore("rst-1", {}).ok());
+  EXPECT_EQ(watches, 3);
+  EXPECT_EQ(refusals.size(), 1);
 }
 
 TEST_F(ClientTest, RefusesTextsThatAreNoUtf8BeforeTheyAreSent) {
