@@ -330,11 +330,17 @@ absl::Status HistoryDb::Ingest(const std::vector<FamilyFiles>& families) {
     }
     rocksdb::IngestExternalFileArg arg;
     arg.column_family = Handle(family.family);
-    arg.external_files = family.files;
+    for (const StagedTable& file : family.files) {
+      arg.external_files.push_back(file.path);
+      arg.files_checksums.push_back(file.checksum);
+      arg.files_checksum_func_names.push_back(file.checksum_function);
+    }
     arg.options.move_files = true;
     arg.options.failed_move_fall_back_to_copy = true;
     arg.options.write_global_seqno = false;
-    arg.options.verify_checksums_before_ingest = true;
+    // Reads each file and compares its checksum with the one from when it was written, which leaves
+    // nothing to those of its blocks.
+    arg.options.verify_file_checksum = true;
     args.push_back(std::move(arg));
   }
   return NoteWrite(db_->IngestExternalFiles(args), "add files to its database");

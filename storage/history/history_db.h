@@ -66,13 +66,20 @@ class HistoryDb {
   // Writes to the catalog, `body` without its checksum.
   absl::Status PutCatalog(std::string_view key, std::string body, Durability durability);
 
+  // A table in the staging folder.
+  struct StagedTable {
+    std::string path;      // a full one
+    std::string checksum;  // of the file, computed while it was written
+    std::string checksum_function;
+  };
+
   struct FamilyFiles {
     Family family = Family::kRecords;
-    std::vector<std::string> files;  // full paths in the staging folder; moved
+    std::vector<StagedTable> files;  // moved
   };
 
   // Adds all files in one atomic step: a crash leaves all or none of them. Families without files
-  // are left out.
+  // are left out. CORRUPT if a file is not what was written.
   absl::Status Ingest(const std::vector<FamilyFiles>& families);
 
   // Rewrites what deletions have left behind in [begin, end) of a family. Gives up soon after

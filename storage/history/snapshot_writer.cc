@@ -268,7 +268,8 @@ history::Collapse SnapshotWriter::FindCollapse(const TenantTotals& totals) const
   return collapse;
 }
 
-absl::StatusOr<std::vector<std::string>> SnapshotWriter::WriteSchemas(int64_t* file_bytes) {
+absl::StatusOr<std::vector<HistoryDb::StagedTable>> SnapshotWriter::WriteSchemas(
+    int64_t* file_bytes) {
   std::map<std::string, std::string> missing;
   for (const TableBinding::Table& table : tables_->covered()) {
     ASSIGN_OR_RETURN(const std::optional<std::string> known,
@@ -306,7 +307,7 @@ history::Root SnapshotWriter::MakeRoot(const Merged& merged) const {
 
 absl::StatusOr<SnapshotInfo> SnapshotWriter::Add(const Merged& merged) {
   int64_t schema_bytes = 0;
-  ASSIGN_OR_RETURN(std::vector<std::string> schemas, WriteSchemas(&schema_bytes));
+  ASSIGN_OR_RETURN(std::vector<HistoryDb::StagedTable> schemas, WriteSchemas(&schema_bytes));
   history::Root root = MakeRoot(merged);
   root.set_added_bytes(merged.file_bytes + schema_bytes);
   const std::string key = KeyCodec::RootKey(id_);

@@ -58,8 +58,8 @@ class SnapshotWriter {
   struct Merged {
     TenantTotals totals;
     std::map<uint32_t, int64_t> rows_by_table;  // by number
-    std::vector<std::string> records;           // files
-    std::vector<std::string> manifests;
+    std::vector<HistoryDb::StagedTable> records;
+    std::vector<HistoryDb::StagedTable> manifests;
     int64_t file_bytes = 0;
   };
 
@@ -75,7 +75,7 @@ class SnapshotWriter {
   absl::StatusOr<Merged> Merge(const std::vector<Part>& parts);
   absl::Status CheckCounts(const std::map<uint32_t, int64_t>& rows_by_table);
   history::Collapse FindCollapse(const TenantTotals& totals) const;
-  absl::StatusOr<std::vector<std::string>> WriteSchemas(int64_t* file_bytes);
+  absl::StatusOr<std::vector<HistoryDb::StagedTable>> WriteSchemas(int64_t* file_bytes);
   history::Root MakeRoot(const Merged& merged) const;
   absl::StatusOr<SnapshotInfo> Add(const Merged& merged);
   absl::Status HitFault(const char* place) const;

@@ -15,9 +15,9 @@ absl::Status SstSink::PrepareFor(int64_t input_bytes) {
     RETURN_IF_ERROR(CloseFile());
   }
   if (writer_ == nullptr) {
-    files_.push_back(db_->NewStagingFile(label_));
+    files_.push_back({.path = db_->NewStagingFile(label_)});
     writer_ = std::make_unique<rocksdb::SstFileWriter>(rocksdb::EnvOptions(), options_);
-    RETURN_IF_ERROR(HistoryStatus(writer_->Open(files_.back()), "create a table"));
+    RETURN_IF_ERROR(HistoryStatus(writer_->Open(files_.back().path), "create a table"));
   }
   input_bytes_ += input_bytes;
   return absl::OkStatus();
@@ -36,6 +36,8 @@ absl::Status SstSink::Delete(std::string_view key) {
 absl::Status SstSink::CloseFile() {
   rocksdb::ExternalSstFileInfo info;
   RETURN_IF_ERROR(HistoryStatus(writer_->Finish(&info), "finish a table"));
+  files_.back().checksum = info.file_checksum;
+  files_.back().checksum_function = info.file_checksum_func_name;
   file_bytes_ += static_cast<int64_t>(info.file_size);
   input_bytes_ = 0;
   writer_.reset();

@@ -30,7 +30,7 @@ class SstSink {
   // Closes and syncs the last file. Nothing may be put afterwards.
   absl::Status Finish();
 
-  const std::vector<std::string>& files() const { return files_; }
+  const std::vector<HistoryDb::StagedTable>& files() const { return files_; }
   int64_t file_bytes() const { return file_bytes_; }  // of the closed ones
 
  private:
@@ -41,7 +41,7 @@ class SstSink {
   const rocksdb::Options options_;
   const std::string label_;
   std::unique_ptr<rocksdb::SstFileWriter> writer_;  // null between files
-  std::vector<std::string> files_;
+  std::vector<HistoryDb::StagedTable> files_;
   int64_t input_bytes_ =
       0;  // in the present file; its size on disk is known only when it is closed
   int64_t file_bytes_ = 0;
