@@ -369,9 +369,9 @@ rocksdb::Options HistoryDb::TableOptions(Family family) const {
   return {DatabaseOptions(env_), FamilyOptions(family, cache_)};
 }
 
-std::string HistoryDb::NewStagingFile(std::string_view label) {
+std::string HistoryDb::NewStagingFile(std::string_view label, std::string_view ending) {
   return absl::StrCat(Join(options_.path, kStagingFolder), "/", Absl(label), "-", ++staged_files_,
-                      ".sst");
+                      Absl(ending));
 }
 
 absl::Status HistoryDb::DeleteStagingFile(const std::string& file) const {

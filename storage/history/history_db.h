@@ -90,8 +90,8 @@ class HistoryDb {
   // With these the files of a family are written.
   rocksdb::Options TableOptions(Family family) const;
 
-  // A new file name in the staging folder. `label` is for people.
-  std::string NewStagingFile(std::string_view label);
+  // A new file name in the staging folder. `label` is for people, as is the ending.
+  std::string NewStagingFile(std::string_view label, std::string_view ending = ".sst");
 
   absl::Status DeleteStagingFile(const std::string& file) const;
 
@@ -101,6 +101,9 @@ class HistoryDb {
   // 0 only if nothing was ever written but by ingest: then a compaction can drop keys that are in
   // use (facebook/rocksdb#13155).
   uint64_t LatestSequenceNumber() const { return db_->GetLatestSequenceNumber(); }
+
+  // Of the files of the history.
+  rocksdb::Env* env() const { return env_; }
 
   // Bytes of all files, staging included.
   absl::StatusOr<int64_t> DiskBytes() const;

@@ -1,7 +1,9 @@
 #include "storage/history/row_order.h"
 
 #include <algorithm>
+#include <bit>
 #include <cstddef>
+#include <cstring>
 
 namespace reinstate {
 namespace {
@@ -14,6 +16,12 @@ constexpr size_t kFewRows = 8;
 // The bytes of `group` from `depth` on as a number that compares as they do, zeros after its end.
 uint64_t ChunkAt(std::string_view group, size_t depth) {
   uint64_t chunk = 0;
+  if constexpr (std::endian::native == std::endian::little) {
+    if (group.size() >= depth + kChunkBytes) {
+      std::memcpy(&chunk, group.data() + depth, kChunkBytes);
+      return __builtin_bswap64(chunk);
+    }
+  }
   for (size_t i = depth; i < depth + kChunkBytes; ++i) {
     chunk = chunk << 8 | (i < group.size() ? static_cast<unsigned char>(group[i]) : 0);
   }

@@ -1,81 +1,50 @@
 #include "storage/history/row_sorter.h"
 
-#include <rocksdb/sst_file_reader.h>
-#include <rocksdb/table.h>
-
 #include <algorithm>
 #include <queue>
 #include <utility>
 
 #include "storage/base/error.h"
 #include "storage/base/status_macros.h"
-#include "storage/history/history_status.h"
-#include "storage/history/sst_sink.h"
 
 namespace reinstate {
 namespace {
 
 constexpr int64_t kBytesBetweenSamples = 1LL << 20;
-constexpr size_t kRunReadahead = 256 << 10;
 
 absl::Status Duplicate() {
   return MakeError(Reason::kCorrupt,
                    "The store gave the same row (tenant, table and key) twice in one cut.");
 }
 
-// One run, being read.
-class RunCursor {
- public:
-  static absl::StatusOr<std::unique_ptr<RunCursor>> Open(const HistoryDb& db, const SortedRun& run,
-                                                         const std::string& begin,
-                                                         const std::string& end) {
-    auto cursor = std::make_unique<RunCursor>(db, end);
-    RETURN_IF_ERROR(HistoryStatus(cursor->reader_.Open(run.file), "open a sorted run"));
-    rocksdb::ReadOptions options;
-    options.iterate_upper_bound = &cursor->upper_bound_;
-    options.readahead_size = kRunReadahead;
-    options.fill_cache = false;
-    cursor->it_.reset(cursor->reader_.NewIterator(options));
-    cursor->it_->Seek(begin);
-    return cursor;
-  }
-
-  RunCursor(const HistoryDb& db, std::string end)
-      : end_(std::move(end)), upper_bound_(end_), reader_(SortedRunOptions(db)) {}
-
-  bool Valid() const { return it_->Valid(); }
-  absl::Status status() const { return HistoryStatus(it_->status(), "read a sorted run"); }
-  void Next() { it_->Next(); }
-  std::string_view group() const { return it_->key().ToStringView(); }
-  std::string_view payload() const { return it_->value().ToStringView(); }
-
- private:
-  const std::string end_;
-  const rocksdb::Slice upper_bound_;
-  rocksdb::SstFileReader reader_;
-  std::unique_ptr<rocksdb::Iterator> it_;
-};
-
 class MergedRuns : public SortedRows {
  public:
-  absl::Status Add(std::unique_ptr<RunCursor> cursor) {
-    RETURN_IF_ERROR(Queue(cursor.get()));
-    cursors_.push_back(std::move(cursor));
-    return absl::OkStatus();
+  void Add(std::unique_ptr<RunReader> run) {
+    if (run->Valid()) {
+      others_.push(run.get());
+    }
+    runs_.push_back(std::move(run));
   }
 
   absl::StatusOr<bool> Next() override {
     if (current_ != nullptr) {
-      last_group_ = current_->group();
-      current_->Next();
-      RETURN_IF_ERROR(Queue(std::exchange(current_, nullptr)));
+      RETURN_IF_ERROR(current_->Next());
+      if (current_->Valid()) {
+        // Rows that are neighbours in the order are mostly so in the store, and then in a run.
+        const int order = others_.empty() ? -1 : current_->group().compare(others_.top()->group());
+        if (order <= 0) {
+          return order == 0 ? absl::StatusOr<bool>(Duplicate()) : true;
+        }
+        others_.push(current_);
+      }
+      current_ = nullptr;
     }
-    if (heap_.empty()) {
+    if (others_.empty()) {
       return false;
     }
-    current_ = heap_.top();
-    heap_.pop();
-    if (current_->group() == last_group_) {
+    current_ = others_.top();
+    others_.pop();
+    if (!others_.empty() && others_.top()->group() == current_->group()) {
       return Duplicate();
     }
     return true;
@@ -86,59 +55,31 @@ class MergedRuns : public SortedRows {
 
  private:
   struct Later {
-    bool operator()(const RunCursor* a, const RunCursor* b) const {
+    bool operator()(const RunReader* a, const RunReader* b) const {
       return a->group() > b->group();
     }
   };
 
-  absl::Status Queue(RunCursor* cursor) {
-    if (cursor->Valid()) {
-      heap_.push(cursor);
-      return absl::OkStatus();
-    }
-    return cursor->status();
-  }
-
-  std::vector<std::unique_ptr<RunCursor>> cursors_;
-  std::priority_queue<RunCursor*, std::vector<RunCursor*>, Later> heap_;
-  RunCursor* current_ = nullptr;
-  std::string last_group_;
+  std::vector<std::unique_ptr<RunReader>> runs_;
+  RunReader* current_ = nullptr;  // the run of the present row
+  std::priority_queue<RunReader*, std::vector<RunReader*>, Later> others_;
 };
 
 absl::StatusOr<SortedRun> MergeIntoOne(HistoryDb* db, const std::vector<SortedRun>& runs) {
   // Keys begin with a lineage, which is far below FF FF FF FF.
   ASSIGN_OR_RETURN(const std::unique_ptr<SortedRows> rows,
                    MergeRuns(*db, runs, "", std::string(4, '\xff')));
-  SortedRun merged{.file = db->NewStagingFile("run")};
-  rocksdb::SstFileWriter writer(rocksdb::EnvOptions(), SortedRunOptions(*db));
-  RETURN_IF_ERROR(HistoryStatus(writer.Open(merged.file), "create a sorted run"));
+  ASSIGN_OR_RETURN(const std::unique_ptr<RunWriter> merged, RunWriter::Create(db));
   while (true) {
     ASSIGN_OR_RETURN(const bool found, rows->Next());
     if (!found) {
-      break;
+      return merged->Finish();
     }
-    RETURN_IF_ERROR(
-        HistoryStatus(writer.Put(rows->group(), rows->payload()), "write a sorted run"));
-    ++merged.rows;
+    RETURN_IF_ERROR(merged->Put(rows->group(), rows->payload()));
   }
-  RETURN_IF_ERROR(HistoryStatus(writer.Finish(), "finish a sorted run"));
-  return merged;
 }
 
 }  // namespace
-
-rocksdb::Options SortedRunOptions(const HistoryDb& db) {
-  rocksdb::BlockBasedTableOptions table;
-  table.block_size = 64 << 10;
-  table.no_block_cache = true;
-  table.format_version = 5;
-  table.checksum = rocksdb::kXXH3;
-  rocksdb::Options options = db.TableOptions(Family::kRecords);
-  options.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));
-  options.compression = rocksdb::kLZ4Compression;  // read once and thrown away
-  options.file_checksum_gen_factory.reset();
-  return options;
-}
 
 RowSorter::RowSorter(HistoryDb* db, int64_t budget_bytes)
     : db_(db),
@@ -170,20 +111,17 @@ absl::Status RowSorter::Spill() {
     return absl::OkStatus();
   }
   SortByGroup(arena_, rows_);
-  SortedRun run{.file = db_->NewStagingFile("run"), .rows = static_cast<int64_t>(rows_.size())};
-  rocksdb::SstFileWriter writer(rocksdb::EnvOptions(), SortedRunOptions(*db_));
-  RETURN_IF_ERROR(HistoryStatus(writer.Open(run.file), "create a sorted run"));
+  ASSIGN_OR_RETURN(const std::unique_ptr<RunWriter> run, RunWriter::Create(db_));
   std::string_view last;
   for (const ArenaRow& row : rows_) {
     const std::string_view group = row.group(arena_);
     if (group == last) {
       return Duplicate();
     }
-    RETURN_IF_ERROR(HistoryStatus(writer.Put(group, row.payload(arena_)), "write a sorted run"));
+    RETURN_IF_ERROR(run->Put(group, row.payload(arena_)));
     last = group;
   }
-  RETURN_IF_ERROR(HistoryStatus(writer.Finish(), "finish a sorted run"));
-  runs_.push_back(std::move(run));
+  ASSIGN_OR_RETURN(runs_.emplace_back(), run->Finish());
   rows_.clear();
   arena_.clear();
   return absl::OkStatus();
@@ -202,8 +140,8 @@ absl::StatusOr<std::unique_ptr<SortedRows>> MergeRuns(const HistoryDb& db,
                                                       const std::string& end) {
   auto merged = std::make_unique<MergedRuns>();
   for (const SortedRun& run : runs) {
-    ASSIGN_OR_RETURN(std::unique_ptr<RunCursor> cursor, RunCursor::Open(db, run, begin, end));
-    RETURN_IF_ERROR(merged->Add(std::move(cursor)));
+    ASSIGN_OR_RETURN(std::unique_ptr<RunReader> reader, RunReader::Open(db, run, begin, end));
+    merged->Add(std::move(reader));
   }
   return merged;
 }

@@ -9,15 +9,10 @@
 #include "absl/status/statusor.h"
 #include "storage/history/history_db.h"
 #include "storage/history/row_order.h"
+#include "storage/history/run_file.h"
 #include "storage/history/sorted_rows.h"
 
 namespace reinstate {
-
-// A file of rows, ascending by group key, in the staging folder.
-struct SortedRun {
-  std::string file;
-  int64_t rows = 0;
-};
 
 // Sorts rows that come in any order: collects them up to its budget, sorts them, and spills them as
 // a run. Not thread-safe: one for each thread.
@@ -50,10 +45,8 @@ class RowSorter {
   int64_t bytes_since_sample_ = 0;
 };
 
-// With these options runs are written and read.
-rocksdb::Options SortedRunOptions(const HistoryDb& db);
-
-// The rows of several runs within [begin, end) as one. A row that is in two runs ends in CORRUPT.
+// The rows of several runs, which are borrowed, within [begin, end) as one. A row that is in two
+// runs ends in CORRUPT.
 absl::StatusOr<std::unique_ptr<SortedRows>> MergeRuns(const HistoryDb& db,
                                                       const std::vector<SortedRun>& runs,
                                                       const std::string& begin,

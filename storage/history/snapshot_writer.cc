@@ -18,8 +18,8 @@
 namespace reinstate {
 namespace {
 
-// What a merge needs for each run that it reads: a block, its decompression, and read-ahead.
-constexpr int64_t kBytesPerMergedRun = 640 << 10;
+// What a merge needs for each run that it reads: a block, and where to begin.
+constexpr int64_t kBytesPerMergedRun = 320 << 10;
 constexpr int64_t kMinBudgetPerSorter = 64 << 10;
 
 absl::Status TellCountMismatch(const TableBinding::Table& table, int64_t counted, int64_t read) {
