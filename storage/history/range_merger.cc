@@ -19,6 +19,7 @@ constexpr uint32_t kStepsBetweenLooks = 1024;
 RangeMerger::RangeMerger(const MergeTarget& target, const Inputs& inputs)
     : target_(target),
       inputs_(inputs),
+      tally_(inputs.watch),
       old_(target.db, {.family = Family::kRecords,
                        .begin = inputs.begin,
                        .end = inputs.end,
@@ -121,7 +122,7 @@ absl::Status RangeMerger::CountNew() {
   TableSum& table = sums_.back();
   const auto bytes = static_cast<int64_t>(row_key_.size() + payload.size());
   table.sum.Add(target_.hasher.Hash(table.number, row_key_, payload), bytes);
-  return inputs_.watch->CountRow(bytes);
+  return tally_.CountRow(bytes);
 }
 
 absl::Status RangeMerger::WriteNew() {

@@ -57,6 +57,7 @@ class RangeMerger {
   const MergeTarget target_;
   const Inputs inputs_;
   std::map<uint32_t, uint32_t> schema_ids_;  // by table number
+  RunWatch::Tally tally_;
   RecordScan old_;
   bool at_old_ = false;
   bool at_new_ = false;

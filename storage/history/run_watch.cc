@@ -1,11 +1,13 @@
 #include "storage/history/run_watch.h"
 
+#include <utility>
+
 #include "storage/base/error.h"
 
 namespace reinstate {
 namespace {
 
-constexpr int64_t kRowsBetweenLooks = 1024;
+constexpr uint32_t kRowsBetweenLooks = 1024;
 
 }  // namespace
 
@@ -16,13 +18,20 @@ void RunWatch::BeginStep(const char* step) {
   Report();
 }
 
-absl::Status RunWatch::CountRow(int64_t bytes) {
-  bytes_.fetch_add(bytes, std::memory_order_relaxed);
-  if (rows_.fetch_add(1, std::memory_order_relaxed) % kRowsBetweenLooks != 0) {
+absl::Status RunWatch::Tally::CountRow(int64_t bytes) {
+  ++rows_;
+  bytes_ += bytes;
+  if (calls_++ % kRowsBetweenLooks != 0) {
     return absl::OkStatus();
   }
-  Report();
-  return CheckCancelled();
+  Tell();
+  watch_->Report();
+  return watch_->CheckCancelled();
+}
+
+void RunWatch::Tally::Tell() {
+  watch_->rows_.fetch_add(std::exchange(rows_, 0), std::memory_order_relaxed);
+  watch_->bytes_.fetch_add(std::exchange(bytes_, 0), std::memory_order_relaxed);
 }
 
 absl::Status RunWatch::StopIfFailed(const absl::Status& status) {

@@ -18,12 +18,30 @@ class RunWatch {
   RunWatch(WorkCallbacks work, int64_t total_rows)
       : work_(std::move(work)), total_rows_(total_rows) {}
 
-  // Begins to count from nothing. `step` must live for ever. Not while rows are being counted.
+  // Begins to count from nothing. `step` must live for ever. Not while there is a tally.
   void BeginStep(const char* step);
 
-  // To be called for each row. Now and then it reports, and says CANCELLED if the work was
-  // cancelled, or another thread of it has failed.
-  absl::Status CountRow(int64_t bytes);
+  // Counts the rows of one thread, and tells the watch of them now and then: what all threads
+  // change for each row would hold up each of them. Not thread-safe; outlived by the watch.
+  class Tally {
+   public:
+    explicit Tally(RunWatch* watch) : watch_(watch) {}
+    ~Tally() { Tell(); }
+    Tally(const Tally&) = delete;
+    Tally& operator=(const Tally&) = delete;
+
+    // To be called for each row. Now and then, and for the first row, the watch reports; then it
+    // says CANCELLED if the work was cancelled, or another thread of it has failed.
+    absl::Status CountRow(int64_t bytes);
+
+   private:
+    void Tell();
+
+    RunWatch* const watch_;
+    uint32_t calls_ = 0;
+    int64_t rows_ = 0;  // those that the watch does not know of
+    int64_t bytes_ = 0;
+  };
 
   // Makes the other threads stop soon with the same error, unless `status` is OK. Returns the first
   // error.

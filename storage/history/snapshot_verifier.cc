@@ -101,7 +101,7 @@ absl::Status SnapshotVerifier::NextRecord(RecordScan* records) {
 }
 
 absl::Status SnapshotVerifier::VerifyTenant(const TenantManifest& manifest, RecordScan* records,
-                                            RunWatch* watch) {
+                                            RunWatch::Tally* tally) {
   const std::string prefix = KeyCodec::TenantPrefix(id_.lineage, manifest.tenant.value());
   std::map<uint32_t, Sum> sums;
   KeyCodec::RecordGroup group;
@@ -117,7 +117,7 @@ absl::Status SnapshotVerifier::VerifyTenant(const TenantManifest& manifest, Reco
                                {.rows = 1, .bytes = bytes});
     }
     sums[group.table].Add(hasher_.Hash(group.table, group.row_key, payload), bytes);
-    RETURN_IF_ERROR(watch->CountRow(bytes));
+    RETURN_IF_ERROR(tally->CountRow(bytes));
     RETURN_IF_ERROR(NextRecord(records));
   }
   for (const TableSum& table : manifest.tables) {
@@ -132,6 +132,7 @@ absl::Status SnapshotVerifier::VerifyTenant(const TenantManifest& manifest, Reco
 }
 
 absl::Status SnapshotVerifier::VerifyAll(FaultPoints* faults, RunWatch* watch) {
+  RunWatch::Tally tally(watch);
   VersionScan manifests(db_, WholeLineage(Family::kManifests));
   RecordScan records(db_, WholeLineage(Family::kRecords));
   RETURN_IF_ERROR(NextRecord(&records));
@@ -147,7 +148,7 @@ absl::Status SnapshotVerifier::VerifyAll(FaultPoints* faults, RunWatch* watch) {
     }
     RETURN_IF_ERROR(watch->CheckCancelled());
     RETURN_IF_ERROR(AddManifest(manifests, &manifest));
-    RETURN_IF_ERROR(VerifyTenant(manifest.content, &records, watch));
+    RETURN_IF_ERROR(VerifyTenant(manifest.content, &records, &tally));
   }
   if (at_record_) {
     return MakeError(Reason::kShortfall, absl::StrCat("Snapshot ", id_.ToString(),

@@ -36,7 +36,8 @@ class SnapshotVerifier {
   VersionScan::Options WholeLineage(Family family) const;
   absl::Status AddManifest(const VersionScan& scan, ManifestCodec::Manifest* manifest);
   absl::Status CompareWithRoot() const;
-  absl::Status VerifyTenant(const TenantManifest& manifest, RecordScan* records, RunWatch* watch);
+  absl::Status VerifyTenant(const TenantManifest& manifest, RecordScan* records,
+                            RunWatch::Tally* tally);
   absl::Status NextRecord(RecordScan* records);
 
   const HistoryDb* const db_;

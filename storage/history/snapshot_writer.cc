@@ -174,6 +174,7 @@ absl::StatusOr<std::vector<SnapshotWriter::Part>> SnapshotWriter::SortedParts() 
 absl::Status SnapshotWriter::SortShard(int shard, RowSorter* sorter) {
   ASSIGN_OR_RETURN(const std::unique_ptr<TenantRowStream> stream, source_->OpenShard(shard));
   RowKeyer keyer(request_.lineage, &*tables_);
+  RunWatch::Tally tally(&*watch_);
   TenantRow row;
   std::string group;
   while (true) {
@@ -183,7 +184,7 @@ absl::Status SnapshotWriter::SortShard(int shard, RowSorter* sorter) {
     }
     RETURN_IF_ERROR(keyer.MakeGroup(row, &group));
     RETURN_IF_ERROR(sorter->Add(group, row.record.payload));
-    RETURN_IF_ERROR(watch_->CountRow(RecordBytes(row.record)));
+    RETURN_IF_ERROR(tally.CountRow(RecordBytes(row.record)));
   }
 }
 

@@ -65,6 +65,7 @@ absl::Status VersionSweeper::Sweep(const std::vector<uint64_t>& expired) {
 
 absl::Status VersionSweeper::SweepFamily(Family family, SstSink* deletions) {
   AllVersionsScan scan(db_, family, KeyCodec::LineagePrefix(lineage_));
+  RunWatch::Tally tally(watch_);
   std::string group;
   std::vector<GroupVersion> versions;
   while (true) {
@@ -78,7 +79,7 @@ absl::Status VersionSweeper::SweepFamily(Family family, SstSink* deletions) {
     }
     ASSIGN_OR_RETURN(const bool tombstone, IsTombstone(family, scan));
     versions.push_back({.version = scan.version(), .tombstone = tombstone});
-    RETURN_IF_ERROR(watch_->CountRow(static_cast<int64_t>(scan.value().size())));
+    RETURN_IF_ERROR(tally.CountRow(static_cast<int64_t>(scan.value().size())));
   }
   RETURN_IF_ERROR(SweepGroup(group, &versions, deletions));
   return deletions->Finish();
