@@ -51,7 +51,7 @@ absl::StatusOr<SnapshotInfo> SnapshotWriter::Take() {
   ASSIGN_OR_RETURN(const std::vector<Part> parts, ordered ? OrderedParts() : SortedParts());
   watch_->BeginStep(ordered ? "reading" : "merging");
   ASSIGN_OR_RETURN(const Merged merged, Merge(parts));
-  RETURN_IF_ERROR(CheckCounts(merged.rows_by_table));
+  RETURN_IF_ERROR(CheckCounts(merged));
   RETURN_IF_ERROR(watch_->CheckCancelled());
   watch_->BeginStep("adding");
   ASSIGN_OR_RETURN(SnapshotInfo info, Add(merged));
@@ -196,8 +196,15 @@ std::vector<SnapshotWriter::Part> SnapshotWriter::DivideBySamples(
   parts[0].begin = KeyCodec::LineagePrefix(request_.lineage);
   for (int i = 1; i < env_.threads && !samples.empty(); ++i) {
     KeyCodec::RecordGroup sample;
-    KeyCodec::ParseRecordGroup(samples[samples.size() * i / env_.threads], &sample);
+    const auto middle = samples.begin() + static_cast<int64_t>(samples.size()) * i / env_.threads;
+    KeyCodec::ParseRecordGroup(*middle, &sample);
+    // Before the tenant or after it, whichever is nearer.
     std::string boundary = KeyCodec::TenantPrefix(request_.lineage, sample.tenant);
+    std::string after = KeyCodec::PrefixEnd(boundary);
+    if (middle - std::ranges::lower_bound(samples, boundary) >
+        std::ranges::lower_bound(samples, after) - middle) {
+      boundary = std::move(after);
+    }
     if (boundary > parts.back().begin) {
       parts.back().end = boundary;
       parts.push_back({.rows = nullptr, .begin = std::move(boundary), .end = ""});
@@ -224,8 +231,18 @@ absl::StatusOr<SnapshotWriter::Merged> SnapshotWriter::Merge(const std::vector<P
     tasks.emplace_back(
         [this, merger = mergers.back().get()] { return watch_->StopIfFailed(merger->Run()); });
   }
-  RETURN_IF_ERROR(RunInParallel(env_.threads, tasks));
+  // Each thread that has merged its part counts, while others still merge.
   Merged merged;
+  merged.counts.resize(tables_->covered().size());
+  for (size_t i = 0; i < merged.counts.size(); ++i) {
+    tasks.emplace_back([this, i, counted = &merged.counts[i]]() -> absl::Status {
+      RETURN_IF_ERROR(watch_->CheckCancelled());
+      const absl::StatusOr<int64_t> rows = source_->CountRows(tables_->covered()[i].map_index);
+      *counted = rows.value_or(0);
+      return watch_->StopIfFailed(rows.status());
+    });
+  }
+  RETURN_IF_ERROR(RunInParallel(env_.threads, tasks));
   for (const std::unique_ptr<RangeMerger>& merger : mergers) {
     merged.totals += merger->totals();
     for (const auto& [table, rows] : merger->rows_by_table()) {
@@ -241,18 +258,16 @@ absl::StatusOr<SnapshotWriter::Merged> SnapshotWriter::Merge(const std::vector<P
   return merged;
 }
 
-absl::Status SnapshotWriter::CheckCounts(const std::map<uint32_t, int64_t>& rows_by_table) {
-  std::vector<std::function<absl::Status()>> tasks;
-  for (const TableBinding::Table& table : tables_->covered()) {
-    const auto found = rows_by_table.find(table.number);
-    const int64_t read = found == rows_by_table.end() ? 0 : found->second;
-    tasks.emplace_back([this, &table, read]() -> absl::Status {
-      RETURN_IF_ERROR(watch_->CheckCancelled());
-      ASSIGN_OR_RETURN(const int64_t counted, source_->CountRows(table.map_index));
-      return counted == read ? absl::OkStatus() : TellCountMismatch(table, counted, read);
-    });
+absl::Status SnapshotWriter::CheckCounts(const Merged& merged) const {
+  for (size_t i = 0; i < merged.counts.size(); ++i) {
+    const TableBinding::Table& table = tables_->covered()[i];
+    const auto found = merged.rows_by_table.find(table.number);
+    const int64_t read = found == merged.rows_by_table.end() ? 0 : found->second;
+    if (merged.counts[i] != read) {
+      return TellCountMismatch(table, merged.counts[i], read);
+    }
   }
-  return RunInParallel(env_.threads, tasks);
+  return absl::OkStatus();
 }
 
 history::Collapse SnapshotWriter::FindCollapse(const TenantTotals& totals) const {

@@ -58,6 +58,7 @@ class SnapshotWriter {
   struct Merged {
     TenantTotals totals;
     std::map<uint32_t, int64_t> rows_by_table;  // by number
+    std::vector<int64_t> counts;  // by the source, of the covered tables in their order
     std::vector<HistoryDb::StagedTable> records;
     std::vector<HistoryDb::StagedTable> manifests;
     int64_t file_bytes = 0;
@@ -73,7 +74,7 @@ class SnapshotWriter {
   std::vector<Part> DivideBySamples(std::vector<std::string> samples) const;
 
   absl::StatusOr<Merged> Merge(const std::vector<Part>& parts);
-  absl::Status CheckCounts(const std::map<uint32_t, int64_t>& rows_by_table);
+  absl::Status CheckCounts(const Merged& merged) const;
   history::Collapse FindCollapse(const TenantTotals& totals) const;
   absl::StatusOr<std::vector<HistoryDb::StagedTable>> WriteSchemas(int64_t* file_bytes);
   history::Root MakeRoot(const Merged& merged) const;
