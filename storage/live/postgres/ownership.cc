@@ -41,6 +41,11 @@ std::string KeylessSelect(const std::string& columns, const std::string& owner,
       "))::text, 10, '0') COLLATE \"C\"", columns.empty() ? "" : ", ", columns, from);
 }
 
+// Whether a cast to text gives what COPY writes: that of boolean does not, for one.
+bool IsWrittenAsText(PgTypeClass type) {
+  return type == PgTypeClass::kInteger || type == PgTypeClass::kText || type == PgTypeClass::kUuid;
+}
+
 std::string WhereSql(std::string_view condition) {
   return condition.empty() ? "" : absl::StrCat(" WHERE ", Absl(condition));
 }
@@ -220,7 +225,9 @@ std::string PgTenantMap::CutSelect(const PgTablePlan& plan, const PgHeap* heap,
                                    std::string_view condition) const {
   const std::string columns = PayloadColumnsSql(plan);
   const std::string from = absl::StrCat(" FROM ", FromSql(plan, heap), WhereSql(condition));
-  const std::string owner = absl::StrCat(OwnerTextSql(plan), ", ");
+  // COPY writes the text by itself; making a value of it first would cost the server more.
+  const bool as_it_is = plan.relation == Relation::kOwned && IsWrittenAsText(tenant_class());
+  const std::string owner = absl::StrCat(as_it_is ? OwnerSql(plan) : OwnerTextSql(plan), ", ");
   if (Table(plan).key.empty()) {
     return KeylessSelect(columns, owner, from);
   }

@@ -16,6 +16,7 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::Not;
+using ::testing::StartsWith;
 
 // A ticket tracker: sites own projects by name, issues by foreign key, comments through issues.
 class OwnershipTest : public ::testing::Test {
@@ -408,6 +409,24 @@ TEST_F(OwnershipTest, RowsWithoutAKeyAreReadWithTheirHashAndOrdinal) {
   EXPECT_THAT(map_->CutSelect(plan, nullptr, ""),
               HasSubstr(R"(sha256(convert_to(ROW(t."site_id", t."tag")::text, 'UTF8')))"));
   EXPECT_THAT(map_->RowSelect(plan, "true", true), HasSubstr("ORDER BY 1, 2"));
+}
+
+TEST_F(OwnershipTest, ACutLeavesOwnersAsTheyAreWhereCopyWritesTheirText) {
+  AddProjects();
+  const PgTablePlan& plan = Plan("projects");
+  EXPECT_THAT(map_->CutSelect(plan, nullptr, ""), StartsWith(R"(SELECT (t."site_id")::bigint, )"));
+}
+
+TEST_F(OwnershipTest, ACutCastsOwnersToTextWhereCopyMayWriteSomethingElse) {
+  AddProjects();
+  for (PgColumn* const column :
+       {&builder_.Table("sites").columns[0], &builder_.Table("projects").columns[1]}) {
+    column->type = column->cast_type = "region";
+    column->type_class = PgTypeClass::kEnum;
+  }
+  const PgTablePlan& plan = Plan("projects");
+  EXPECT_THAT(map_->CutSelect(plan, nullptr, ""),
+              StartsWith(R"(SELECT (t."site_id")::region::text, )"));
 }
 
 TEST_F(OwnershipTest, TheConfigurationIsRefusedWithEverythingThatIsWrong) {
