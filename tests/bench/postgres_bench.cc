@@ -201,7 +201,9 @@ absl::Status PostgresBench::MeasureFirstSnapshot() {
   DumpRun dump;
   for (int i = 0; i < settings_.repeats; ++i) {
     std::filesystem::remove_all(Folder("dump"));
-    ASSIGN_OR_RETURN(dump, Dump(tracker_->conninfo(), Folder("dump")));
+    // As the daemon connects: over TCP.
+    ASSIGN_OR_RETURN(dump,
+                     Dump(tracker_->server()->OnTcp(tracker_->database_name()), Folder("dump")));
     RETURN_IF_ERROR(daemon_->RestartWithoutHistory());
     ASSIGN_OR_RETURN(first_, daemon_->TakeSnapshot());
     if (first_.rows != site_.TotalRows()) {
