@@ -26,6 +26,7 @@
 #include "server/rpc/rpc_server.h"
 #include "server/rpc/services.h"
 #include "server/rpc/store_monitor.h"
+#include "server/snapshot/store_lineages.h"
 #include "storage/base/error.h"
 #include "storage/base/status_macros.h"
 #include "storage/model/tenant_id.h"
@@ -117,6 +118,7 @@ class DaemonImpl final : public Daemon {
 
 absl::Status DaemonImpl::Start() {
   RETURN_IF_ERROR(MakeFolder(InData("stores")));
+  RETURN_IF_ERROR(MakeFolder(InData("imports")));
   RETURN_IF_ERROR(OpenState());
   RETURN_IF_ERROR(OpenHistoryOfState());
   RETURN_IF_ERROR(OpenStores());
@@ -186,7 +188,9 @@ absl::Status DaemonImpl::OpenStore(const StoreConfig& store) {
 absl::Status DaemonImpl::SettleHistory() {
   std::vector<uint32_t> lineages;
   for (const ServedStore* store : stores_->List()) {
-    lineages.push_back(store->lineage);
+    for (const StoreLineage& lineage : LineagesOf(*history_.history, store->name)) {
+      lineages.push_back(lineage.number);
+    }
   }
   if (options_.accept_history) {
     spdlog::warn("history accepted as it is, because of --accept-history");
@@ -266,6 +270,7 @@ absl::Status DaemonImpl::MakeJobs() {
   history_jobs.schedules = Schedules();
   history_jobs.collapse = config().collapse;
   history_jobs.observer = metrics_.get();
+  history_jobs.imports_path = InData("imports");
   history_jobs.snapshot_readers = static_cast<int>(config().snapshot_readers);
   ASSIGN_OR_RETURN(history_jobs_, HistoryJobs::Create(history_jobs, stores_.get(),
                                                       history_.history.get(), state_.get()));
@@ -348,6 +353,7 @@ void DaemonImpl::MakeServices() {
   parts.batches = batches_.get();
   parts.history_jobs = history_jobs_.get();
   parts.schedules = Schedules();
+  parts.imports_path = InData("imports");
   parts.read_only = history_.read_only;
 
   services_.push_back(MakeStoreService(gate_.get(), parts));

@@ -11,6 +11,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "client/api/connection.h"
+#include "client/api/grpc_dump_sender.h"
 #include "client/api/grpc_record_writer.h"
 #include "client/api/status_from_wire.h"
 #include "client/api/text_check.h"
@@ -277,6 +278,40 @@ absl::StatusOr<v1::TenantComparison> ReinstateClient::CompareTenant(
     return MakeError(Reason::kInternal, "The daemon ended the comparison without a result.");
   }
   return *std::move(comparison);
+}
+
+absl::Status ReinstateClient::ExportTenant(
+    v1::ExportTenantRequest request,
+    const std::function<absl::Status(const v1::ExportTenantResponse&)>& on_part) {
+  impl_->Complete(&request);
+  RETURN_IF_ERROR(CheckTexts(request));
+  absl::Status received;
+  bool ended = false;
+  const grpc::Status status =
+      impl_->connection->Stream(absl::InfiniteDuration(), [&](grpc::ClientContext* context) {
+        auto reader = impl_->tenants.ExportTenant(context, request);
+        v1::ExportTenantResponse part;
+        while (received.ok() && reader->Read(&part)) {
+          ended = part.has_end();
+          received = on_part(part);
+          if (!received.ok()) {
+            context->TryCancel();
+          }
+        }
+        return reader->Finish();
+      });
+  RETURN_IF_ERROR(received);
+  if (impl_->connection->interrupted()) {
+    return InterruptedError();
+  }
+  RETURN_IF_ERROR(StatusFromWire(status));
+  return ended ? absl::OkStatus()
+               : MakeError(Reason::kInternal, "The daemon ended the export before its end.");
+}
+
+std::unique_ptr<DumpSender> ReinstateClient::ImportSnapshot(v1::ImportSnapshotRequest first) {
+  impl_->Complete(&first);
+  return std::make_unique<GrpcDumpSender>(&impl_->snapshots, std::move(first));
 }
 
 absl::Status ReinstateClient::PutRecord(v1::PutRequest request) {

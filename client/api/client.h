@@ -20,6 +20,7 @@
 
 namespace reinstate {
 
+class DumpSender;
 class RecordWriter;
 
 // Where the daemon listens by default.
@@ -119,6 +120,17 @@ class ReinstateClient {
       const v1::CompareTenantRequest& request,
       const std::function<void(const v1::Progress&)>& on_progress);
 
+  // Reads what a tenant had at a point, part by part, until `on_part` fails, whose status is then
+  // returned. The export is complete exactly if this returns OK: the last part was the end then.
+  // Nothing is repeated: an export that breaks off has to be begun again.
+  absl::Status ExportTenant(
+      v1::ExportTenantRequest request,
+      const std::function<absl::Status(const v1::ExportTenantResponse&)>& on_part);
+
+  // Begins to import a dump; see DumpSender. `first` has the header and the fields before it. The
+  // sender must not outlive this client.
+  std::unique_ptr<DumpSender> ImportSnapshot(v1::ImportSnapshotRequest first);
+
   // Restores.
   absl::StatusOr<v1::Plan> PlanRestore(v1::PlanRestoreRequest request);
   absl::StatusOr<v1::Plan> GetPlan(v1::GetPlanRequest request);
@@ -182,7 +194,8 @@ class ReinstateClient {
   absl::StatusOr<v1::Batch> WaitForBatch(const std::string& id,
                                          const WaitObserver<v1::Batch>& observer);
 
-  // Ends all Wait… calls, CompareTenant and ResolveTenants, present and future, from any thread.
+  // Ends all Wait… calls, CompareTenant, ExportTenant and ResolveTenants, present and future, from
+  // any thread.
   void InterruptWaits();
 
  private:

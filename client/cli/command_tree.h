@@ -76,6 +76,12 @@ void AddProgramCommands(CommandTree* tree);
 // The part of AddRestoreCommands that plans and begins restores and undos.
 void AddRestoreBeginCommands(CommandTree* tree, CLI::App* noun);
 
+// The part of AddTenantCommands that writes a tenant's rows.
+void AddTenantExportCommand(CommandTree* tree, CLI::App* noun);
+
+// The part of AddSnapshotCommands that takes dumps.
+void AddSnapshotImportCommand(CommandTree* tree, CLI::App* noun);
+
 // The part of AddStoreCommands that sets how fast restores write.
 void AddStoreThrottleCommand(CommandTree* tree, CLI::App* noun);
 

@@ -77,6 +77,7 @@ Fields<v1::Snapshot> ListFields(absl::Time now) {
   return {
       {"SNAPSHOT", [](const v1::Snapshot& s) { return TextValue(s.id()); }},
       {"STORE", [](const v1::Snapshot& s) { return TextValue(s.store()); }},
+      {"LINEAGE", [](const v1::Snapshot& s) { return TextValue(s.lineage_name()); }},
       {"INSTANT",
        [now](const v1::Snapshot& s) { return TimeValue(s.has_instant(), s.instant(), now); }},
       {"TENANTS", [](const v1::Snapshot& s) { return CountValue(s.tenants()); }, Align::kRight},
@@ -92,6 +93,12 @@ Fields<v1::Snapshot> DetailFields(absl::Time now) {
   return {
       {"snapshot", [](const v1::Snapshot& s) { return TextValue(s.id(), Style::kBold); }},
       {"store", [](const v1::Snapshot& s) { return TextValue(s.store()); }},
+      {"lineage",
+       [](const v1::Snapshot& s) {
+         return TextValue(s.lineage_name().empty()
+                              ? "the store's own"
+                              : absl::StrCat("imported dumps: ", s.lineage_name()));
+       }},
       {"state", [](const v1::Snapshot& s) { return TextValue(WordFor(s.state())); }},
       {"instant",
        [now](const v1::Snapshot& s) { return TimeValue(s.has_instant(), s.instant(), now); }},
@@ -379,6 +386,7 @@ void AddSnapshotCommands(CommandTree* tree) {
   CLI::App* noun = tree->AddNoun("snapshot", "Snapshots: taking, finding, verifying, keeping them");
   const auto options = std::make_shared<SnapshotOptions>();
   AddWorkCommands(tree, noun, options);
+  AddSnapshotImportCommand(tree, noun);
   AddReadingCommands(tree, noun, options);
   AddKeepingCommands(tree, noun, options);
 }

@@ -357,6 +357,8 @@ void AddTenantCommands(CommandTree* tree) {
       ->expected(1)
       ->take_all()
       ->excludes(file);
+
+  AddTenantExportCommand(tree, noun);
 }
 
 }  // namespace reinstate

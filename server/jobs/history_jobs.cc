@@ -1,9 +1,11 @@
 #include "server/jobs/history_jobs.h"
 
 #include <algorithm>
+#include <filesystem>
 #include <map>
 #include <optional>
 #include <set>
+#include <system_error>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -15,6 +17,7 @@
 #include "server/jobs/job_watchers.h"
 #include "server/jobs/snapshot_schedule.h"
 #include "server/jobs/worker_pool.h"
+#include "server/snapshot/store_lineages.h"
 #include "storage/base/error.h"
 #include "storage/base/id_generator.h"
 #include "storage/base/status_macros.h"
@@ -69,6 +72,10 @@ class HistoryJobsImpl final : public HistoryJobs {
   void Shutdown() override;
   absl::StatusOr<state::HistoryJob> CreateJob(const RequestKey& request, state::HistoryJob job,
                                               bool validate_only) override;
+  absl::Status CheckDumpInstant(const std::string& store, const std::string& lineage,
+                                absl::Time instant) const override {
+    return work_.CheckDumpInstant(store, lineage, instant);
+  }
   absl::StatusOr<state::HistoryJob> GetJob(const std::string& id) const override;
   absl::StatusOr<std::vector<state::HistoryJob>> ListJobs(const std::string& store,
                                                           const std::string& after,
@@ -126,6 +133,7 @@ absl::Status HistoryJobsImpl::Start() {
     }
   }
   ASSIGN_OR_RETURN(const auto unfinished, state_->UnfinishedHistoryJobs());
+  RETURN_IF_ERROR(work_.RemoveDumpsBut(unfinished));
   for (const state::HistoryJob& job : unfinished) {
     ASSIGN_OR_RETURN(const state::HistoryJob queued,
                      state_->UpdateHistoryJob(job.id(), [](state::HistoryJob* stored) {
@@ -160,12 +168,15 @@ absl::Status HistoryJobsImpl::Check(const state::HistoryJob& job) const {
       return stores_->CheckIdentity(job.store());
     case state::VERIFY_SNAPSHOT: {
       ASSIGN_OR_RETURN(const SnapshotId id, SnapshotId::Parse(job.snapshot()));
-      if (id.lineage != store->lineage) {
+      const std::optional<LineageOwner> owner = OwnerOf(*history_, id.lineage);
+      if (!owner.has_value() || owner->store != store->name) {
         return MakeError(Reason::kSnapshotNotFound,
                          absl::StrCat(id.ToString(), " is no snapshot of store ", job.store()));
       }
       return history_->GetSnapshot(id).status();
     }
+    case state::IMPORT_SNAPSHOT:
+      return CheckLineageName(job.lineage());
     case state::APPLY_RETENTION:
       return absl::OkStatus();
     default:
@@ -292,6 +303,10 @@ absl::Status HistoryJobsImpl::End(state::HistoryJob job,
   absl::Status ended =
       state_->EndHistoryJob(job, result.ok() ? result->witness : std::nullopt, JobAudit(job, what));
   if (ended.ok()) {
+    if (!job.dump().empty()) {
+      std::error_code left_to_the_next_start;
+      std::filesystem::remove(work_.DumpPath(job), left_to_the_next_start);
+    }
     LogEnded(job);
     if (options_.observer != nullptr) {
       options_.observer->HistoryJobEnded(job);

@@ -26,11 +26,12 @@ struct HistoryJobsOptions {
   std::map<std::string, StoreSchedule> schedules;  // by store
   CollapseThresholds collapse;
   int snapshot_readers = 2;  // shards that are read at once
+  std::string imports_path;  // the folder of dumps that are to be imported; must exist
   const Clock* clock = Clock::System();
   JobObserver* observer = nullptr;  // borrowed; may be null
 };
 
-// Snapshots, their verification and retention as durable jobs, one at a time a store, and the
+// Snapshots, imports, verification and retention as durable jobs, one at a time a store, and the
 // schedule. Thread-safe; as RestoreManager otherwise: an interrupted job runs again after the next
 // start.
 class HistoryJobs {
@@ -44,10 +45,14 @@ class HistoryJobs {
   virtual void Shutdown() = 0;
 
   // Queues job.kind() for job.store(). STORE_NOT_FOUND, SNAPSHOT_NOT_FOUND, STORE_IDENTITY_CHANGED,
-  // REQUEST_ID_REUSED.
+  // REQUEST_ID_REUSED. With OK an import owns its file, job.dump() in the folder of imports, if the
+  // job that is returned names it.
   virtual absl::StatusOr<state::HistoryJob> CreateJob(const RequestKey& request,
                                                       state::HistoryJob job,
                                                       bool validate_only) = 0;
+  // Whether a dump could be imported next: see HistoryWork::CheckDumpInstant.
+  virtual absl::Status CheckDumpInstant(const std::string& store, const std::string& lineage,
+                                        absl::Time instant) const = 0;
   virtual absl::StatusOr<state::HistoryJob> GetJob(const std::string& id) const = 0;
   virtual absl::StatusOr<std::vector<state::HistoryJob>> ListJobs(const std::string& store,
                                                                   const std::string& after,

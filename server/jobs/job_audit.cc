@@ -12,6 +12,8 @@ std::string_view KindName(state::JobKind kind) {
   switch (kind) {
     case state::TAKE_SNAPSHOT:
       return "snapshot.take";
+    case state::IMPORT_SNAPSHOT:
+      return "snapshot.import";
     case state::VERIFY_SNAPSHOT:
       return "snapshot.verify";
     default:

@@ -1,5 +1,6 @@
 #include "server/jobs/restore_pins.h"
 
+#include "server/snapshot/store_lineages.h"
 #include "storage/base/status_macros.h"
 
 namespace reinstate {
@@ -21,12 +22,20 @@ void RestorePins::Unpin(const state::RestoreRecord& record) {
 
 absl::Status RestorePins::ReleaseForgotten(const std::set<std::string>& unfinished) {
   for (const ServedStore* store : stores_->List()) {
-    ASSIGN_OR_RETURN(const auto snapshots, history_->ListSnapshots(store->lineage));
-    for (const SnapshotInfo& snapshot : snapshots) {
-      for (const std::string& job : snapshot.pinned_by) {
-        if (job.starts_with("rst-") && !unfinished.contains(job)) {
-          RETURN_IF_ERROR(history_->Unpin(snapshot.id, job));
-        }
+    for (const StoreLineage& lineage : LineagesOf(*history_, store->name)) {
+      RETURN_IF_ERROR(ReleaseForgottenOf(lineage.number, unfinished));
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::Status RestorePins::ReleaseForgottenOf(uint32_t lineage,
+                                             const std::set<std::string>& unfinished) {
+  ASSIGN_OR_RETURN(const auto snapshots, history_->ListSnapshots(lineage));
+  for (const SnapshotInfo& snapshot : snapshots) {
+    for (const std::string& job : snapshot.pinned_by) {
+      if (job.starts_with("rst-") && !unfinished.contains(job)) {
+        RETURN_IF_ERROR(history_->Unpin(snapshot.id, job));
       }
     }
   }

@@ -28,6 +28,8 @@ class RestorePins {
   absl::Status ReleaseForgotten(const std::set<std::string>& unfinished);
 
  private:
+  absl::Status ReleaseForgottenOf(uint32_t lineage, const std::set<std::string>& unfinished);
+
   const StoreRegistry* const stores_;
   History* const history_;
 };

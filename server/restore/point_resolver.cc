@@ -9,6 +9,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
+#include "server/snapshot/store_lineages.h"
 #include "storage/base/error.h"
 #include "storage/base/status_macros.h"
 #include "storage/base/strings.h"
@@ -30,7 +31,8 @@ absl::Status Malformed(std::string_view text) {
                    absl::StrCat("\"", Printable(text),
                                 "\" is not a point in time. Say `latest`, a snapshot (snap-1-12), "
                                 "a time with its zone (2026-04-05T07:38:00Z), or how long ago "
-                                "(90m, 2h30m, 3d)."));
+                                "(90m, 2h30m, 3d); of imported dumps with their lineage "
+                                "(nightly/latest)."));
 }
 
 std::optional<absl::Duration> UnitOf(char c) {
@@ -132,7 +134,10 @@ absl::StatusOr<SnapshotInfo> Newest(const History& history, uint32_t lineage) {
 absl::StatusOr<SnapshotInfo> Named(const History& history, uint32_t lineage,
                                    std::string_view text) {
   ASSIGN_OR_RETURN(const SnapshotId id, SnapshotId::Parse(text));
-  if (id.lineage != lineage) {
+  const std::optional<LineageOwner> owner = OwnerOf(history, lineage);
+  const std::optional<LineageOwner> owner_of_id = OwnerOf(history, id.lineage);
+  if (id.lineage != lineage &&
+      (!owner.has_value() || !owner_of_id.has_value() || owner->store != owner_of_id->store)) {
     return MakeError(Reason::kSnapshotNotFound,
                      absl::StrCat("Snapshot ", id.ToString(),
                                   " is not of this store; `reinstate snapshot list` shows those "
@@ -147,6 +152,20 @@ absl::StatusOr<SnapshotInfo> Named(const History& history, uint32_t lineage,
                      "` while its grace period lasts."));
   }
   return snapshot;
+}
+
+// The lineage `name` of imported dumps of the store that has `lineage`.
+absl::StatusOr<uint32_t> Imported(const History& history, uint32_t lineage, std::string_view name) {
+  if (const std::optional<LineageOwner> owner = OwnerOf(history, lineage)) {
+    for (const StoreLineage& other : LineagesOf(history, owner->store)) {
+      if (!other.name.empty() && other.name == name) {
+        return other.number;
+      }
+    }
+  }
+  return MakeError(Reason::kSnapshotNotFound,
+                   absl::StrCat("Nothing was imported into a lineage \"", Printable(name),
+                                "\" of this store; `reinstate snapshot list` shows what was."));
 }
 
 }  // namespace
@@ -172,6 +191,17 @@ absl::StatusOr<state::Point> ResolvePoint(const History& history, uint32_t linea
   if (absl::StartsWith(Absl(trimmed), "snap-")) {
     ASSIGN_OR_RETURN(const SnapshotInfo snapshot, Named(history, lineage, trimmed));
     return MakePoint(text, snapshot);
+  }
+  if (const size_t slash = trimmed.find('/');
+      slash != std::string_view::npos && CheckLineageName(trimmed.substr(0, slash)).ok()) {
+    const std::string_view within = trimmed.substr(slash + 1);
+    if (absl::StrContains(Absl(within), '/') || absl::StartsWith(Absl(within), "snap-")) {
+      return Malformed(text);
+    }
+    ASSIGN_OR_RETURN(const uint32_t imported, Imported(history, lineage, trimmed.substr(0, slash)));
+    ASSIGN_OR_RETURN(state::Point point, ResolvePoint(history, imported, within, now));
+    point.set_requested(std::string(text));
+    return point;
   }
   ASSIGN_OR_RETURN(const absl::Time time, ParsePointTime(text, now));
   if (time > now) {

@@ -25,6 +25,7 @@ v1::JobState JobStateToWire(state::JobState state) {
 static_assert(static_cast<int>(v1::JOB_KIND_TAKE) == static_cast<int>(state::TAKE_SNAPSHOT));
 static_assert(static_cast<int>(v1::JOB_KIND_VERIFY) == static_cast<int>(state::VERIFY_SNAPSHOT));
 static_assert(static_cast<int>(v1::JOB_KIND_RETAIN) == static_cast<int>(state::APPLY_RETENTION));
+static_assert(static_cast<int>(v1::JOB_KIND_IMPORT) == static_cast<int>(state::IMPORT_SNAPSHOT));
 
 }  // namespace
 

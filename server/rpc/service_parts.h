@@ -26,6 +26,7 @@ struct ServiceParts {
   BatchManager* batches = nullptr;
   HistoryJobs* history_jobs = nullptr;
   std::map<std::string, StoreSchedule> schedules;  // by store
+  std::string imports_path;                        // the folder into which dumps are received
   const Clock* clock = Clock::System();
   // Why nothing may be changed (a lost state, a history with gaps); OK if all is well. Reading goes
   // on.

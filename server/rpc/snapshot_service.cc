@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <functional>
+#include <optional>
 #include <string>
 #include <tuple>
 #include <vector>
@@ -13,9 +14,11 @@
 #include "server/rpc/convert_common.h"
 #include "server/rpc/convert_snapshot.h"
 #include "server/rpc/idempotent.h"
+#include "server/rpc/import_sink.h"
 #include "server/rpc/page_query.h"
 #include "server/rpc/request_checks.h"
 #include "server/rpc/services.h"
+#include "server/snapshot/store_lineages.h"
 
 namespace reinstate {
 namespace {
@@ -27,11 +30,13 @@ using Base = RawService<
     Wire::WithRawCallbackMethod_VerifySnapshot, Wire::WithRawCallbackMethod_HoldSnapshot,
     Wire::WithRawCallbackMethod_ReleaseSnapshot, Wire::WithRawCallbackMethod_DeleteSnapshot,
     Wire::WithRawCallbackMethod_UndeleteSnapshot, Wire::WithRawCallbackMethod_LiftCollapse,
-    Wire::WithRawCallbackMethod_ResolvePoint, Wire::WithRawCallbackMethod_ApplyRetention>;
+    Wire::WithRawCallbackMethod_ResolvePoint, Wire::WithRawCallbackMethod_ApplyRetention,
+    Wire::WithRawCallbackMethod_ImportSnapshot>;
 
 // A snapshot and whose it is.
 struct Found {
   std::string store;
+  std::string lineage_name;  // empty: the store's own
   SnapshotInfo info;
 };
 
@@ -99,6 +104,11 @@ class SnapshotServiceImpl final : public Base {
                                            grpc::ByteBuffer* response) override {
     return gate_->Unary(context, request, response, this, &SnapshotServiceImpl::Retain);
   }
+  grpc::ServerReadReactor<grpc::ByteBuffer>* ImportSnapshot(grpc::CallbackServerContext* context,
+                                                            grpc::ByteBuffer* response) override {
+    return gate_->ClientStream<v1::ImportSnapshotRequest, v1::Job>(response,
+                                                                   MakeImportSink(parts_, context));
+  }
 
  private:
   absl::StatusOr<v1::Job> Take(const Call& call, const v1::TakeSnapshotRequest& request);
@@ -118,6 +128,7 @@ class SnapshotServiceImpl final : public Base {
   absl::StatusOr<v1::Job> CreateJob(const Call& call, state::HistoryJob job, bool validate_only);
   absl::StatusOr<Found> Find(const std::string& id) const;
   absl::Duration Grace(const std::string& store) const;
+  v1::Snapshot ToWire(const Found& found) const;
   // All snapshots of the store, or of all stores if it is empty.
   absl::StatusOr<std::vector<Found>> Collect(const std::string& store) const;
 
@@ -145,7 +156,7 @@ absl::StatusOr<v1::Job> SnapshotServiceImpl::CreateJob(const Call& call, state::
   job.set_reason(call.reason);
   ASSIGN_OR_RETURN(const state::HistoryJob created,
                    parts_.history_jobs->CreateJob(call.request, std::move(job), validate_only));
-  return ToWire(created);
+  return reinstate::ToWire(created);
 }
 
 absl::StatusOr<v1::Job> SnapshotServiceImpl::Take(const Call& call,
@@ -180,11 +191,11 @@ absl::StatusOr<v1::Job> SnapshotServiceImpl::Retain(const Call& call,
 absl::StatusOr<Found> SnapshotServiceImpl::Find(const std::string& text) const {
   ASSIGN_OR_RETURN(const SnapshotId id, ParseSnapshot("snapshot", text));
   ASSIGN_OR_RETURN(SnapshotInfo info, parts_.history->GetSnapshot(id));
-  Found found{"", std::move(info)};
-  for (const ServedStore* store : parts_.stores->List()) {
-    if (store->lineage == id.lineage) {
-      found.store = store->name;
-    }
+  Found found{"", "", std::move(info)};
+  const std::optional<LineageOwner> owner = OwnerOf(*parts_.history, id.lineage);
+  if (owner.has_value() && parts_.stores->Find(owner->store).ok()) {
+    found.store = owner->store;
+    found.lineage_name = owner->lineage.name;
   }
   return found;
 }
@@ -195,10 +206,16 @@ absl::Duration SnapshotServiceImpl::Grace(const std::string& store) const {
                                             : schedule->second.retention.grace;
 }
 
+v1::Snapshot SnapshotServiceImpl::ToWire(const Found& found) const {
+  v1::Snapshot wire = reinstate::ToWire(found.info, found.store, Grace(found.store));
+  wire.set_lineage_name(found.lineage_name);
+  return wire;
+}
+
 absl::StatusOr<v1::Snapshot> SnapshotServiceImpl::Get(const Call& /*call*/,
                                                       const v1::GetSnapshotRequest& request) {
   ASSIGN_OR_RETURN(const Found found, Find(request.snapshot()));
-  v1::Snapshot wire = ToWire(found.info, found.store, Grace(found.store));
+  v1::Snapshot wire = ToWire(found);
   TablesToWire(found.info, &wire);
   return wire;
 }
@@ -213,10 +230,12 @@ absl::StatusOr<std::vector<Found>> SnapshotServiceImpl::Collect(const std::strin
   }
   std::vector<Found> all;
   for (const ServedStore* served : stores) {
-    ASSIGN_OR_RETURN(std::vector<SnapshotInfo> snapshots,
-                     parts_.history->ListSnapshots(served->lineage));
-    for (SnapshotInfo& snapshot : snapshots) {
-      all.push_back({served->name, std::move(snapshot)});
+    for (const StoreLineage& lineage : LineagesOf(*parts_.history, served->name)) {
+      ASSIGN_OR_RETURN(std::vector<SnapshotInfo> snapshots,
+                       parts_.history->ListSnapshots(lineage.number));
+      for (SnapshotInfo& snapshot : snapshots) {
+        all.push_back({served->name, lineage.name, std::move(snapshot)});
+      }
     }
   }
   std::sort(all.begin(), all.end(), [](const Found& a, const Found& b) {
@@ -261,7 +280,7 @@ absl::StatusOr<v1::ListSnapshotsResponse> SnapshotServiceImpl::List(
           page.Token({absl::StrCat(absl::ToUnixMicros(FromWire(end.instant())), "/", end.id())}));
       break;
     }
-    *response.add_snapshots() = ToWire(found.info, found.store, Grace(found.store));
+    *response.add_snapshots() = ToWire(found);
   }
   return response;
 }
@@ -274,7 +293,7 @@ absl::StatusOr<v1::Snapshot> SnapshotServiceImpl::Apply(const Call& call, const 
   RETURN_IF_ERROR(OnlyOnce(parts_.state, call.request, id,
                            [&] { return ApplyAudited(call, found, action, change); }));
   ASSIGN_OR_RETURN(const Found after, Find(id));
-  return ToWire(after.info, after.store, Grace(after.store));
+  return ToWire(after);
 }
 
 absl::Status SnapshotServiceImpl::ApplyAudited(const Call& call, const Found& found,
@@ -328,7 +347,7 @@ absl::StatusOr<v1::Snapshot> SnapshotServiceImpl::Delete(const Call& call,
     if (found.info.visible()) {
       found.info.hidden_since = parts_.clock->Now();
     }
-    return ToWire(found.info, found.store, Grace(found.store));
+    return ToWire(found);
   }
   return Apply(call, found, {.order = "snapshot.hide", .done = "snapshot.hidden"},
                [&](const SnapshotId& id) { return parts_.history->Hide(id); });
@@ -356,7 +375,7 @@ absl::StatusOr<v1::Point> SnapshotServiceImpl::Resolve(const Call& /*call*/,
       const state::Point point,
       reinstate::ResolvePoint(*parts_.history, store->lineage, request.at(), parts_.clock->Now()));
   v1::Point wire;
-  ToWire(point, &wire);
+  reinstate::ToWire(point, &wire);
   return wire;
 }
 

@@ -13,6 +13,7 @@
 #include "server/rpc/request_checks.h"
 #include "server/rpc/services.h"
 #include "server/rpc/tenant_comparison.h"
+#include "server/rpc/tenant_export.h"
 #include "server/rpc/tenant_finder.h"
 #include "server/rpc/tenant_lister.h"
 #include "server/rpc/tenant_resolution.h"
@@ -22,11 +23,10 @@ namespace reinstate {
 namespace {
 
 using Wire = v1::TenantService;
-using Base =
-    RawService<Wire::Service, Wire::WithRawCallbackMethod_ListTenants,
-               Wire::WithRawCallbackMethod_FindTenants, Wire::WithRawCallbackMethod_GetTenant,
-               Wire::WithRawCallbackMethod_CompareTenant,
-               Wire::WithRawCallbackMethod_ResolveTenants>;
+using Base = RawService<
+    Wire::Service, Wire::WithRawCallbackMethod_ListTenants, Wire::WithRawCallbackMethod_FindTenants,
+    Wire::WithRawCallbackMethod_GetTenant, Wire::WithRawCallbackMethod_CompareTenant,
+    Wire::WithRawCallbackMethod_ResolveTenants, Wire::WithRawCallbackMethod_ExportTenant>;
 
 class TenantServiceImpl final : public Base {
  public:
@@ -57,6 +57,11 @@ class TenantServiceImpl final : public Base {
     return gate_->ServerStream<v1::ResolveTenantsResponse>(context, request, this,
                                                            &TenantServiceImpl::Resolve);
   }
+  grpc::ServerWriteReactor<grpc::ByteBuffer>* ExportTenant(
+      grpc::CallbackServerContext* context, const grpc::ByteBuffer* request) override {
+    return gate_->ServerStream<v1::ExportTenantResponse>(context, request, this,
+                                                         &TenantServiceImpl::Export);
+  }
 
  private:
   absl::StatusOr<v1::ListTenantsResponse> List(const Call& /*call*/,
@@ -72,6 +77,8 @@ class TenantServiceImpl final : public Base {
   }
   absl::StatusOr<std::unique_ptr<StreamSource>> Compare(const Call& call,
                                                         const v1::CompareTenantRequest& request);
+  absl::StatusOr<std::unique_ptr<StreamSource>> Export(const Call& call,
+                                                       const v1::ExportTenantRequest& request);
 
   absl::StatusOr<std::unique_ptr<StreamSource>> Resolve(const Call& /*call*/,
                                                         const v1::ResolveTenantsRequest& request) {
@@ -99,6 +106,24 @@ absl::StatusOr<std::unique_ptr<StreamSource>> TenantServiceImpl::Compare(
   ASSIGN_OR_RETURN(const TenantManifest manifest, opened.reader->GetTenant(order.tenant));
   order.label = manifest.labels.empty() ? "" : manifest.labels.front();
   return MakeTenantComparison(std::move(order), std::move(opened.reader), store->live);
+}
+
+absl::StatusOr<std::unique_ptr<StreamSource>> TenantServiceImpl::Export(
+    const Call& call, const v1::ExportTenantRequest& request) {
+  ASSIGN_OR_RETURN(const ServedStore* store, parts_.stores->Find(request.store()));
+  ExportOrder order;
+  order.call = call;
+  order.store = store->name;
+  ASSIGN_OR_RETURN(order.tenant,
+                   ParseTenantOf(*parts_.stores, store->name, "tenant", request.tenant()));
+  RETURN_IF_ERROR(CheckPresent("at", request.at()));
+  if (request.tables_size() > kMaxTables) {
+    return FieldError("tables", absl::StrCat("has more than ", kMaxTables, " entries."));
+  }
+  order.tables.assign(request.tables().begin(), request.tables().end());
+  ASSIGN_OR_RETURN(OpenedPoint opened, OpenPointAt(parts_, *store, request.at()));
+  order.point = opened.point;
+  return MakeTenantExport(std::move(order), std::move(opened.reader), parts_.state);
 }
 
 }  // namespace

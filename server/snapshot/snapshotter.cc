@@ -49,19 +49,28 @@ absl::StatusOr<SnapshotInfo> Snapshotter::Take(LiveStore* store, const Order& or
   ASSIGN_OR_RETURN(const std::unique_ptr<Cut> cut,
                    store->OpenCut(CutOptions{.max_shards = options_.readers}));
   RETURN_IF_ERROR(CheckIdentity(store, order.store_identity));
+  return Write(cut.get(), order, SnapshotRequest().max_clock_skew);
+}
 
+absl::StatusOr<SnapshotInfo> Snapshotter::Import(Cut* cut, const Order& order) {
+  return Write(cut, order, absl::InfiniteDuration());
+}
+
+absl::StatusOr<SnapshotInfo> Snapshotter::Write(Cut* cut, const Order& order,
+                                                absl::Duration max_clock_skew) {
   SnapshotRequest request;
   request.lineage = order.lineage;
   request.instant = cut->info().instant;
   request.position = cut->info().position;
   request.store_identity = order.store_identity;
   request.map = cut->info().map;
+  request.max_clock_skew = max_clock_skew;
   request.accept_clock_jump = order.accept_clock_jump;
   request.collapse = options_.collapse;
   request.job = order.job;
   request.progress = order.progress;
   request.cancelled = order.cancelled;
-  CutSource source(cut.get());
+  CutSource source(cut);
   return history_->TakeSnapshot(request, &source);
 }
 

@@ -14,7 +14,8 @@ struct SnapshotterOptions {
   CollapseThresholds collapse;
 };
 
-// Takes snapshots: opens a cut of a live store and writes it into the history. Stateless but for
+// Takes snapshots: opens a cut of a live store, or is given one of a dump, and writes it into the
+// history. Stateless but for
 // its options; thread-safe.
 class Snapshotter {
  public:
@@ -34,7 +35,13 @@ class Snapshotter {
   // History::TakeSnapshot; the history is unchanged after any.
   absl::StatusOr<SnapshotInfo> Take(LiveStore* store, const Order& order);
 
+  // As Take, of a cut that comes from elsewhere: a dump. Its instant may lie as far back as it
+  // likes, but not before that of the lineage's last snapshot (CLOCK_JUMPED).
+  absl::StatusOr<SnapshotInfo> Import(Cut* cut, const Order& order);
+
  private:
+  absl::StatusOr<SnapshotInfo> Write(Cut* cut, const Order& order, absl::Duration max_clock_skew);
+
   const SnapshotterOptions options_;
   History* const history_;
 };

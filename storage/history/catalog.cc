@@ -146,6 +146,16 @@ absl::StatusOr<uint32_t> Catalog::EnsureLineage(const std::string& name) {
   return number;
 }
 
+std::vector<LineageInfo> Catalog::ListLineages() const {
+  MutexLock lock(&mu_);
+  std::vector<LineageInfo> lineages;
+  lineages.reserve(lineages_.size());
+  for (const auto& [number, name] : lineages_) {
+    lineages.push_back({.number = number, .name = name});
+  }
+  return lineages;
+}
+
 bool Catalog::HasLineage(uint32_t lineage) const {
   MutexLock lock(&mu_);
   return lineages_.contains(lineage);

@@ -44,6 +44,7 @@ class Catalog {
 
   absl::StatusOr<uint32_t> EnsureLineage(const std::string& name);
   bool HasLineage(uint32_t lineage) const;
+  std::vector<LineageInfo> ListLineages() const;
 
   // All that have not expired, oldest first.
   std::vector<SnapshotInfo> List(uint32_t lineage) const;

@@ -66,6 +66,9 @@ class History {
   // name.
   virtual absl::StatusOr<uint32_t> EnsureLineage(const std::string& name) = 0;
 
+  // All lineages, by number.
+  virtual std::vector<LineageInfo> ListLineages() const = 0;
+
   // Reads `source` to the end and adds it as the newest snapshot of its lineage, in one atomic
   // step. Blocks; one snapshot at a time (others wait). CLOCK_JUMPED if the instant is before the
   // last snapshot's, or differs from the clock by more than request.max_clock_skew. SHORTFALL if

@@ -20,6 +20,7 @@ class HistoryImpl : public History {
   static absl::StatusOr<std::unique_ptr<History>> OpenReadOnly(const HistoryOptions& options);
 
   absl::StatusOr<uint32_t> EnsureLineage(const std::string& name) override;
+  std::vector<LineageInfo> ListLineages() const override { return catalog_->ListLineages(); }
   absl::StatusOr<SnapshotInfo> TakeSnapshot(const SnapshotRequest& request,
                                             SnapshotSource* source) override;
   absl::StatusOr<std::vector<SnapshotInfo>> ListSnapshots(uint32_t lineage) const override;

@@ -31,6 +31,12 @@ struct WorkCallbacks {
   std::function<bool()> cancelled;  // asked now and then: whether to end as CANCELLED
 };
 
+// A chain of snapshots of one source in time order.
+struct LineageInfo {
+  uint32_t number = 0;
+  std::string name;  // unique
+};
+
 // Proof that a snapshot was once whole: kept outside of the history.
 struct Witness {
   SnapshotId snapshot;

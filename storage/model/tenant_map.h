@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <string>
 #include <vector>
 
@@ -23,6 +24,10 @@ struct MappedTable {
   TableSchema schema;
   Relation relation = Relation::kUnresolved;
   std::string how;  // owned: the column or path; excluded: the reason; for people
+
+  // The columns of the key in its order, as indexes into schema.columns; empty if the adapter does
+  // not tell, or there is no key. Not a part of the digest.
+  std::vector<size_t> key_order = {};
 
   // Why no restore can change rows of the table, with what to do about it, as a clause whose
   // subject is the table ("it has …"). Empty: nothing is in the way. Not a part of the digest.

@@ -86,6 +86,9 @@ TenantMap PgTenantMap::ToTenantMap() const {
                                        .in_key = std::find(table.key.begin(), table.key.end(),
                                                            column->number) != table.key.end()});
     }
+    for (const int column : Layout(plan).key) {
+      mapped.key_order.push_back(static_cast<size_t>(column));
+    }
     map.tables.push_back(std::move(mapped));
   }
   if (!config_.label_columns.empty()) {

@@ -72,6 +72,27 @@ TEST_F(Trouble, DamageOfTheHistoryIsAMismatchAndChangesNothing) {
   EXPECT_GE(refused, 1);
 }
 
+TEST_F(Trouble, DamageOfTheHistoryLeavesNoExportThatLooksComplete) {
+  StartDaemon();
+  LoadAndSnapshot(/*rows=*/2000);
+  ASSERT_EQ(daemon_->Terminate(), 0);
+  DamageHistory();
+  StartDaemon();
+  int refused = 0;
+  for (const std::string tenant : {"1001", "1002"}) {
+    const std::string path = dir_.path() + "/" + tenant + ".jsonl";
+    const ProgramResult exported =
+        Run({"tenant", "export", tenant, "--at", "latest", "--to", path});
+    const ProgramResult printed = Run({"tenant", "export", tenant, "--at", "latest"});
+    refused += exported.exit_code == 9 ? 1 : 0;
+    EXPECT_EQ(fs::exists(path), exported.exit_code == 0) << exported.err;
+    EXPECT_EQ(printed.exit_code, exported.exit_code);
+    EXPECT_EQ(printed.out.find("{\"end\":true") != std::string::npos, exported.exit_code == 0);
+    EXPECT_FALSE(fs::exists(path + ".partial"));
+  }
+  EXPECT_GE(refused, 1);
+}
+
 TEST_F(Trouble, AVerificationDoesNotHoldUpTheEndOfTheDaemonAndIsDoneAfterTheNextStart) {
   StartDaemon();
   std::string lines;

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <chrono>
+#include <filesystem>
 #include <span>
 #include <utility>
 
@@ -84,7 +85,11 @@ void RpcSite::OpenParts() {
   engine_ = Must(RestoreEngine::Create(engine, history_.get(), state_.get()));
   restores_ =
       Must(RestoreManager::Create({}, stores_.get(), history_.get(), state_.get(), engine_.get()));
-  history_jobs_ = Must(HistoryJobs::Create({}, stores_.get(), history_.get(), state_.get()));
+  HistoryJobsOptions history_jobs;
+  history_jobs.imports_path = imports_path();
+  std::filesystem::create_directory(imports_path());
+  history_jobs_ =
+      Must(HistoryJobs::Create(history_jobs, stores_.get(), history_.get(), state_.get()));
   // No look at whether tenants shrink: what a test loses is lost before.
   batches_ = BatchManager::Create({.groups = {}, .shrink_watch = absl::ZeroDuration()},
                                   stores_.get(), history_.get(), state_.get(), restores_.get());
@@ -105,6 +110,7 @@ void RpcSite::Serve(const Options& options) {
   parts.restores = restores_.get();
   parts.batches = batches_.get();
   parts.history_jobs = history_jobs_.get();
+  parts.imports_path = imports_path();
   parts.read_only = options.read_only;
   services_.push_back(MakeStoreService(gate_.get(), parts));
   services_.push_back(MakeSnapshotService(gate_.get(), parts));

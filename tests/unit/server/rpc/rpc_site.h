@@ -65,8 +65,10 @@ class RpcSite {
   MemoryStore& store() { return store_; }
   FaultPoints& faults() { return faults_; }
   CallGate& gate() { return *gate_; }
+  std::string imports_path() const { return folder_.path() + "/imports"; }
   RpcPool& pool() { return *pool_; }
   StateStore& state() { return *state_; }
+  History& history() { return *history_; }
   std::shared_ptr<grpc::Channel> channel() { return channel_; }
 
   v1::StoreService::Stub& stores() { return *store_stub_; }
