@@ -53,10 +53,10 @@ PartialFile::~PartialFile() {
   }
 }
 
-absl::Status PartialFile::Failed(std::string_view what) const {
+absl::Status PartialFile::Failed() const {
   return MakeError(Reason::kNoSpace,
-                   absl::StrCat("The file ", PartialName(path_), " cannot be ", std::string(what),
-                                ": ", std::generic_category().message(errno), "."));
+                   absl::StrCat("The file ", PartialName(path_), " cannot be written: ",
+                                std::generic_category().message(errno), "."));
 }
 
 absl::Status PartialFile::Write(std::string_view text) {
@@ -65,7 +65,7 @@ absl::Status PartialFile::Write(std::string_view text) {
     return absl::OkStatus();
   }
   if (!WriteAll(fd_, buffer_).ok()) {
-    return Failed("written");
+    return Failed();
   }
   buffer_.clear();
   return absl::OkStatus();
@@ -73,10 +73,12 @@ absl::Status PartialFile::Write(std::string_view text) {
 
 absl::Status PartialFile::Complete() {
   if (!WriteAll(fd_, buffer_).ok() || fsync(fd_) != 0) {
-    return Failed("written");
+    return Failed();
   }
   if (rename(PartialName(path_).c_str(), path_.c_str()) != 0) {
-    return Failed("renamed");
+    return MakeError(Reason::kInvalidArgument,
+                     absl::StrCat("The file ", path_, " cannot be put there: ",
+                                  std::generic_category().message(errno), "."));
   }
   completed_ = true;
   return absl::OkStatus();

@@ -22,13 +22,14 @@ class PartialFile {
   // NO_SPACE if it cannot be written.
   absl::Status Write(std::string_view text);
 
-  // Gives it its name, in place of a file that has it. After that nothing may be written.
+  // Gives it its name, in place of a file that has it. After that nothing may be written. NO_SPACE;
+  // INVALID_ARGUMENT if its name cannot be had.
   absl::Status Complete();
 
  private:
   explicit PartialFile(std::string path) : path_(std::move(path)) {}
 
-  absl::Status Failed(std::string_view what) const;
+  absl::Status Failed() const;
 
   const std::string path_;
   int fd_ = -1;

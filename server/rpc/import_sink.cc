@@ -165,6 +165,8 @@ class ImportSink final : public MessageSink {
   absl::Status Close(google::protobuf::Message* response) override;
 
  private:
+  absl::Status Take(v1::ImportSnapshotRequest* message);
+  absl::Status CreateJob(v1::Job* response);
   absl::Status Begin(const v1::ImportSnapshotRequest& request);
   absl::Status CheckHeader(const v1::DumpHeader& header);
   absl::Status CheckInstant(absl::Time instant);
@@ -194,8 +196,23 @@ class ImportSink final : public MessageSink {
   bool ended_ = false;
 };
 
+// Before the call is answered, nothing is left of what is refused.
 absl::Status ImportSink::Accept(std::unique_ptr<google::protobuf::Message> message) {
-  auto& request = static_cast<v1::ImportSnapshotRequest&>(*message);
+  const absl::Status taken = Take(static_cast<v1::ImportSnapshotRequest*>(message.get()));
+  if (!taken.ok()) {
+    file_ = nullptr;
+  }
+  return taken;
+}
+
+absl::Status ImportSink::Close(google::protobuf::Message* response) {
+  const absl::Status created = CreateJob(static_cast<v1::Job*>(response));
+  file_ = nullptr;
+  return created;
+}
+
+absl::Status ImportSink::Take(v1::ImportSnapshotRequest* message) {
+  v1::ImportSnapshotRequest& request = *message;
   if (file_ == nullptr) {
     return Begin(request);
   }
@@ -410,7 +427,7 @@ absl::Status ImportSink::End(const v1::DumpEnd& end) {
   return file_->Finish({end.rows().begin(), end.rows().end()});
 }
 
-absl::Status ImportSink::Close(google::protobuf::Message* response) {
+absl::Status ImportSink::CreateJob(v1::Job* response) {
   if (!ended_) {
     return MakeError(Reason::kShortfall,
                      "The dump has no end: it was cut off, or what wrote it failed. Nothing was "
@@ -440,7 +457,7 @@ absl::Status ImportSink::Close(google::protobuf::Message* response) {
   if (!validate_only_ && created.dump() == file_name_) {
     file_->Keep();
   }
-  *static_cast<v1::Job*>(response) = ToWire(created);
+  *response = ToWire(created);
   return absl::OkStatus();
 }
 

@@ -127,7 +127,7 @@ TEST_F(DumpStory, RestoresACustomerFromAnImportedDump) {
   EXPECT_THAT(FilesOfImports(), IsEmpty());
 
   const auto shown = Json({"snapshot", "show", "snap-2-1"});
-  EXPECT_EQ(shown["lineage_name"], "imported");
+  EXPECT_EQ(shown["lineageName"], "imported");
   EXPECT_EQ(shown["instant"], "2026-04-01T00:00:00Z");
   EXPECT_EQ(shown["tenants"], "2");
   EXPECT_EQ(shown["store"], "main");
@@ -172,7 +172,7 @@ TEST_F(DumpStory, ImportsItsOwnExport) {
 TEST_F(DumpStory, KeepsTheDumpsOfALineageInTheirOrder) {
   ASSERT_EQ(Import(Dump("2026-04-01T00:00:00Z")).exit_code, 0);
   ASSERT_EQ(Import(Dump("2026-04-02T00:00:00Z")).exit_code, 0);
-  EXPECT_EQ(Json({"snapshot", "show", "snap-2-2"})["collapse"]["vanished_tenants"], "0");
+  EXPECT_EQ(Json({"snapshot", "show", "snap-2-2"})["collapse"]["vanishedTenants"], "0");
   for (const char* instant : {"2026-04-01T12:00:00Z", "2026-04-02T00:00:00Z"}) {
     const ProgramResult refused = Import(Dump(instant));
     EXPECT_EQ(refused.exit_code, 6) << refused.err;

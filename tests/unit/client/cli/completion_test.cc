@@ -55,7 +55,8 @@ class CompletionTest : public testing::Test {
 TEST_F(CompletionTest, OffersNounsAndVerbs) {
   EXPECT_THAT(Offered({""}), IsSupersetOf({"store", "snapshot", "tenant", "restore", "record"}));
   EXPECT_THAT(Offered({"re"}), UnorderedElementsAre("restore", "record"));
-  EXPECT_THAT(Offered({"tenant", ""}), UnorderedElementsAre("list", "find", "show", "compare"));
+  EXPECT_THAT(Offered({"tenant", ""}),
+              UnorderedElementsAre("list", "find", "show", "compare", "export"));
   EXPECT_THAT(Offered({"snapshot", "un"}), ElementsAre("undelete"));
   EXPECT_THAT(Offered({"store", "th"}), ElementsAre("throttle"));
 }
@@ -100,7 +101,8 @@ TEST_F(CompletionTest, OffersTheSameInZsh) {
                      "_files() { print FILES }; source ./zsh; words=(reinstate ",
                      words, "); CURRENT=", current, "; _reinstate'"));
   };
-  EXPECT_THAT(offered("tenant \"\"", 3), UnorderedElementsAre("list", "find", "show", "compare"));
+  EXPECT_THAT(offered("tenant \"\"", 3),
+              UnorderedElementsAre("list", "find", "show", "compare", "export"));
   EXPECT_THAT(offered("restore create 1001 --mode \"\"", 6),
               UnorderedElementsAre("create-missing", "overwrite", "mirror"));
   EXPECT_THAT(offered("restore undo --sk", 4), IsSupersetOf({"--skip-conflicts", "--output"}));
