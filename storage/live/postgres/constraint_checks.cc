@@ -8,13 +8,22 @@
 
 #include "absl/strings/str_cat.h"
 #include "storage/base/status_macros.h"
-#include "storage/live/postgres/sequence_mover.h"
 #include "storage/live/postgres/unique_check.h"
 
 namespace reinstate {
+namespace {
+
+// Which part of the memory is for parents that were inserted before their children: without, the
+// server is asked for more of them; without the rest, it has to read tables.
+constexpr size_t kParentShare = 4;
+
+}  // namespace
 
 ConstraintChecks::ConstraintChecks(const PgTenantMap* map, TenantId tenant, size_t memory_bytes)
-    : map_(map), tenant_(std::move(tenant)), memory_{.limit_bytes = memory_bytes} {
+    : map_(map),
+      tenant_(std::move(tenant)),
+      memory_{.limit_bytes = memory_bytes - memory_bytes / kParentShare},
+      parent_memory_{.limit_bytes = memory_bytes / kParentShare} {
   for (const PgForeignKey& facts : map_->catalog().foreign_keys) {
     AddForeignKey(facts);
   }
@@ -27,7 +36,7 @@ ConstraintChecks::~ConstraintChecks() = default;
 
 void ConstraintChecks::AddForeignKey(const PgForeignKey& facts) {
   const size_t index = foreign_keys_.size();
-  foreign_keys_.emplace_back(map_, tenant_, &facts, &memory_);
+  foreign_keys_.emplace_back(map_, tenant_, &facts, &memory_, &parent_memory_);
   tables_[facts.child].as_child.push_back(index);
   tables_[facts.parent_table].as_parent.push_back(index);
 }
@@ -37,7 +46,7 @@ void ConstraintChecks::AddTable(const PgTable& table) {
     const std::vector<size_t> fields = FieldsOf(table, {sequence.column});
     if (fields.front() != std::string::npos) {
       tables_[table.oid].sequences.push_back(sequences_.size());
-      sequences_.push_back({.facts = &sequence, .table = &table, .field = fields.front()});
+      sequences_.push_back({.sequence = &sequence, .table = &table, .field = fields.front()});
     }
   }
   for (const PgUnique& unique : table.uniques) {
@@ -48,7 +57,7 @@ void ConstraintChecks::AddTable(const PgTable& table) {
   }
 }
 
-void ConstraintChecks::NoteValue(Sequence* sequence, const RowFields& after) {
+void ConstraintChecks::NoteValue(WrittenValues* sequence, const RowFields& after) {
   const std::string_view text = after[sequence->field];
   int64_t value = 0;
   if (std::from_chars(text.data(), text.data() + text.size(), value).ec != std::errc()) {
@@ -116,13 +125,13 @@ absl::Status ConstraintChecks::Check(PgConnection* main, PgConnection* second,
     RETURN_IF_ERROR(CheckRows(
         {.main = main, .second = second, .patience = patience, .xid = std::string(xid.Get(0, 0))}));
   }
-  for (const Sequence& sequence : sequences_) {
+  std::vector<WrittenValues> written;
+  for (const WrittenValues& sequence : sequences_) {
     if (sequence.written) {
-      RETURN_IF_ERROR(MoveSequencePast(*sequence.table, *sequence.facts, sequence.lowest,
-                                       sequence.highest, main));
+      written.push_back(sequence);
     }
   }
-  return absl::OkStatus();
+  return MoveSequencesPast(written, main);
 }
 
 std::vector<std::string> ConstraintChecks::Exceptions() const {

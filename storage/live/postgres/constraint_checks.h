@@ -12,6 +12,7 @@
 #include "storage/live/postgres/foreign_key_check.h"
 #include "storage/live/postgres/ownership.h"
 #include "storage/live/postgres/pg_connection.h"
+#include "storage/live/postgres/sequence_mover.h"
 
 namespace reinstate {
 
@@ -54,14 +55,6 @@ class ConstraintChecks {
   std::vector<std::string> Exceptions() const;
 
  private:
-  struct Sequence {
-    const PgSequence* facts = nullptr;
-    const PgTable* table = nullptr;
-    size_t field = 0;
-    int64_t highest = 0;
-    int64_t lowest = 0;
-    bool written = false;
-  };
   struct Unique {
     const PgUnique* facts = nullptr;
     const PgTable* table = nullptr;
@@ -75,7 +68,7 @@ class ConstraintChecks {
     std::vector<size_t> uniques;
   };
 
-  static void NoteValue(Sequence* sequence, const RowFields& after);
+  static void NoteValue(WrittenValues* sequence, const RowFields& after);
   void NoteRow(PgOid table, const RowFields* before, const RowFields* after);
   void AddForeignKey(const PgForeignKey& facts);
   void AddTable(const PgTable& table);
@@ -84,8 +77,9 @@ class ConstraintChecks {
   const PgTenantMap* const map_;
   const TenantId tenant_;
   KeyMemory memory_;
+  KeyMemory parent_memory_;
   std::vector<ForeignKeyCheck> foreign_keys_;
-  std::vector<Sequence> sequences_;
+  std::vector<WrittenValues> sequences_;
   std::vector<Unique> uniques_;
   std::map<PgOid, OfTable> tables_;
 };

@@ -56,7 +56,7 @@ std::string SelectKeys(const PgTable& table, const std::string& from,
 }  // namespace
 
 ForeignKeyCheck::ForeignKeyCheck(const PgTenantMap* map, TenantId tenant, const PgForeignKey* facts,
-                                 KeyMemory* memory)
+                                 KeyMemory* memory, KeyMemory* parent_memory)
     : map_(map),
       tenant_(std::move(tenant)),
       facts_(facts),
@@ -70,10 +70,12 @@ ForeignKeyCheck::ForeignKeyCheck(const PgTenantMap* map, TenantId tenant, const 
       parent_told_(AllTold(parent_fields_)),
       may_orphan_(MayOrphan(*map, *facts, child_)),
       needed_(memory),
+      inserted_(parent_memory),
       removed_(memory),
       orphans_before_(memory) {}
 
 void ForeignKeyCheck::NoteChild(const RowFields* before, const RowFields& after) {
+  children_inserted_ = children_inserted_ || before == nullptr;
   if (!child_told_) {
     needed_.Forget();
     may_be_partial_ = facts_->match_full && child_fields_.size() > 1;
@@ -89,7 +91,9 @@ void ForeignKeyCheck::NoteChild(const RowFields* before, const RowFields& after)
   const bool as_before = before != nullptr && JoinFields(*before, child_fields_, &joined_before_) &&
                          joined_before_ == joined_;
   if (!as_before) {
-    needed_.Insert(joined_);
+    if (!inserted_.keys().contains(joined_)) {
+      needed_.Insert(joined_);
+    }
     last_needed_ = joined_;
   }
 }
@@ -110,10 +114,17 @@ void ForeignKeyCheck::NoteParent(const RowFields* before, const RowFields* after
     removed_.Insert(joined_before_);
   }
   // Which partition it went to is not known.
-  if (is && !needed_.empty() && facts_->parent_part.empty()) {
+  if (!is || !facts_->parent_part.empty()) {
+    return;
+  }
+  if (!needed_.empty()) {
     needed_.Erase(joined_);
     // What is written after this row needs no other parent; what was forgotten stays so.
     last_needed_.clear();
+  }
+  // Rows are inserted a table at a time.
+  if (before == nullptr && (!children_inserted_ || child_ == parent_)) {
+    inserted_.Insert(joined_);
   }
 }
 

@@ -32,9 +32,11 @@ namespace reinstate {
 // Not thread-safe.
 class ForeignKeyCheck {
  public:
-  // `map`, which has the child, and `memory` outlive it; `facts` is of its catalog.
+  // `map`, which has the child, and both memories outlive it; `facts` is of its catalog.
+  // `parent_memory` is for the parents that were inserted before their children: one that it has no
+  // room for is looked for like any other.
   ForeignKeyCheck(const PgTenantMap* map, TenantId tenant, const PgForeignKey* facts,
-                  KeyMemory* memory);
+                  KeyMemory* memory, KeyMemory* parent_memory);
 
   // What becomes of a row of the parent, which is there before and after unless that is nullptr.
   void NoteParent(const RowFields* before, const RowFields* after);
@@ -86,7 +88,9 @@ class ForeignKeyCheck {
   const bool child_told_;   // whether a payload tells if its row is a child, and of what
   const bool parent_told_;  // whether it tells the key of a parent
   const bool may_orphan_;
-  KeySet needed_;                // parents of written rows
+  KeySet needed_;    // parents of written rows, but for those that were written too
+  KeySet inserted_;  // parents that were inserted and may get children yet
+  bool children_inserted_ = false;
   KeySet removed_;               // parents that were removed
   KeySet orphans_before_;        // that changed rows referred to in vain before
   bool may_be_partial_ = false;  // a row may have only a part of a key that is MATCH FULL

@@ -1,9 +1,11 @@
 #include "storage/live/postgres/sequence_mover.h"
 
 #include <algorithm>
+#include <span>
 #include <string>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "storage/base/error.h"
 #include "storage/base/status_macros.h"
 #include "storage/live/postgres/key_batch.h"
@@ -33,21 +35,35 @@ struct SequenceState {
   }
 };
 
-absl::StatusOr<SequenceState> Look(const std::string& name, PgConnection* connection) {
+std::string NameOf(const WrittenValues& written) {
+  return QuoteQualified(written.sequence->schema, written.sequence->name);
+}
+
+// The states of these sequences, in one round trip. As values of one row: the planner may give the
+// parts of a UNION to parallel workers, which take longer to start than all else.
+absl::StatusOr<std::vector<SequenceState>> Look(std::span<const WrittenValues> written,
+                                                PgConnection* connection) {
+  std::vector<std::string> values;
+  for (const WrittenValues& one : written) {
+    const std::string from = absl::StrCat(" FROM ", NameOf(one), " s");
+    values.push_back(absl::StrCat("(SELECT s.last_value", from, ")"));
+    values.push_back(absl::StrCat("(SELECT s.is_called", from, ")"));
+    values.push_back(absl::StrCat("(SELECT q.seqincrement", from,
+                                  ", pg_catalog.pg_sequence q WHERE q.seqrelid = s.tableoid)"));
+  }
   ASSIGN_OR_RETURN(
       const PgResult result,
-      connection->Query("look at a sequence",
-                        absl::StrCat("SELECT s.last_value, s.is_called, q.seqincrement "
-                                     "FROM ",
-                                     name,
-                                     " s, pg_catalog.pg_sequence q WHERE "
-                                     "q.seqrelid = s.tableoid")));
-  if (result.rows() != 1) {
-    return MakeError(Reason::kLiveChanged, absl::StrCat("sequence ", name, " is gone"));
+      connection->Query("look at sequences", absl::StrCat("SELECT ", absl::StrJoin(values, ", "))));
+  std::vector<SequenceState> states;
+  for (int column = 0; column < result.columns(); column += 3) {
+    if (result.IsNull(0, column + 2)) {
+      return MakeError(Reason::kLiveChanged, "a sequence of a table that was restored is gone");
+    }
+    states.push_back({.last = result.GetInt(0, column),
+                      .called = result.GetBool(0, column + 1),
+                      .increment = result.GetInt(0, column + 2)});
   }
-  return SequenceState{.last = result.GetInt(0, 0),
-                       .called = result.GetBool(0, 1),
-                       .increment = result.GetInt(0, 2)};
+  return states;
 }
 
 // How many values have to be taken for the next one to be past the rows that are within reach.
@@ -66,28 +82,40 @@ absl::StatusOr<int64_t> ValuesWithinReach(const PgTable& table, PgAttnum column,
   return result.IsNull(0, 0) ? 0 : state.ValuesBefore(result.GetInt(0, 0), result.GetInt(0, 1));
 }
 
-}  // namespace
-
-absl::Status MoveSequencePast(const PgTable& table, const PgSequence& sequence, int64_t lowest,
-                              int64_t highest, PgConnection* connection) {
-  const std::string name = QuoteQualified(sequence.schema, sequence.name);
+absl::Status MovePast(const WrittenValues& written, SequenceState state, PgConnection* connection) {
   while (true) {
-    ASSIGN_OR_RETURN(const SequenceState state, Look(name, connection));
-    int64_t values = state.ValuesBefore(lowest, highest);
+    int64_t values = state.ValuesBefore(written.lowest, written.highest);
     if (values > kReach) {
-      ASSIGN_OR_RETURN(values, ValuesWithinReach(table, sequence.column, state, connection));
+      ASSIGN_OR_RETURN(
+          values, ValuesWithinReach(*written.table, written.sequence->column, state, connection));
     }
     if (values == 0) {
       return absl::OkStatus();
     }
-    RETURN_IF_ERROR(
-        connection
-            ->Query("move a sequence", absl::StrCat("SELECT pg_catalog.count(pg_catalog.nextval(",
-                                                    CastLiteral(name, "pg_catalog.regclass"),
-                                                    ")) FROM pg_catalog.generate_series(1, ",
-                                                    std::min(values, kStep), ")"))
-            .status());
+    RETURN_IF_ERROR(connection
+                        ->Query("move a sequence",
+                                absl::StrCat("SELECT pg_catalog.count(pg_catalog.nextval(",
+                                             CastLiteral(NameOf(written), "pg_catalog.regclass"),
+                                             ")) FROM pg_catalog.generate_series(1, ",
+                                             std::min(values, kStep), ")"))
+                        .status());
+    ASSIGN_OR_RETURN(const std::vector<SequenceState> now, Look({&written, 1}, connection));
+    state = now.front();
   }
+}
+
+}  // namespace
+
+absl::Status MoveSequencesPast(const std::vector<WrittenValues>& written,
+                               PgConnection* connection) {
+  if (written.empty()) {
+    return absl::OkStatus();
+  }
+  ASSIGN_OR_RETURN(const std::vector<SequenceState> states, Look(written, connection));
+  for (size_t i = 0; i < written.size(); ++i) {
+    RETURN_IF_ERROR(MovePast(written[i], states[i], connection));
+  }
+  return absl::OkStatus();
 }
 
 }  // namespace reinstate

@@ -1,6 +1,8 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "storage/live/postgres/catalog_facts.h"
@@ -8,14 +10,25 @@
 
 namespace reinstate {
 
-// Makes sure that `sequence` does not give a value that is in a row of `table` already: if the next
-// one would be at most `highest` (at least `lowest` for one that counts down), it is moved past it.
-// By nextval, never by setval, which would move it back if others took values meanwhile; and only
-// if it has to be, since that is not undone by a rollback.
+// What a transaction wrote into the column that takes the values of a sequence.
+struct WrittenValues {
+  const PgSequence* sequence = nullptr;
+  const PgTable* table = nullptr;
+  size_t field = 0;  // of a payload
+  int64_t highest = 0;
+  int64_t lowest = 0;
+  bool written = false;  // any of them
+};
+
+// Makes sure that no sequence of `written` gives a value that is in a row of its table already: if
+// the next one would be at most `highest` (at least `lowest` for one that counts down), it is moved
+// past it. By nextval, never by setval, which would move it back if others took values meanwhile;
+// and only if it has to be, since that is not undone by a rollback.
 //
 // Values that are further away than twenty million did not come from it (applications make some
 // themselves): it is then moved past the rows within reach only, and not at all if there are none.
-absl::Status MoveSequencePast(const PgTable& table, const PgSequence& sequence, int64_t lowest,
-                              int64_t highest, PgConnection* connection);
+//
+// LIVE_CHANGED if one is gone.
+absl::Status MoveSequencesPast(const std::vector<WrittenValues>& written, PgConnection* connection);
 
 }  // namespace reinstate

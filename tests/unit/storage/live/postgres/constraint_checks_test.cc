@@ -3,6 +3,8 @@
 
 #include "storage/live/postgres/constraint_checks.h"
 
+#include <algorithm>
+
 #include "absl/strings/str_cat.h"
 #include "tests/unit/storage/live/postgres/session_world.h"
 
@@ -67,6 +69,15 @@ INSTANTIATE_TEST_SUITE_P(Memory, ConstraintChecksTest, testing::Values(kPlenty, 
 TEST_P(ConstraintChecksTest, RowsThatBringTheirParentsAreWritten) {
   EXPECT_THAT(Commit(Begin().get(), Tree(50)), IsOk());
   EXPECT_EQ(Value("SELECT count(*) FROM comment JOIN issue i ON i.id = issue_id"), "50");
+}
+
+TEST_P(ConstraintChecksTest, OnlyParentsThatTheTransactionHasNotWrittenAreLocked) {
+  std::vector<Change> changes = Tree(50);
+  std::rotate(changes.begin(), changes.begin() + 50, changes.end());
+  changes.push_back(Insert("comment", {"2"}, "2\t2\tx"));
+  EXPECT_THAT(Commit(Begin().get(), changes), IsOk());
+  EXPECT_EQ(Value("SELECT count(*) FROM comment JOIN issue i ON i.id = issue_id"), "51");
+  EXPECT_EQ(Value("SELECT string_agg(id::text, ' ') FROM issue WHERE xmax <> '0'"), "2");
 }
 
 TEST_P(ConstraintChecksTest, RowsMayReferToWhatIsThereAndToNothing) {
