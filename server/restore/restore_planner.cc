@@ -165,7 +165,9 @@ class TablesPlanner {
               : PlanUncovered(pair);
       RETURN_IF_ERROR(WithContext(status, absl::StrCat("table ", pair.live->schema.name)));
     }
-    RETURN_IF_ERROR(PlanObstacles(plan_, sources_.session, &writer_).Find());
+    if (sources_.find_conflicts) {
+      RETURN_IF_ERROR(PlanObstacles(plan_, sources_.session, &writer_).Find());
+    }
     writer_.Finish(Framing(order_, pairs));
     return absl::OkStatus();
   }
@@ -195,7 +197,8 @@ class TablesPlanner {
                      sources_.session->ReadTable(schema.identity));
     TableMerge merge({.mode = order_.mode(),
                       .table = schema.identity,
-                      .look_up_keys = sources_.store->Capabilities().keys_span_tenants},
+                      .look_up_keys = sources_.find_conflicts &&
+                                      sources_.store->Capabilities().keys_span_tenants},
                      sources_.session, &writer_, meter_);
     return merge.Run(at_point.get(), live.get());
   }

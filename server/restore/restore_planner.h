@@ -21,6 +21,9 @@ class RestorePlanner {
     const PointReader* point = nullptr;
     LiveStore* store = nullptr;        // for its catalog
     TenantSession* session = nullptr;  // begun
+    // Whether conflicts are looked for: whose the keys are that only the point has, and what is in
+    // the way of rows beside their keys. If not, the plan has none, and writing such a row fails.
+    bool find_conflicts = true;
   };
 
   // `memory_bytes` and `spill_folder` are for the plan's actions.

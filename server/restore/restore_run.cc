@@ -150,7 +150,7 @@ absl::Status RestoreRun::CheckStore() {
   return CheckBoundIdentity(*parts_.state, record_.order().store(), identity_);
 }
 
-absl::StatusOr<TenantPlan> RestoreRun::MakePlan(ProgressMeter* meter) {
+absl::StatusOr<TenantPlan> RestoreRun::MakePlan(bool find_conflicts, ProgressMeter* meter) {
   const state::RestoreOrder& order = record_.order();
   const std::string& folder = parts_.options->spill_path;
   const int64_t memory = parts_.options->memory_budget_bytes;
@@ -164,7 +164,11 @@ absl::StatusOr<TenantPlan> RestoreRun::MakePlan(ProgressMeter* meter) {
     ASSIGN_OR_RETURN(point_, parts_.history->OpenPoint(snapshot));
   }
   return RestorePlanner(folder, memory)
-      .Plan(order, {.point = point_.get(), .store = parts_.store, .session = session_.get()},
+      .Plan(order,
+            {.point = point_.get(),
+             .store = parts_.store,
+             .session = session_.get(),
+             .find_conflicts = find_conflicts},
             meter);
 }
 
@@ -173,7 +177,7 @@ absl::StatusOr<state::PlanSummary> RestoreRun::PlanOnly() {
   RETURN_IF_ERROR(CheckStore());
   RETURN_IF_ERROR(session_->Begin());
   ProgressMeter meter(parts_.control, /*passes=*/1, record_.size_rows(), record_.size_bytes());
-  ASSIGN_OR_RETURN(TenantPlan plan, MakePlan(&meter));
+  ASSIGN_OR_RETURN(TenantPlan plan, MakePlan(/*find_conflicts=*/true, &meter));
   RETURN_IF_ERROR(session_->Rollback());
   WarnOfHealth(parts_.store->ProbeHealth(), &plan.summary);
   return std::move(plan.summary);
@@ -295,7 +299,7 @@ absl::Status RestoreRun::Attempt() {
   RETURN_IF_ERROR(session_->Begin());
   ProgressMeter meter(parts_.control, kPasses, record_.size_rows(), record_.size_bytes());
   RETURN_IF_ERROR(Hit("restore.planning"));
-  ASSIGN_OR_RETURN(const TenantPlan plan, MakePlan(&meter));
+  ASSIGN_OR_RETURN(const TenantPlan plan, MakePlan(find_conflicts_, &meter));
   *record_.mutable_plan() = plan.summary;
   parts_.control->ReportPlan(plan.summary);
   RETURN_IF_ERROR(CheckConsents(plan));
@@ -403,8 +407,24 @@ absl::StatusOr<RestoreRun::Settlement> RestoreRun::SettleIntent() {
   }
 }
 
+bool RestoreRun::FindsConflictsAtOnce() const {
+  return IsUndo(record_) || parts_.options->max_attempts == 1 ||
+         !parts_.store->Capabilities().keys_span_tenants;
+}
+
+// While an intent is open the rows may be committed: another attempt would throw their undo away.
+// The next run settles it.
+bool RestoreRun::RunsAgain(const absl::Status& status) {
+  const bool looked = std::exchange(find_conflicts_, true);
+  // How a row ends that is in the way of others, or has no partition.
+  const bool unexplained = !looked && (HasReason(status, Reason::kKeyConflict) ||
+                                       HasReason(status, Reason::kUnsupported));
+  return !record_.has_intent() && (IsTransient(status) || unexplained);
+}
+
 absl::Status RestoreRun::RunAttempts() {
   absl::Status status;
+  find_conflicts_ = FindsConflictsAtOnce();
   for (int attempt = 0; attempt < parts_.options->max_attempts; ++attempt) {
     if (attempt > 0) {
       RETURN_IF_ERROR(parts_.state->DiscardUndo(record_.id()));
@@ -416,9 +436,7 @@ absl::Status RestoreRun::RunAttempts() {
       // The session only knows that it was cut short; the control knows what for.
       RETURN_IF_ERROR(parts_.control->Check());
     }
-    // While an intent is open the rows may be committed: another attempt would throw their undo
-    // away. The next run settles it.
-    if (status.ok() || !IsTransient(status) || record_.has_intent()) {
+    if (status.ok() || !RunsAgain(status)) {
       return status;
     }
     // The lock is kept over attempts unless the session is of no use any more.

@@ -54,13 +54,18 @@ class RestoreRun {
   // Whether the session is one with the store that is registered.
   absl::Status CheckStore();
   void Close();
-  absl::StatusOr<TenantPlan> MakePlan(ProgressMeter* meter);
+  absl::StatusOr<TenantPlan> MakePlan(bool find_conflicts, ProgressMeter* meter);
   // Refuses a plan that may not be carried out.
   absl::Status CheckConsents(const TenantPlan& plan) const;
   // KEY_CONFLICT, UNDO_CONFLICT: rows that cannot be settled.
   absl::Status CheckConflicts(const state::PlanSummary& summary) const;
 
   absl::Status RunAttempts();
+  // Whether conflicts are looked for from the first attempt on.
+  bool FindsConflictsAtOnce() const;
+  // Whether another attempt can end better than one that ended with `status`; it looks for
+  // conflicts.
+  bool RunsAgain(const absl::Status& status);
   absl::Status Attempt();
   absl::Status ApplyActions(const TenantPlan& plan, ProgressMeter* meter, state::Intent* intent);
   absl::Status Verify(const TenantPlan& plan, ProgressMeter* meter, state::Intent* intent);
@@ -84,6 +89,9 @@ class RestoreRun {
   std::unique_ptr<PointReader> point_;  // null for an undo
   StoreIdentity identity_;              // of the store, once the session was open
   std::unique_ptr<TenantSession> session_;
+  // Nearly always nothing is in the way of the rows of the point, and if something is, writing them
+  // fails: the attempts after that look for conflicts, and name them all.
+  bool find_conflicts_ = false;
   std::optional<state::Certificate> certificate_;  // once recorded
 };
 

@@ -36,6 +36,8 @@ struct StoreHooks {
   std::function<absl::Status()> before_commit;
   // Called after Commit has succeeded; an error is returned instead: the answer is lost.
   std::function<absl::Status()> after_commit;
+  // Called before LookUp is passed on.
+  std::function<void()> looked_up;
   // The answer of Resolve.
   std::optional<CommitOutcome> resolve;
   // Called before Begin is passed on; an error is returned instead.
@@ -115,6 +117,9 @@ class WrappedStore final : public LiveStore {
     }
     absl::StatusOr<std::vector<KeyState>> LookUp(const std::string& table,
                                                  std::span<const RowKey> keys) override {
+      if (hooks_->looked_up) {
+        hooks_->looked_up();
+      }
       return session_->LookUp(table, keys);
     }
     absl::StatusOr<std::vector<Obstacle>> FindObstacles(std::span<const Change> changes) override {

@@ -701,6 +701,45 @@ TEST(RestoreEngine, AKeyThatIsSomebodyElsesByNowIsAConflict) {
   EXPECT_EQ(live, (StoreModel{{"thief", {{"issues", {{"2", "mine now"}}}}}}));
 }
 
+TEST(RestoreEngine, KeysAreLookedUpOnlyOnceAnInsertionHasFailed) {
+  MemoryStore store({.keys_span_tenants = true});
+  StoreHooks hooks;
+  WrappedStore wrapped(&store, &hooks);
+  RestoreWorld world(&wrapped, &store);
+  world.Load({{"acme", {{"issues", {{"1", "one"}, {"2", "two"}}}}}});
+  const SnapshotInfo point = world.TakeSnapshot();
+  int looked_up = 0;
+  hooks.looked_up = [&looked_up] { ++looked_up; };
+  world.DeleteTenant("acme");
+  const state::RestoreOrder order = RestoreWorld::Order("acme", point, state::OVERWRITE);
+  const state::RestoreRecord restored = world.Restore(order);
+  ASSERT_EQ(restored.state(), state::SUCCEEDED) << restored.failure().message();
+  EXPECT_EQ(restored.attempts(), 1);
+  EXPECT_EQ(looked_up, 0);
+  // The control arm.
+  world.DeleteTenant("acme");
+  world.Put("thief", "issues", "2", "mine now");
+  const state::RestoreRecord refused = world.Restore(order);
+  EXPECT_EQ(refused.failure().reason(), "KEY_CONFLICT");
+  EXPECT_EQ(refused.plan().conflict_count(), 1);
+  EXPECT_EQ(refused.attempts(), 2);
+  EXPECT_EQ(looked_up, 1);
+}
+
+TEST(RestoreEngine, APlanLooksUpKeysAtOnce) {
+  MemoryStore store({.keys_span_tenants = true});
+  RestoreWorld world(&store, &store);
+  world.Load({{"acme", {{"issues", {{"1", "one"}, {"2", "two"}}}}}});
+  const SnapshotInfo point = world.TakeSnapshot();
+  world.DeleteTenant("acme");
+  world.Put("thief", "issues", "2", "mine now");
+  RunControl control;
+  const auto plan =
+      world.engine()->Plan(RestoreWorld::Order("acme", point, state::OVERWRITE), &store, &control);
+  ASSERT_TRUE(plan.ok()) << plan.status();
+  EXPECT_EQ(plan->conflict_count(), 1);
+}
+
 // --- Against a model ---
 
 // Random writes of several tenants, and what they must have led to.
