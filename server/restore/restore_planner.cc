@@ -234,7 +234,7 @@ absl::StatusOr<TenantPlan> RestorePlanner::Plan(const state::RestoreOrder& order
                                                 ProgressMeter* meter) const {
   ASSIGN_OR_RETURN(const TenantId tenant, TenantId::Parse(order.tenant()));
   ASSIGN_OR_RETURN(const TenantManifest manifest, sources.point->GetTenant(tenant));
-  ASSIGN_OR_RETURN(const TenantMap live, sources.store->Catalog());
+  ASSIGN_OR_RETURN(const TenantMap live, CatalogOf(sources.store, sources.session));
   ASSIGN_OR_RETURN(const std::vector<TablePair> pairs,
                    TablePairing(order, manifest, live).Pair(sources.point->snapshot().tables));
   meter->SetTotals(manifest.rows(), manifest.bytes());

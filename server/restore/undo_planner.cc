@@ -63,7 +63,7 @@ class UndoRun {
                           .is_all_key = IsAllKey(table.schema)},
                          /*covered=*/true);
       ASSIGN_OR_RETURN(const std::unique_ptr<RecordStream> live,
-                       session_->ReadTable(table.schema.identity));
+                       session_->ReadTableUnordered(table.schema.identity));
       while (true) {
         ASSIGN_OR_RETURN(const bool more, live->Next(&record));
         if (!more) {
@@ -147,7 +147,7 @@ absl::StatusOr<TenantPlan> UndoPlanner::Plan(const state::RestoreRecord& undone,
                                              TenantSession* session, ProgressMeter* meter) const {
   ASSIGN_OR_RETURN(const TenantId tenant, TenantId::Parse(undone.order().tenant()));
   ASSIGN_OR_RETURN(const SizeEstimate size, store->EstimateTenant(tenant));
-  ASSIGN_OR_RETURN(const TenantMap map, store->Catalog());
+  ASSIGN_OR_RETURN(const TenantMap map, CatalogOf(store, session));
   meter->SetTotals(size.rows, size.bytes);
   meter->BeginPass(state::PLANNING, size.rows, size.bytes);
   TenantPlan plan(RecordHasher(0), spill_folder_, memory_bytes_);

@@ -32,10 +32,25 @@ absl::Status SkipMissing(OrderedStream* point, const OrderedStream& live, const 
 // Called with the bytes of each row that was read; an error ends the reading.
 using OnRow = std::function<absl::Status(int64_t bytes)>;
 
-// Reads a live table to its end; counts which keys of `at_point` (may be null) it lacks.
-absl::StatusOr<TableReading> Read(const RecordHasher& hasher, uint32_t number,
-                                  RecordStream* live_rows, RecordStream* at_point,
-                                  const OnRow& on_row) {
+// Sums the rows of a live table, in whatever order they come.
+absl::StatusOr<TableReading> SumRows(const RecordHasher& hasher, uint32_t number,
+                                     RecordStream* live, const OnRow& on_row) {
+  TableReading reading;
+  Record record;
+  while (true) {
+    ASSIGN_OR_RETURN(const bool more, live->Next(&record));
+    if (!more) {
+      return reading;
+    }
+    reading.sum.Add(hasher.Hash(number, record.key.bytes(), record.payload), RecordBytes(record));
+    RETURN_IF_ERROR(on_row(RecordBytes(record)));
+  }
+}
+
+// The same of rows in the order of their keys; counts which keys of `at_point` are not among them.
+absl::StatusOr<TableReading> SumAndMatch(const RecordHasher& hasher, uint32_t number,
+                                         RecordStream* live_rows, RecordStream* at_point,
+                                         const OnRow& on_row) {
   TableReading reading;
   OrderedStream live(live_rows);
   OrderedStream point(at_point);
@@ -103,14 +118,20 @@ absl::StatusOr<std::vector<state::TableFinding>> Verifier::ReadBack(const Tenant
     // Where all of the table is to equal the point, its sum says more than its keys.
     const bool compare_keys = yardstick.promise == Promise::kEveryKeyIsThere &&
                               table.at_point.has_value() && table.expected != *table.at_point;
-    std::unique_ptr<RecordStream> at_point;
+    const OnRow on_row = [meter](int64_t bytes) { return meter->Tick(bytes); };
+    TableReading reading;
     if (compare_keys) {
-      ASSIGN_OR_RETURN(at_point, yardstick.point->ReadTable(yardstick.tenant, table.number));
+      ASSIGN_OR_RETURN(const std::unique_ptr<RecordStream> at_point,
+                       yardstick.point->ReadTable(yardstick.tenant, table.number));
+      ASSIGN_OR_RETURN(const std::unique_ptr<RecordStream> live,
+                       session->ReadTable(table.identity));
+      ASSIGN_OR_RETURN(reading,
+                       SumAndMatch(plan.hasher, table.number, live.get(), at_point.get(), on_row));
+    } else {
+      ASSIGN_OR_RETURN(const std::unique_ptr<RecordStream> live,
+                       session->ReadTableUnordered(table.identity));
+      ASSIGN_OR_RETURN(reading, SumRows(plan.hasher, table.number, live.get(), on_row));
     }
-    ASSIGN_OR_RETURN(const std::unique_ptr<RecordStream> live, session->ReadTable(table.identity));
-    ASSIGN_OR_RETURN(const TableReading reading,
-                     Read(plan.hasher, table.number, live.get(), at_point.get(),
-                          [meter](int64_t bytes) { return meter->Tick(bytes); }));
     RETURN_IF_ERROR(Judge(table, yardstick.promise, reading));
     findings.push_back(Finding(table, reading.sum));
   }
@@ -123,10 +144,11 @@ absl::StatusOr<std::vector<state::TableFinding>> Verifier::LookAgain(const Tenan
   std::vector<state::TableFinding> differing;
   for (const PlannedTable& table : plan.tables) {
     RETURN_IF_ERROR(control.CheckStop());
-    ASSIGN_OR_RETURN(const std::unique_ptr<RecordStream> live, session->ReadTable(table.identity));
+    ASSIGN_OR_RETURN(const std::unique_ptr<RecordStream> live,
+                     session->ReadTableUnordered(table.identity));
     ASSIGN_OR_RETURN(const TableReading reading,
-                     Read(plan.hasher, table.number, live.get(), nullptr,
-                          [&control](int64_t) { return control.CheckStop(); }));
+                     SumRows(plan.hasher, table.number, live.get(),
+                             [&control](int64_t) { return control.CheckStop(); }));
     if (reading.sum != table.expected) {
       differing.push_back(Finding(table, reading.sum));
     }

@@ -145,4 +145,10 @@ class LiveStore {
   virtual StoreHealth ProbeHealth() = 0;
 };
 
+// The tables as `session` sees them in its transaction, which is one of `store`.
+inline absl::StatusOr<TenantMap> CatalogOf(LiveStore* store, TenantSession* session) {
+  ASSIGN_OR_RETURN(std::optional<TenantMap> map, session->Catalog());
+  return map.has_value() ? *std::move(map) : store->Catalog();
+}
+
 }  // namespace reinstate

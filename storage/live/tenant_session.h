@@ -11,6 +11,7 @@
 #include "absl/time/time.h"
 #include "storage/model/record.h"
 #include "storage/model/streams.h"
+#include "storage/model/tenant_map.h"
 
 namespace reinstate {
 
@@ -93,6 +94,16 @@ class TenantSession {
   // transaction sees them: its own changes included. No Apply while the stream is open.
   // TABLE_NOT_FOUND if there is no such owned table.
   virtual absl::StatusOr<std::unique_ptr<RecordStream>> ReadTable(const std::string& table) = 0;
+
+  // As ReadTable, but the rows come in whatever order costs the store least. For who sums them.
+  virtual absl::StatusOr<std::unique_ptr<RecordStream>> ReadTableUnordered(
+      const std::string& table) {
+    return ReadTable(table);
+  }
+
+  // The tables as the transaction sees them, as LiveStore::Catalog gives them; nullopt of an
+  // adapter whose store is to be asked instead.
+  virtual absl::StatusOr<std::optional<TenantMap>> Catalog() { return std::nullopt; }
 
   // For each of `keys` (at most 1,000) whose it is, regardless of tenant, in the order of `keys`.
   // UNSUPPORTED if an ownerless row has one: it is neither free nor anybody's.

@@ -168,6 +168,19 @@ class TranslatedSession final : public TenantSession {
                      session_->ReadTable(application_->IdentityOf(table)));
     return std::make_unique<TranslatedStream>(std::move(stream));
   }
+  absl::StatusOr<std::unique_ptr<RecordStream>> ReadTableUnordered(
+      const std::string& table) override {
+    ASSIGN_OR_RETURN(std::unique_ptr<RecordStream> stream,
+                     session_->ReadTableUnordered(application_->IdentityOf(table)));
+    return std::make_unique<TranslatedStream>(std::move(stream));
+  }
+  absl::StatusOr<std::optional<TenantMap>> Catalog() override {
+    ASSIGN_OR_RETURN(std::optional<TenantMap> map, session_->Catalog());
+    if (map.has_value()) {
+      LeaveOutOwners(&*map);
+    }
+    return map;
+  }
   absl::StatusOr<std::vector<KeyState>> LookUp(const std::string& table,
                                                std::span<const RowKey> keys) override {
     std::vector<RowKey> theirs;

@@ -48,6 +48,40 @@ TEST_P(SessionTest, ReadsWhatWasThereAtItsBeginningAndNothingLater) {
   EXPECT_EQ(Read(session.get(), "issue"), (Rows{{"1", "one"}}));
 }
 
+TEST_P(SessionTest, ReadsTheSameRowsWhereTheirOrderDoesNotMatter) {
+  Put(kOther, "issue", "7", "not ours");
+  Put(kAcme, "issue", "1", "one");
+  Put(kAcme, "issue", "2", "two");
+  auto session = Transaction(kAcme);
+  Apply(session.get(), {Replace("issue", "1", "one", "uno"), Insert("issue", "3", "three")});
+  const auto stream = session->ReadTableUnordered("issue");
+  ASSERT_THAT(stream, IsOk());
+  Record record;
+  Rows rows;
+  int read = 0;
+  while (*(*stream)->Next(&record)) {
+    rows[record.key.bytes()] = record.payload;
+    ++read;
+  }
+  EXPECT_EQ(rows, (Rows{{"1", "uno"}, {"2", "two"}, {"3", "three"}}));
+  EXPECT_EQ(read, 3);
+}
+
+TEST_P(SessionTest, SeesTheTablesThatTheStoreHas) {
+  Put(kAcme, "issue", "1", "one");
+  auto session = Transaction(kAcme);
+  const absl::StatusOr<TenantMap> seen = CatalogOf(live(), session.get());
+  ASSERT_THAT(seen, IsOk());
+  const TenantMap now = *live()->Catalog();
+  ASSERT_EQ(seen->tables.size(), now.tables.size());
+  for (size_t i = 0; i < now.tables.size(); ++i) {
+    EXPECT_EQ(seen->tables[i].schema, now.tables[i].schema);
+    EXPECT_EQ(seen->tables[i].relation, now.tables[i].relation);
+    EXPECT_EQ(seen->tables[i].write_refusal, now.tables[i].write_refusal);
+    EXPECT_EQ(seen->tables[i].replace_refusal, now.tables[i].replace_refusal);
+  }
+}
+
 TEST_P(SessionTest, ReadsItsOwnChanges) {
   Put(kAcme, "issue", "1", "one");
   Put(kAcme, "issue", "2", "two");

@@ -53,14 +53,17 @@ std::string FingerprintSql() {
                      part.row, " || '@' || xmin, 0)), 0) FROM pg_catalog.", part.catalog, " WHERE ",
                      part.where, ")"));
   }
-  return absl::StrCat("SELECT current_user || ' ' || ", absl::StrJoin(sums, " || ' ' || "));
+  return absl::StrCat(
+      "SELECT current_user || ' ' || (SELECT pg_catalog.concat(r.rolsuper, r.rolbypassrls, "
+      "r.rolinherit) FROM pg_catalog.pg_roles r WHERE r.rolname = current_user) || ' ' || ",
+      absl::StrJoin(sums, " || ' ' || "));
 }
 
 }  // namespace
 
 absl::StatusOr<std::string> ReadCatalogFingerprint(PgConnection* connection) {
   static const std::string& sql = *new std::string(FingerprintSql());
-  ASSIGN_OR_RETURN(const PgResult result, connection->Query("look for changes of tables", sql));
+  ASSIGN_OR_RETURN(const PgResult result, connection->QueryKept("look for changes of tables", sql));
   return std::string(result.Get(0, 0));
 }
 

@@ -5,6 +5,7 @@
 #include "absl/strings/str_cat.h"
 #include "storage/base/error.h"
 #include "storage/base/status_macros.h"
+#include "storage/base/strings.h"
 #include "storage/live/postgres/row_codec.h"
 
 namespace reinstate {
@@ -87,7 +88,7 @@ absl::Status ForEachBatch(PgConnection* connection, std::string_view doing,
   // All rows will be fetched, which is what the planner is to go by.
   RETURN_IF_ERROR(connection->Execute(
       doing, absl::StrCat("SET LOCAL cursor_tuple_fraction = 1; ",
-                          std::string(PlanModeSql(PlanMode::kWhole)),
+                          Absl(connection->OnceSet(PlanModeSql(PlanMode::kWhole))),
                           "DECLARE reinstate_keys NO SCROLL CURSOR FOR ", kMark, select)));
   while (true) {
     ASSIGN_OR_RETURN(
@@ -144,7 +145,9 @@ PlanMode ModeFor(const PgTable& table, const std::vector<PgAttnum>& columns) {
 
 absl::StatusOr<PgResult> QueryIn(PgConnection* connection, PlanMode mode, std::string_view doing,
                                  const std::string& sql) {
-  RETURN_IF_ERROR(connection->Execute(doing, std::string(PlanModeSql(mode))));
+  if (const std::string_view settings = connection->OnceSet(PlanModeSql(mode)); !settings.empty()) {
+    RETURN_IF_ERROR(connection->Execute(doing, std::string(settings)));
+  }
   return connection->Query(doing, absl::StrCat(kMark, sql));
 }
 

@@ -28,10 +28,10 @@ bool IsNumber(std::string_view text) {
 
 absl::StatusOr<CommitToken> MakeCommitToken(PgConnection* connection) {
   ASSIGN_OR_RETURN(const PgResult result,
-                   connection->Query("name the transaction",
-                                     absl::StrCat("SELECT pg_catalog.pg_current_xact_id_if_assigned"
-                                                  "() || ' ' || ",
-                                                  std::string(kLife))));
+                   connection->QueryKept(
+                       "name the transaction",
+                       absl::StrCat("SELECT pg_catalog.pg_current_xact_id_if_assigned() || ' ' || ",
+                                    std::string(kLife))));
   return CommitToken{.bytes = std::string(result.Get(0, 0))};
 }
 

@@ -80,7 +80,7 @@ absl::StatusOr<std::vector<KeyState>> LookUpKeys(const PgTenantMap& map, const P
   const PlanMode mode = codec.has_key() ? PlanMode::kProbe : PlanMode::kWhole;
   RETURN_IF_ERROR(connection->StartCopyOut(
       absl::StrCat("look up keys of table ", table.DisplayName()),
-      absl::StrCat(Absl(PlanModeSql(mode)), "COPY (", select, ") TO STDOUT")));
+      absl::StrCat(Absl(connection->OnceSet(PlanModeSql(mode))), "COPY (", select, ") TO STDOUT")));
   std::string_view line;
   while (true) {
     ASSIGN_OR_RETURN(const bool more, connection->NextLine(&line));

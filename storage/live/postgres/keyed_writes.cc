@@ -141,7 +141,8 @@ absl::Status KeyedWrites::ExpectRows(const WriteTarget& target, std::string_view
                                      const std::string& sql, const Rows& rows) {
   RETURN_IF_ERROR(connection_->StartCopyOut(
       absl::StrCat(Absl(doing), " rows of table ", target.table->DisplayName()),
-      absl::StrCat(Absl(PlanModeSql(PlanMode::kProbe)), "COPY (", sql, ") TO STDOUT")));
+      absl::StrCat(Absl(connection_->OnceSet(PlanModeSql(PlanMode::kProbe))), "COPY (", sql,
+                   ") TO STDOUT")));
   std::vector<bool> met(rows.size(), false);
   size_t count = 0;
   bool as_said = true;

@@ -378,8 +378,8 @@ class Finding {
   template <typename TakeRow>
   absl::Status Each(const std::string& select, TakeRow take) {
     RETURN_IF_ERROR(connection_->StartCopyOut(
-        kDoing,
-        absl::StrCat(Absl(PlanModeSql(PlanMode::kProbe)), "COPY (", select, ") TO STDOUT")));
+        kDoing, absl::StrCat(Absl(connection_->OnceSet(PlanModeSql(PlanMode::kProbe))), "COPY (",
+                             select, ") TO STDOUT")));
     std::string_view line;
     RowFields fields;
     while (true) {

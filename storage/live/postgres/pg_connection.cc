@@ -128,9 +128,9 @@ absl::Status PgConnection::CheckDirect() {
 
 absl::StatusOr<std::string> PgConnection::ReadIdentity() {
   const absl::StatusOr<PgResult> result =
-      Query("read the identity",
-            "SELECT c.system_identifier, d.oid FROM pg_catalog.pg_control_system() c, "
-            "pg_catalog.pg_database d WHERE d.datname = pg_catalog.current_database()");
+      QueryKept("read the identity",
+                "SELECT c.system_identifier, d.oid FROM pg_catalog.pg_control_system() c, "
+                "pg_catalog.pg_database d WHERE d.datname = pg_catalog.current_database()");
   if (HasReason(result.status(), Reason::kNotAllowed)) {
     return MakeError(Reason::kNotAllowed,
                      "The role may not read which cluster this is: GRANT EXECUTE ON FUNCTION "
@@ -166,6 +166,7 @@ absl::Status PgConnection::Begin(const PgTransaction& transaction) {
                                " is a standby, which takes no writes; give the address of the "
                                "primary.")));
   }
+  set_.clear();
   return Execute("begin a transaction", BeginSql(transaction, options_, server_version_));
 }
 
@@ -183,6 +184,39 @@ absl::StatusOr<PgResult> PgConnection::Query(std::string_view doing, const std::
   }
   RETURN_IF_ERROR(Flush());
   return ReadLastResult();
+}
+
+absl::StatusOr<std::string> PgConnection::Keep(const std::string& sql) {
+  const auto found = kept_.find(sql);
+  if (found != kept_.end()) {
+    return found->second;
+  }
+  std::string name = absl::StrCat("reinstate_", kept_.size());
+  if (PQsendPrepare(connection_, name.c_str(), sql.c_str(), 0, nullptr) == 0) {
+    return Lost();
+  }
+  RETURN_IF_ERROR(Flush());
+  RETURN_IF_ERROR(ReadLastResult().status());
+  kept_.emplace(sql, name);
+  return name;
+}
+
+absl::StatusOr<PgResult> PgConnection::QueryKept(std::string_view doing, const std::string& sql) {
+  RETURN_IF_ERROR(Start(doing));
+  ASSIGN_OR_RETURN(const std::string name, Keep(sql));
+  if (PQsendQueryPrepared(connection_, name.c_str(), 0, nullptr, nullptr, nullptr, 0) == 0) {
+    return Lost();
+  }
+  RETURN_IF_ERROR(Flush());
+  return ReadLastResult();
+}
+
+std::string_view PgConnection::OnceSet(std::string_view settings) {
+  if (set_ == settings) {
+    return {};
+  }
+  set_ = settings;
+  return settings;
 }
 
 absl::Status PgConnection::Execute(std::string_view doing, const std::string& sql) {

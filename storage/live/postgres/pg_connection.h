@@ -1,6 +1,7 @@
 #pragma once
 
 #include <atomic>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -52,6 +53,14 @@ class PgConnection {
   // Runs one statement.
   absl::StatusOr<PgResult> Query(std::string_view doing, const std::string& sql,
                                  const std::vector<PgParam>& params = {});
+
+  // As Query, for a statement that is run often: the server parses and plans it once a connection,
+  // which keeps it. Takes a view, as any query.
+  absl::StatusOr<PgResult> QueryKept(std::string_view doing, const std::string& sql);
+
+  // `settings`, which are SET LOCAL statements that each end with a semicolon, to be put before the
+  // next statement of the transaction; empty if they were asked for last, so that they hold.
+  std::string_view OnceSet(std::string_view settings);
 
   // Runs statements, separated by semicolons, in one round trip; what they give is dropped.
   absl::Status Execute(std::string_view doing, const std::string& sql);
@@ -122,6 +131,7 @@ class PgConnection {
   absl::Status Start(std::string_view doing);
   absl::Status CheckUsable();
   absl::Status SendText(const std::string& sql);
+  absl::StatusOr<std::string> Keep(const std::string& sql);
   absl::Status Flush();
   absl::Status WaitForAnswer();
   absl::Status ReadUntilCopy(int expected);
@@ -155,6 +165,8 @@ class PgConnection {
   std::string address_;
   absl::Time connected_at_ = absl::InfinitePast();
   PgServerError server_error_;
+  std::map<std::string, std::string> kept_;  // names of statements that the server has prepared
+  std::string set_;                          // the last settings of the transaction
 };
 
 }  // namespace reinstate

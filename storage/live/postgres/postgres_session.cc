@@ -18,6 +18,7 @@
 #include "storage/live/postgres/postgres_record_stream.h"
 #include "storage/live/postgres/row_changes.h"
 #include "storage/live/postgres/sql_text.h"
+#include "storage/live/postgres/write_refusal.h"
 
 namespace reinstate {
 
@@ -168,6 +169,8 @@ absl::Status PostgresSession::DoBegin() {
                                               setup_.tenant);
       return absl::OkStatus();
     }
+    second_reads_ = false;
+    RETURN_IF_ERROR(second_->Rollback());
     RETURN_IF_ERROR(main_->Rollback());
   }
   return MakeError(Reason::kLiveChanged, "tables are being created all the time");
@@ -183,7 +186,10 @@ absl::StatusOr<bool> PostgresSession::TryBegin() {
                    main_->Query("take a view", "SELECT pg_catalog.pg_export_snapshot()"));
   exported_ = std::string(view.Get(0, 0));
   if (map_ != nullptr) {
-    ASSIGN_OR_RETURN(const std::string fingerprint, ReadCatalogFingerprint(main_.get()));
+    // By the second connection: what the server has planned for the first one it forgets whenever
+    // triggers become silent.
+    RETURN_IF_ERROR(ShareView());
+    ASSIGN_OR_RETURN(const std::string fingerprint, ReadCatalogFingerprint(second_.get()));
     if (fingerprint == map_->catalog().fingerprint) {
       return true;
     }
@@ -237,17 +243,32 @@ absl::Status PostgresSession::FreeMain() {
 }
 
 absl::StatusOr<std::unique_ptr<RecordStream>> PostgresSession::ReadTable(const std::string& table) {
-  return Run(Call::kRead, [&] { return DoRead(table); });
+  return Run(Call::kRead, [&] { return DoRead(table, /*ordered=*/true); });
 }
 
-absl::StatusOr<std::unique_ptr<RecordStream>> PostgresSession::DoRead(const std::string& table) {
+absl::StatusOr<std::unique_ptr<RecordStream>> PostgresSession::ReadTableUnordered(
+    const std::string& table) {
+  return Run(Call::kRead, [&] { return DoRead(table, /*ordered=*/false); });
+}
+
+absl::StatusOr<std::optional<TenantMap>> PostgresSession::Catalog() {
+  return Run(Call::kRead, [&]() -> absl::StatusOr<std::optional<TenantMap>> {
+    TenantMap tables = map_->ToTenantMap();
+    AddRefusals(*map_, setup_.may_fire, &tables);
+    return tables;
+  });
+}
+
+absl::StatusOr<std::unique_ptr<RecordStream>> PostgresSession::DoRead(const std::string& table,
+                                                                      bool ordered) {
   ASSIGN_OR_RETURN(const PgTablePlan* const plan, OwnedPlan(table));
   RETURN_IF_ERROR(FreeMain());
   const std::string select =
-      map_->RowSelect(*plan, map_->OwnedBySql(*plan, setup_.tenant), /*ordered=*/true);
-  RETURN_IF_ERROR(main_->StartCopyOut(
-      absl::StrCat("read table ", map_->Table(*plan).DisplayName()),
-      absl::StrCat(Absl(PlanModeSql(ReadMode(*plan))), "COPY (", select, ") TO STDOUT")));
+      map_->RowSelect(*plan, map_->OwnedBySql(*plan, setup_.tenant), ordered);
+  RETURN_IF_ERROR(
+      main_->StartCopyOut(absl::StrCat("read table ", map_->Table(*plan).DisplayName()),
+                          absl::StrCat(Absl(main_->OnceSet(PlanModeSql(ReadMode(*plan)))), "COPY (",
+                                       select, ") TO STDOUT")));
   return std::make_unique<PostgresRecordStream>(main_.get(), map_->Layout(*plan), &stream_);
 }
 
@@ -256,13 +277,19 @@ absl::StatusOr<PgConnection*> PostgresSession::LookUpConnection() {
     RETURN_IF_ERROR(FreeMain());
     return main_.get();
   }
-  if (!second_reads_) {
-    RETURN_IF_ERROR(second_->Begin({.repeatable_read = true, .read_only = true}));
-    RETURN_IF_ERROR(second_->Execute(
-        "take the same view", absl::StrCat("SET TRANSACTION SNAPSHOT ", QuoteLiteral(exported_))));
-    second_reads_ = true;
-  }
+  RETURN_IF_ERROR(ShareView());
   return second_.get();
+}
+
+absl::Status PostgresSession::ShareView() {
+  if (second_reads_) {
+    return absl::OkStatus();
+  }
+  RETURN_IF_ERROR(second_->Begin({.repeatable_read = true, .read_only = true}));
+  RETURN_IF_ERROR(second_->Execute(
+      "take the same view", absl::StrCat("SET TRANSACTION SNAPSHOT ", QuoteLiteral(exported_))));
+  second_reads_ = true;
+  return absl::OkStatus();
 }
 
 absl::StatusOr<std::vector<KeyState>> PostgresSession::LookUp(const std::string& table,
@@ -288,11 +315,15 @@ absl::Status PostgresSession::Apply(const Change& change) {
 
 absl::Status PostgresSession::DoApply(const Change& change) {
   RETURN_IF_ERROR(Hit("live.apply"));
-  ASSIGN_OR_RETURN(const PgTablePlan* const plan, OwnedPlan(change.table));
+  // Changes come a table at a time.
+  if (applied_plan_ == nullptr || change.table != applied_table_) {
+    ASSIGN_OR_RETURN(applied_plan_, OwnedPlan(change.table));
+    applied_table_ = change.table;
+  }
   if (stream_ != nullptr) {
     RETURN_IF_ERROR(stream_->ReadAhead());
   }
-  return changes_->Add(*plan, change);
+  return changes_->Add(*applied_plan_, change);
 }
 
 absl::StatusOr<CommitToken> PostgresSession::Seal() {
@@ -365,6 +396,7 @@ void PostgresSession::EndTransaction() {
   changes_ = nullptr;
   checks_ = nullptr;
   stream_ = nullptr;
+  applied_plan_ = nullptr;
   if (second_ != nullptr) {
     // If it fails, the connection is broken, which the next call on it says.
     second_->Rollback().IgnoreError();

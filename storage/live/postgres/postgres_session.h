@@ -2,6 +2,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -75,6 +76,9 @@ class PostgresSession final : public TenantSession {
 
   absl::Status Begin() override;
   absl::StatusOr<std::unique_ptr<RecordStream>> ReadTable(const std::string& table) override;
+  absl::StatusOr<std::unique_ptr<RecordStream>> ReadTableUnordered(
+      const std::string& table) override;
+  absl::StatusOr<std::optional<TenantMap>> Catalog() override;
   absl::StatusOr<std::vector<KeyState>> LookUp(const std::string& table,
                                                std::span<const RowKey> keys) override;
   absl::StatusOr<std::vector<Obstacle>> FindObstacles(std::span<const Change> changes) override;
@@ -99,7 +103,7 @@ class PostgresSession final : public TenantSession {
   absl::StatusOr<bool> TryBegin();
   // TABLE_NOT_FOUND; LIVE_CHANGED if it is there, but was not when the transaction began.
   absl::StatusOr<const PgTablePlan*> OwnedPlan(const std::string& table);
-  absl::StatusOr<std::unique_ptr<RecordStream>> DoRead(const std::string& table);
+  absl::StatusOr<std::unique_ptr<RecordStream>> DoRead(const std::string& table, bool ordered);
   absl::Status DoApply(const Change& change);
   absl::StatusOr<CommitToken> DoSeal();
   absl::StatusOr<CommitOutcome> DoResolve(const CommitToken& token);
@@ -115,6 +119,8 @@ class PostgresSession final : public TenantSession {
   PlanMode ReadMode(const PgTablePlan& plan) const;
   // Makes the main connection free for a statement and sends it what is buffered.
   absl::Status FreeMain();
+  // Makes the second connection read what the transaction's view shows.
+  absl::Status ShareView();
   // The connection on which keys are looked up now.
   absl::StatusOr<PgConnection*> LookUpConnection();
   void EndTransaction();
@@ -136,6 +142,8 @@ class PostgresSession final : public TenantSession {
   PostgresRecordStream* stream_ = nullptr;  // that main_ is busy with
   std::unique_ptr<ConstraintChecks> checks_;
   std::unique_ptr<RowChanges> changes_;
+  std::string applied_table_;  // of the last change
+  const PgTablePlan* applied_plan_ = nullptr;
 };
 
 }  // namespace reinstate

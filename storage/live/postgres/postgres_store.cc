@@ -10,7 +10,6 @@
 #include "storage/base/error.h"
 #include "storage/base/status_macros.h"
 #include "storage/live/postgres/map_proposals.h"
-#include "storage/live/postgres/obstacle_finder.h"
 #include "storage/live/postgres/postgres_cut.h"
 #include "storage/live/postgres/postgres_session.h"
 #include "storage/live/postgres/role_checks.h"
@@ -199,23 +198,25 @@ absl::StatusOr<std::unique_ptr<PgConnection>> PostgresStore::Connect() const {
 
 absl::Status PostgresStore::Ask(const Question& question) {
   std::unique_ptr<PgConnection> connection = of_questions_.Take();
-  // In a transaction, for its settings.
-  const auto ask = [&question, &connection]() -> absl::Status {
-    RETURN_IF_ERROR(connection->Begin({.repeatable_read = true, .read_only = true}));
-    return question(connection.get());
-  };
   absl::Status answered;
   if (connection != nullptr) {
-    answered = ask();
+    answered = question(connection.get());
   }
   if (connection == nullptr || HasReason(answered, Reason::kSessionLost)) {
     ASSIGN_OR_RETURN(connection, Connect());
-    answered = ask();
+    answered = question(connection.get());
   }
   if (connection->Rollback().ok()) {
     of_questions_.Give(std::move(connection));
   }
   return answered;
+}
+
+absl::Status PostgresStore::AskInTransaction(const Question& question) {
+  return Ask([&question](PgConnection* connection) -> absl::Status {
+    RETURN_IF_ERROR(connection->Begin({.repeatable_read = true, .read_only = true}));
+    return question(connection);
+  });
 }
 
 absl::StatusOr<StoreIdentity> PostgresStore::Identity() {
@@ -256,8 +257,8 @@ void PostgresStore::Remember(std::shared_ptr<const PgTenantMap> map) {
 
 absl::StatusOr<std::shared_ptr<const PgTenantMap>> PostgresStore::ReadMap() {
   std::shared_ptr<const PgTenantMap> map;
-  RETURN_IF_ERROR(
-      Ask([this, &map](PgConnection* connection) { return ReadMapWith(connection, &map); }));
+  RETURN_IF_ERROR(AskInTransaction(
+      [this, &map](PgConnection* connection) { return ReadMapWith(connection, &map); }));
   return map;
 }
 
@@ -271,30 +272,17 @@ absl::StatusOr<std::shared_ptr<const PgTenantMap>> PostgresStore::RecentMap() {
   return ReadMap();
 }
 
-void PostgresStore::AddRefusals(const PgTenantMap& map, TenantMap* tables) const {
-  for (MappedTable& table : tables->tables) {
-    const PgTablePlan* const plan = map.Find(table.schema.identity);
-    if (plan != nullptr &&
-        (table.relation == Relation::kOwned || table.relation == Relation::kUnresolved)) {
-      table.write_refusal = WriteRefusal(map.catalog(), map.Table(*plan), options_.may_fire);
-      table.replace_refusal = ReplaceRefusal(map.Table(*plan));
-      table.refusal_reason = RefusalReason(map.Table(*plan));
-      table.may_be_obstructed = MayBeObstructed(map, map.Table(*plan));
-    }
-  }
-}
-
 absl::StatusOr<TenantMap> PostgresStore::Catalog() {
   ASSIGN_OR_RETURN(const std::shared_ptr<const PgTenantMap> map, ReadMap());
   TenantMap tables = map->ToTenantMap();
-  AddRefusals(*map, &tables);
+  AddRefusals(*map, options_.may_fire, &tables);
   return tables;
 }
 
 absl::StatusOr<StoreDiscovery> PostgresStore::Discover() {
   ASSIGN_OR_RETURN(const std::shared_ptr<const PgTenantMap> map, ReadMap());
   ASSIGN_OR_RETURN(StoreDiscovery discovery, ProposeMap(map->catalog(), options_.map));
-  AddRefusals(*map, &discovery.map);
+  AddRefusals(*map, options_.may_fire, &discovery.map);
   for (size_t i = 0; i < discovery.findings.size(); ++i) {
     if (const std::string& refusal = discovery.map.tables[i].write_refusal; !refusal.empty()) {
       discovery.findings[i].remarks.push_back(absl::StrCat("cannot be restored: ", refusal));
@@ -326,10 +314,13 @@ absl::StatusOr<TenantId> PostgresStore::CanonicalTenant(const TenantId& tenant) 
 }
 
 absl::StatusOr<TenantId> PostgresStore::CanonicalTenantOf(const PgTenantMap& map, TenantId tenant) {
-  if (!map.tenant_type().empty()) {
-    RETURN_IF_ERROR(
-        Ask([&](PgConnection* connection) { return Respell(map, connection, &tenant); }));
+  if (map.tenant_type().empty()) {
+    return tenant;
   }
+  const auto respell = [&](PgConnection* connection) { return Respell(map, connection, &tenant); };
+  // The settings of a transaction can matter to the texts of other types.
+  RETURN_IF_ERROR(map.tenant_class() == PgTypeClass::kOther ? AskInTransaction(respell)
+                                                            : Ask(respell));
   return tenant;
 }
 
@@ -357,7 +348,7 @@ absl::StatusOr<SizeEstimate> PostgresStore::EstimateTenant(const TenantId& tenan
   ASSIGN_OR_RETURN(std::shared_ptr<const PgTenantMap> map, RecentMap());
   SizeEstimate estimate;
   const auto ask = [&] {
-    return Ask([&](PgConnection* connection) {
+    return AskInTransaction([&](PgConnection* connection) {
       return EstimateWith(*map, tenant, connection, &estimate);
     });
   };

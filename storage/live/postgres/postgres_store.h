@@ -64,19 +64,19 @@ class PostgresStore final : public LiveStore {
   using Question = std::function<absl::Status(PgConnection*)>;
   // Asks on an idle connection, or on a new one; on a new one too if the idle one was lost.
   absl::Status Ask(const Question& question);
+  // As Ask, within a transaction, for its settings and its view.
+  absl::Status AskInTransaction(const Question& question);
   absl::StatusOr<std::unique_ptr<PgConnection>> Connect() const;
   std::string ExpectedIdentity();
   absl::Status ReadMapWith(PgConnection* connection, std::shared_ptr<const PgTenantMap>* map);
   absl::StatusOr<TenantId> CanonicalTenantOf(const PgTenantMap& map, TenantId tenant);
-  // Says of each of `tables`, which are those of `map`, what stands in the way of writing to it.
-  void AddRefusals(const PgTenantMap& map, TenantMap* tables) const;
   void Remember(std::shared_ptr<const PgTenantMap> map);
   // The map of the last look, if it is not old, else a new one.
   absl::StatusOr<std::shared_ptr<const PgTenantMap>> RecentMap();
 
   const PostgresStoreOptions options_;
   PgOptions connecting_;
-  PgConnectionPool of_sessions_{4};
+  PgConnectionPool of_sessions_{8};
   PgConnectionPool of_questions_{2};
   LargeChanges large_;
   HealthProbe health_;

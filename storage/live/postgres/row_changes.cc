@@ -36,8 +36,8 @@ RowChanges::~RowChanges() {
 absl::StatusOr<RowChanges::Written*> RowChanges::WrittenFor(const PgTablePlan& plan,
                                                             ChangeKind kind) {
   Written& written = written_[plan.table];
-  const PgTable& table = parts_.map->Table(plan);
   if (written.target == nullptr) {
+    const PgTable& table = parts_.map->Table(plan);
     written.target = WriteTarget::Make(parts_.map, plan, tenant_);
     written.write_refusal = WriteRefusal(parts_.map->catalog(), table, parts_.may_fire);
     written.replace_refusal = ReplaceRefusal(table);
@@ -48,6 +48,7 @@ absl::StatusOr<RowChanges::Written*> RowChanges::WrittenFor(const PgTablePlan& p
   if (refusal.empty()) {
     return &written;
   }
+  const PgTable& table = *written.target->table;
   return MakeError(RefusalReason(table),
                    absl::StrCat("table ", table.DisplayName(), ": ", refusal));
 }
@@ -195,15 +196,13 @@ absl::Status RowChanges::CheckOwners(const std::function<PlanMode(const PgTableP
 absl::Status RowChanges::CheckOwnersIn(const Written& written, PlanMode mode) {
   const WriteTarget& target = *written.target;
   const std::string table = target.table->DisplayName();
-  RETURN_IF_ERROR(parts_.connection->Execute("look whose the written rows are",
-                                             std::string(PlanModeSql(mode))));
   ASSIGN_OR_RETURN(
       const PgResult counted,
-      parts_.connection->Query(
-          absl::StrCat("look whose the written rows of table ", table, " are"),
-          absl::StrCat("SELECT pg_catalog.count(*) FROM ", parts_.map->FromSql(*target.plan),
-                       " WHERE ", parts_.map->OwnedBySql(*target.plan, tenant_),
-                       " AND t.xmin = pg_catalog.pg_current_xact_id()::xid")));
+      QueryIn(parts_.connection, mode,
+              absl::StrCat("look whose the written rows of table ", table, " are"),
+              absl::StrCat("SELECT pg_catalog.count(*) FROM ", parts_.map->FromSql(*target.plan),
+                           " WHERE ", parts_.map->OwnedBySql(*target.plan, tenant_),
+                           " AND t.xmin = pg_catalog.pg_current_xact_id()::xid")));
   const int64_t missing = written.rows - counted.GetInt(0, 0);
   if (missing <= 0) {
     return absl::OkStatus();

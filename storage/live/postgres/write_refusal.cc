@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "storage/live/postgres/obstacle_finder.h"
 #include "storage/model/tenant_id.h"
 
 namespace reinstate {
@@ -64,6 +65,19 @@ std::string ReplaceRefusal(const PgTable& table) {
 Reason RefusalReason(const PgTable& table) {
   const PgPrivileges& may = table.privileges;
   return may.insert && may.update && may.del ? Reason::kUnsupported : Reason::kNotAllowed;
+}
+
+void AddRefusals(const PgTenantMap& map, const std::set<std::string>& may_fire, TenantMap* tables) {
+  for (MappedTable& table : tables->tables) {
+    const PgTablePlan* const plan = map.Find(table.schema.identity);
+    if (plan != nullptr &&
+        (table.relation == Relation::kOwned || table.relation == Relation::kUnresolved)) {
+      table.write_refusal = WriteRefusal(map.catalog(), map.Table(*plan), may_fire);
+      table.replace_refusal = ReplaceRefusal(map.Table(*plan));
+      table.refusal_reason = RefusalReason(map.Table(*plan));
+      table.may_be_obstructed = MayBeObstructed(map, map.Table(*plan));
+    }
+  }
 }
 
 absl::Status CheckMayFire(const PgCatalog& catalog, const std::set<std::string>& may_fire) {

@@ -6,6 +6,8 @@
 #include "absl/status/status.h"
 #include "storage/base/error.h"
 #include "storage/live/postgres/catalog_facts.h"
+#include "storage/live/postgres/ownership.h"
+#include "storage/model/tenant_map.h"
 
 namespace reinstate {
 
@@ -24,6 +26,10 @@ std::string ReplaceRefusal(const PgTable& table);
 
 // Of both: NOT_ALLOWED if the role lacks a privilege on `table`. Pure.
 Reason RefusalReason(const PgTable& table);
+
+// Writes all three into `tables`, which are those of `map`, and whether their rows may be
+// obstructed. Pure.
+void AddRefusals(const PgTenantMap& map, const std::set<std::string>& may_fire, TenantMap* tables);
 
 // CONFIG_INVALID if one of `may_fire` is no table, which would do nothing otherwise.
 absl::Status CheckMayFire(const PgCatalog& catalog, const std::set<std::string>& may_fire);

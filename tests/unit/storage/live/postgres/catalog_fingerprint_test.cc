@@ -49,6 +49,8 @@ TEST_F(CatalogFingerprintTest, ChangesWithEveryDefinitionAndWithNothingElse) {
         "ALTER TABLE t REPLICA IDENTITY FULL",
         "CREATE PUBLICATION pub FOR TABLE t",
         "GRANT SELECT ON t TO PUBLIC",
+        "ALTER ROLE CURRENT_USER NOINHERIT",
+        "ALTER ROLE CURRENT_USER INHERIT",
         "ALTER TABLE t RENAME TO u",
         "DROP TABLE u CASCADE"}) {
     const std::string before = Fingerprint();
