@@ -182,10 +182,10 @@ class ReinstateClient {
     std::function<void(const absl::Status&)> on_connection;
   };
 
-  // Wait until it is final (a restore: or IN_DOUBT), whatever the outcome, which the returned
-  // message says. They follow the daemon through restarts, as long as it comes back within
-  // `reconnect_for`: UNAVAILABLE after that. CANCELLED with the reason INTERRUPTED after
-  // InterruptWaits(). Going away cancels nothing at the daemon.
+  // Wait until it is final, whatever the outcome, which the returned message says: a restore once
+  // the hooks after it have ended too, or it is IN_DOUBT. They follow the daemon through restarts,
+  // as long as it comes back within `reconnect_for`: UNAVAILABLE after that. CANCELLED with the
+  // reason INTERRUPTED after InterruptWaits(). Going away cancels nothing at the daemon.
   absl::StatusOr<v1::Restore> WaitForRestore(const std::string& id,
                                              const WaitObserver<v1::Restore>& observer);
   absl::StatusOr<v1::Plan> WaitForPlan(const std::string& id,

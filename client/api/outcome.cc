@@ -42,13 +42,27 @@ const char* SuccessWord(const v1::Batch& batch) {
   return batch.kind() == v1::RESTORE_KIND_UNDO ? "undone" : "restored";
 }
 
+// Of a restore that has succeeded.
+absl::Status HooksOutcome(const v1::Restore& restore) {
+  for (const v1::HookOutcome& hook : restore.hooks()) {
+    if (hook.after() && hook.required() && !hook.succeeded()) {
+      return MakeErrorFromName(
+          absl::StatusCode::kUnknown, kPartlyFailedReason,
+          absl::StrCat("The rows are back, but the hook ", hook.name(),
+                       ", which is required after a restore, failed: at attempt ", hook.attempts(),
+                       " it ", hook.message()));
+    }
+  }
+  return absl::OkStatus();
+}
+
 absl::Status NotFinal(const std::string& what) {
   return MakeError(Reason::kUnavailable, absl::StrCat(what, " has not ended yet."));
 }
 
 }  // namespace
 
-bool IsFinal(const v1::Restore& restore) {
+bool HasEnded(const v1::Restore& restore) {
   switch (restore.state()) {
     case v1::RESTORE_STATE_IN_DOUBT:
     case v1::RESTORE_STATE_SUCCEEDED:
@@ -59,6 +73,12 @@ bool IsFinal(const v1::Restore& restore) {
     default:
       return false;
   }
+}
+
+bool IsFinal(const v1::Restore& restore) {
+  // No hook follows a doubt before it is resolved.
+  return HasEnded(restore) &&
+         (restore.state() == v1::RESTORE_STATE_IN_DOUBT || !restore.hooks_pending());
 }
 
 bool IsFinal(const v1::Plan& plan) {
@@ -74,6 +94,7 @@ absl::Status OutcomeOf(const v1::Restore& restore) {
   const std::string what = absl::StrCat("The restore ", restore.id());
   switch (restore.state()) {
     case v1::RESTORE_STATE_SUCCEEDED:
+      return HooksOutcome(restore);
     case v1::RESTORE_STATE_UNDONE:
       return absl::OkStatus();
     case v1::RESTORE_STATE_FAILED:

@@ -15,7 +15,7 @@ bool WasBegunOnly(const v1::HookOutcome& hook) { return !hook.has_end_time(); }
 
 std::string OutcomeText(const v1::Restore& restore, const v1::HookOutcome& hook) {
   if (WasBegunOnly(hook)) {
-    return IsFinal(restore) ? "interrupted" : "running";
+    return HasEnded(restore) ? "interrupted" : "running";
   }
   const std::string attempts =
       hook.attempts() == 1 ? "" : absl::StrCat(" at attempt ", hook.attempts());
@@ -34,9 +34,9 @@ Value HooksValue(const v1::Restore& restore) {
     return TextValue("failed", required ? Style::kBad : Style::kWarning);
   }
   if (std::any_of(hooks.begin(), hooks.end(), WasBegunOnly)) {
-    return IsFinal(restore) ? TextValue("interrupted", Style::kWarning) : TextValue("running");
+    return HasEnded(restore) ? TextValue("interrupted", Style::kWarning) : TextValue("running");
   }
-  if (restore.hooks_pending() && IsFinal(restore)) {
+  if (restore.hooks_pending() && HasEnded(restore)) {
     return TextValue("pending");
   }
   return hooks.empty() ? TextValue("") : TextValue("succeeded", Style::kGood);
@@ -48,7 +48,7 @@ std::string HookLines(const v1::Restore& restore) {
     absl::StrAppend(&lines, "  ", hook.after() ? "after   " : "before  ", Printable(hook.name()),
                     hook.required() ? " (required) " : " ", OutcomeText(restore, hook), "\n");
   }
-  if (restore.hooks_pending() && IsFinal(restore)) {
+  if (restore.hooks_pending() && HasEnded(restore)) {
     absl::StrAppend(&lines, "  Others are still to be run after it.\n");
   }
   return lines;

@@ -185,10 +185,6 @@ absl::Status ReportOutcome(const v1::Restore& restore, const Session& session) {
     session.Hint(absl::StrCat("  reinstate restore resolve ", restore.id(),
                               " --outcome committed|not-committed --reason 'how you know'"));
   }
-  if (restore.hooks_pending()) {
-    session.Hint("Hooks are still to be run after it. What comes of them:");
-    session.Hint(absl::StrCat("  reinstate restore get ", restore.id()));
-  }
   return OutcomeOf(restore);
 }
 

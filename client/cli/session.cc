@@ -57,8 +57,10 @@ OutputFormat FormatOf(const std::string& name) {
 
 ProgressView ViewOf(const v1::Restore& restore) {
   const bool running = restore.state() == v1::RESTORE_STATE_RUNNING;
+  const std::string state = running ? WordFor(restore.phase()) : WordFor(restore.state());
+  const bool only_hooks = HasEnded(restore) && !IsFinal(restore);
   return {.what = "",
-          .state = running ? WordFor(restore.phase()) : WordFor(restore.state()),
+          .state = only_hooks ? absl::StrCat(state, ", hooks follow") : state,
           .progress = restore.progress(),
           .moving = running};
 }

@@ -279,8 +279,8 @@ RestoreServiceImpl::StreamOr RestoreServiceImpl::Follow(const Call& /*call*/,
       },
       [=, this]() -> absl::StatusOr<WatchSource<v1::Restore>::State> {
         ASSIGN_OR_RETURN(v1::Restore restore, Load(id));
-        const bool final =
-            IsFinal(FromWire(restore.state())) || restore.state() == v1::RESTORE_STATE_IN_DOUBT;
+        const bool final = restore.state() == v1::RESTORE_STATE_IN_DOUBT ||
+                           (IsFinal(FromWire(restore.state())) && !restore.hooks_pending());
         return WatchSource<v1::Restore>::State{std::move(restore), final};
       });
 }

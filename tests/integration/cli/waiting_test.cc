@@ -1,9 +1,11 @@
 #include <csignal>
+#include <fstream>
 #include <string>
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "tests/integration/cli/cli_site.h"
+#include "tests/support/script.h"
 
 namespace reinstate {
 namespace {
@@ -11,7 +13,17 @@ namespace {
 using ::testing::HasSubstr;
 using ::testing::StartsWith;
 
-class Waiting : public CliSite {};
+class Waiting : public CliSite {
+ protected:
+  std::string Path(const std::string& name) const { return dir_.path() + "/" + name; }
+
+  // Writes the daemon's configuration with a hook after restores, which does what `script` says.
+  void Configure(const std::string& hook, const std::string& script) {
+    std::ofstream(Path("reinstated.toml")) << "[[hook]]\nwhen = \"after\"\ncommand = [\""
+                                           << WriteScript(Path("hook"), script) << "\"]\n"
+                                           << hook << "\n";
+  }
+};
 
 TEST_F(Waiting, GoesOnWhenTheDaemonIsKilledAndStartedAgain) {
   StartDaemon();
@@ -104,6 +116,44 @@ TEST_F(Waiting, EndsWith1WhereTheRestoreWasCancelled) {
   EXPECT_THAT(watched.err, HasSubstr("[CANCELLED]"));
   EXPECT_EQ(Issues("1001"), 0);
   EXPECT_EQ(Run({"restore", "cancel", id}).exit_code, 0) << "cancelling twice is no error";
+}
+
+TEST_F(Waiting, EndsOnlyOnceTheHooksAfterTheRestoreHaveEnded) {
+  Configure("name = \"index\"", "until test -e " + dir_.path() + "/go; do sleep 0.05; done");
+  StartDaemon("", {"--config", Path("reinstated.toml")});
+  LoadAndSnapshot(/*rows=*/50);
+  DeleteTenant("1001");
+  const auto create = Begin({"restore", "create", "1001", "--at", "latest", "--wait"}, true);
+  ASSERT_TRUE(create->WaitForText("succeeded, hooks follow")) << create->Out();
+  EXPECT_EQ(Issues("1001"), 50);
+  EXPECT_EQ(create->WaitForEnd(absl::Milliseconds(300)), -1) << "it waits for the hook";
+  WriteScript(Path("go"), "");
+  EXPECT_EQ(create->WaitForEnd(), 0) << create->Out();
+  EXPECT_THAT(create->Out(), HasSubstr("after   index succeeded"));
+}
+
+TEST_F(Waiting, EndsWith3WhereTheRowsAreBackAndARequiredHookFailed) {
+  Configure("name = \"index\"\nrequired = true\nretries = 0", "echo no such index; exit 7");
+  StartDaemon("", {"--config", Path("reinstated.toml")});
+  LoadAndSnapshot(/*rows=*/50);
+  DeleteTenant("1001");
+  const ProgramResult created = Run({"restore", "create", "1001", "--at", "latest", "--wait"});
+  EXPECT_EQ(created.exit_code, 3) << created.err;
+  EXPECT_THAT(created.err, HasSubstr("The rows are back, but the hook index, which is required"));
+  EXPECT_THAT(created.err, HasSubstr("it printed: no such index"));
+  EXPECT_THAT(created.out, HasSubstr("after   index (required) failed"));
+  EXPECT_EQ(Issues("1001"), 50);
+  const std::string id = Json({"restore", "list"})[0]["id"];
+  EXPECT_EQ(Run({"restore", "watch", id}).exit_code, 3);
+
+  // A batch counts such a line as failed.
+  DeleteTenant("1002");
+  const ProgramResult batch = Run(
+      {"batch", "create", "-f", "-", "--at", "latest", "--confirm", "2", "--wait"}, "1001\n1002\n");
+  EXPECT_EQ(batch.exit_code, 1) << batch.err;
+  EXPECT_THAT(batch.err, HasSubstr("0 of 2 lines of the batch"));
+  EXPECT_THAT(batch.err, HasSubstr("HOOK_FAILED"));
+  EXPECT_EQ(Issues("1002"), 50);
 }
 
 TEST_F(Waiting, TellsThatOneOfSeveralFailed) {

@@ -161,5 +161,42 @@ TEST(OutcomeOfBatch, IsUnknownBeforeTheEnd) {
   EXPECT_TRUE(IsFinal(BatchIn(v1::BATCH_STATE_CANCELLED)));
 }
 
+v1::Restore RestoreIn(v1::RestoreState state, bool hooks_pending) {
+  v1::Restore restore;
+  restore.set_id("rst-1");
+  restore.set_state(state);
+  restore.set_hooks_pending(hooks_pending);
+  return restore;
+}
+
+TEST(OutcomeOfRestore, IsFinalOnlyOnceTheHooksAfterItHaveEnded) {
+  for (const v1::RestoreState state : {v1::RESTORE_STATE_SUCCEEDED, v1::RESTORE_STATE_FAILED,
+                                       v1::RESTORE_STATE_CANCELLED, v1::RESTORE_STATE_UNDONE}) {
+    EXPECT_TRUE(HasEnded(RestoreIn(state, true))) << v1::RestoreState_Name(state);
+    EXPECT_FALSE(IsFinal(RestoreIn(state, true))) << v1::RestoreState_Name(state);
+    EXPECT_TRUE(IsFinal(RestoreIn(state, false))) << v1::RestoreState_Name(state);
+  }
+  EXPECT_TRUE(IsFinal(RestoreIn(v1::RESTORE_STATE_IN_DOUBT, true))) << "a person comes first";
+  EXPECT_FALSE(IsFinal(RestoreIn(v1::RESTORE_STATE_RUNNING, false)));
+}
+
+TEST(OutcomeOfRestore, IsAFailureIfAHookThatIsRequiredAfterItFailed) {
+  v1::Restore restore = RestoreIn(v1::RESTORE_STATE_SUCCEEDED, false);
+  v1::HookOutcome* const hook = restore.add_hooks();
+  hook->set_name("index");
+  hook->set_after(true);
+  hook->set_attempts(3);
+  hook->set_message("ended with exit code 7");
+  EXPECT_TRUE(OutcomeOf(restore).ok()) << "it is not required";
+  hook->set_required(true);
+  const absl::Status outcome = OutcomeOf(restore);
+  EXPECT_EQ(ReasonOf(outcome), kPartlyFailedReason);
+  EXPECT_EQ(outcome.message(),
+            "The rows are back, but the hook index, which is required after a restore, failed: at "
+            "attempt 3 it ended with exit code 7");
+  hook->set_succeeded(true);
+  EXPECT_TRUE(OutcomeOf(restore).ok());
+}
+
 }  // namespace
 }  // namespace reinstate
