@@ -218,7 +218,11 @@ void DaemonImpl::MakeMetrics() {
   for (const ServedStore* store : stores_->List()) {
     names.push_back(store->name);
   }
-  metrics_ = std::make_unique<Metrics>(options_.version, names);
+  std::vector<std::string> hooks;
+  for (const Hook& hook : config().hooks) {
+    hooks.push_back(hook.name);
+  }
+  metrics_ = std::make_unique<Metrics>(options_.version, names, hooks);
 }
 
 absl::Status DaemonImpl::ServeMetrics() {

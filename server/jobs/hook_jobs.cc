@@ -82,6 +82,22 @@ void HookJobs::Prepare(state::RestoreRecord* record) const {
   record->set_hooks_pending(!runner_.For(Hook::When::kAfter, record->order().store()).empty());
 }
 
+absl::StatusOr<state::HookOutcome> HookJobs::RunHook(const Hook& hook,
+                                                     const state::RestoreRecord& record,
+                                                     RunControl* control) const {
+  const absl::Time begun = runner_.clock()->Now();
+  absl::StatusOr<state::HookOutcome> outcome = runner_.Run(hook, record, control);
+  // A clock that was set back takes no time away.
+  const absl::Duration time = std::max(absl::ZeroDuration(), runner_.clock()->Now() - begun);
+  for (JobObserver* const observer : *observers_) {
+    observer->HookRan(outcome.ok() ? *outcome : BegunOutcome(hook), time);
+  }
+  if (outcome.ok()) {
+    LogHook(record.id(), *outcome);
+  }
+  return outcome;
+}
+
 // --- Before ---
 
 absl::Status HookJobs::Keep(const std::string& id, const state::HookOutcome& outcome) {
@@ -103,9 +119,8 @@ absl::Status HookJobs::RunBefore(const state::RestoreRecord& record, RunControl*
     }
     // That it was begun is known from here on: whoever it told of the restore is told of its end.
     RETURN_IF_ERROR(Keep(record.id(), BegunOutcome(*hook)));
-    ASSIGN_OR_RETURN(const state::HookOutcome outcome, runner_.Run(*hook, record, control));
+    ASSIGN_OR_RETURN(const state::HookOutcome outcome, RunHook(*hook, record, control));
     RETURN_IF_ERROR(Keep(record.id(), outcome));
-    LogHook(record.id(), outcome);
     if (hook->required && !outcome.succeeded()) {
       return RequiredHookFailed(outcome);
     }
@@ -136,8 +151,7 @@ absl::Status HookJobs::RunAfter(const std::string& id, RunControl* control) {
     const std::vector<const Hook*> left = Left(record);
     std::vector<state::HookOutcome> hooks(record.hooks().begin(), record.hooks().end());
     if (!left.empty()) {
-      ASSIGN_OR_RETURN(hooks.emplace_back(), runner_.Run(*left.front(), record, control));
-      LogHook(id, hooks.back());
+      ASSIGN_OR_RETURN(hooks.emplace_back(), RunHook(*left.front(), record, control));
     }
     ASSIGN_OR_RETURN(record, state_->RecordHooks(id, hooks, /*pending=*/left.size() > 1));
     if (!record.hooks_pending()) {

@@ -49,6 +49,9 @@ class HookJobs {
 
  private:
   absl::Status Keep(const std::string& id, const state::HookOutcome& outcome);
+  // As HookRunner::Run, and tells of it.
+  absl::StatusOr<state::HookOutcome> RunHook(const Hook& hook, const state::RestoreRecord& record,
+                                             RunControl* control) const;
   std::vector<const Hook*> Left(const state::RestoreRecord& record) const;
   absl::Status RunAfter(const std::string& id, RunControl* control);
 

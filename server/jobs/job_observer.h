@@ -23,6 +23,10 @@ class JobObserver {
   // It was recorded that `plan` is READY or has FAILED.
   virtual void PlanEnded(const state::PlanRecord& /*plan*/) {}
 
+  // A hook of a restore was run, with all of its attempts, which took `time`. An outcome without
+  // finished_us: it was interrupted, since the restore was cancelled or the daemon stops.
+  virtual void HookRan(const state::HookOutcome& /*outcome*/, absl::Duration /*time*/) {}
+
   // It was recorded what became of the hooks after `restore`, which had ended before.
   virtual void HooksEnded(const state::RestoreRecord& /*restore*/) {}
 

@@ -32,6 +32,9 @@ Buckets JobBuckets() {
   return {0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600, 1800, 3600, 10800};
 }
 
+// A command or a call to an endpoint, with the waits before further attempts.
+Buckets HookBuckets() { return {0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300}; }
+
 Buckets CallBuckets() {
   return {0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10};
 }
@@ -40,6 +43,13 @@ Buckets CallBuckets() {
 constexpr const char* kHeldBackBy[] = {
     "rows_per_second", "bytes_per_second", "wal_growth",  "replication_lag", "slot_headroom",
     "commit_latency",  "sessions_waiting", "write_stall", kUnreachable,      "other"};
+
+const char* OutcomeName(const state::HookOutcome& outcome) {
+  if (outcome.finished_us() == 0) {
+    return "interrupted";
+  }
+  return outcome.succeeded() ? "succeeded" : "failed";
+}
 
 std::string LowerName(const std::string& name) { return absl::AsciiStrToLower(name); }
 
@@ -90,6 +100,20 @@ struct Metrics::Families {
           .Name("reinstate_throttle_seconds_total")
           .Help("How long restores waited for a limit of the throttle, or for a store to recover.")
           .Register(*registry);
+  Family<Counter>& hook_runs =
+      BuildCounter()
+          .Name("reinstate_hook_runs_total")
+          .Help("Hooks that were run before or after a restore or undo, with all their attempts.")
+          .Register(*registry);
+  Family<Counter>& hook_retries = BuildCounter()
+                                      .Name("reinstate_hook_retries_total")
+                                      .Help("Attempts of hooks after the first one of a run.")
+                                      .Register(*registry);
+  Family<Histogram>& hook_duration =
+      BuildHistogram()
+          .Name("reinstate_hook_duration_seconds")
+          .Help("From the first attempt of a hook to its outcome, interrupted ones left out.")
+          .Register(*registry);
   Family<Counter>& jobs_ended = BuildCounter()
                                     .Name("reinstate_history_jobs_ended_total")
                                     .Help(
@@ -113,7 +137,8 @@ struct Metrics::Families {
                                          .Register(*registry);
 };
 
-Metrics::Metrics(const std::string& version, const std::vector<std::string>& stores)
+Metrics::Metrics(const std::string& version, const std::vector<std::string>& stores,
+                 const std::vector<std::string>& hooks)
     : families_(std::make_unique<Families>()) {
   families_->build_info.Add({{"version", version}}).Set(1);
   for (const std::string& store : stores) {
@@ -133,6 +158,13 @@ Metrics::Metrics(const std::string& version, const std::vector<std::string>& sto
       for (const char* state : {"succeeded", "failed", "cancelled"}) {
         families_->jobs_ended.Add({{"store", store}, {"kind", kind}, {"state", state}});
       }
+    }
+  }
+  for (const std::string& hook : hooks) {
+    families_->hook_retries.Add({{"hook", hook}});
+    families_->hook_duration.Add({{"hook", hook}}, HookBuckets());
+    for (const char* outcome : {"succeeded", "failed", "interrupted"}) {
+      families_->hook_runs.Add({{"hook", hook}, {"outcome", outcome}});
     }
   }
 }
@@ -156,6 +188,17 @@ void Metrics::RestoreEnded(const state::RestoreRecord& restore) {
         .Increment(static_cast<double>(restore.plan().rows_to_change()));
     families_->bytes.Add({{"store", store}})
         .Increment(static_cast<double>(restore.plan().bytes_to_write()));
+  }
+}
+
+void Metrics::HookRan(const state::HookOutcome& outcome, absl::Duration time) {
+  families_->hook_runs.Add({{"hook", outcome.name()}, {"outcome", OutcomeName(outcome)}})
+      .Increment();
+  if (outcome.finished_us() != 0) {
+    families_->hook_retries.Add({{"hook", outcome.name()}})
+        .Increment(std::max(0, outcome.attempts() - 1));
+    families_->hook_duration.Add({{"hook", outcome.name()}}, HookBuckets())
+        .Observe(absl::ToDoubleSeconds(time));
   }
 }
 

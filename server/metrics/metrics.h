@@ -13,20 +13,24 @@ class Collectable;
 
 namespace reinstate {
 
-// Counts what happens in the daemon: restores, jobs of the history and calls, by store and outcome.
+// Counts what happens in the daemon: restores, their hooks, jobs of the history and calls, by store
+// and outcome.
 // Owns the registry that holds the counts. Series are never dropped, so that no label may grow with
 // the data: never a tenant, an id, or a text of a client.
 //
 // Thread-safe.
 class Metrics final : public JobObserver, public CallObserver {
  public:
-  // The series of `stores` begin at 0, so that the first event is a change that alerts can see.
-  Metrics(const std::string& version, const std::vector<std::string>& stores);
+  // The series of `stores`, and of the hooks with these names, begin at 0, so that the first event
+  // is a change that alerts can see.
+  Metrics(const std::string& version, const std::vector<std::string>& stores,
+          const std::vector<std::string>& hooks);
   ~Metrics() override;
   Metrics(const Metrics&) = delete;
   Metrics& operator=(const Metrics&) = delete;
 
   void RestoreEnded(const state::RestoreRecord& restore) override;
+  void HookRan(const state::HookOutcome& outcome, absl::Duration time) override;
   void RestoresHeldBack(const std::string& store, const std::string& reason,
                         absl::Duration time) override;
   void HistoryJobEnded(const state::HistoryJob& job) override;

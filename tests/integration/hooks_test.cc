@@ -191,6 +191,31 @@ TEST_F(DaemonHooksTest, AWatchOfARestoreEndsOnceThoseAfterItHave) {
   EXPECT_TRUE(watched->hooks(0).succeeded()) << watched->hooks(0).message();
 }
 
+TEST_F(DaemonHooksTest, AreCountedByNameAndOutcome) {
+  Add("index", "after", "exit 0");
+  Add("cache", "after", "exit 1", "retries = 1");
+  config_ += "[metrics]\nlisten = \"127.0.0.1:0\"\n";
+  StartWithHooks();
+  LoseATenant();
+  Restore("acme");
+  const std::string output = daemon_->Output();
+  const std::string key = "metrics address=";
+  const size_t at = output.find(key) + key.size();
+  const auto page = HttpGet(output.substr(at, output.find('\n', at) - at), "/metrics");
+  ASSERT_THAT(page, IsOk());
+  const auto text = PrometheusText::Parse(page->body);
+  ASSERT_THAT(text, IsOk());
+  const auto runs = [&](const char* hook, const char* outcome) {
+    return text->Find("reinstate_hook_runs_total", {{"hook", hook}, {"outcome", outcome}});
+  };
+  EXPECT_EQ(runs("index", "succeeded"), 1);
+  EXPECT_EQ(runs("index", "failed"), 0);
+  EXPECT_EQ(runs("cache", "failed"), 1);
+  EXPECT_EQ(text->Find("reinstate_hook_retries_total", {{"hook", "cache"}}), 1);
+  EXPECT_GE(text->Find("reinstate_hook_duration_seconds_sum", {{"hook", "cache"}}), 1)
+      << "with the wait before the second attempt";
+}
+
 TEST_F(DaemonHooksTest, AnEndpointIsToldOfARestore) {
   const HttpServer server([](const auto&) { return HttpAnswerText("200 OK"); });
   config_ = absl::StrCat("[[hook]]\nname = \"index\"\nwhen = \"after\"\nurl = \"", server.url(),

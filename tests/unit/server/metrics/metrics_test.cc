@@ -48,7 +48,16 @@ class MetricsTest : public testing::Test {
     return record;
   }
 
-  Metrics metrics_{"1.2.3", {"app", "wiki"}};
+  static state::HookOutcome Hook(const std::string& name, bool succeeded, int attempts) {
+    state::HookOutcome outcome;
+    outcome.set_name(name);
+    outcome.set_succeeded(succeeded);
+    outcome.set_attempts(attempts);
+    outcome.set_finished_us(1);
+    return outcome;
+  }
+
+  Metrics metrics_{"1.2.3", {"app", "wiki"}, {"index", "cache"}};
 };
 
 TEST_F(MetricsTest, SaysWhichVersionRuns) {
@@ -95,6 +104,30 @@ TEST_F(MetricsTest, ARestoreThatNeverBeganHasNoDuration) {
   const PrometheusText text = Scrape();
   EXPECT_EQ(text.Sum("reinstate_restores_ended_total", {{"state", "cancelled"}}), 1);
   EXPECT_EQ(text.Sum("reinstate_restore_duration_seconds_count", {}), 0);
+}
+
+TEST_F(MetricsTest, CountsHooksByNameAndOutcomeWithTheirRetriesAndDurations) {
+  metrics_.HookRan(Hook("index", true, 1), absl::Seconds(2));
+  metrics_.HookRan(Hook("index", true, 2), absl::Seconds(4));
+  metrics_.HookRan(Hook("index", false, 3), absl::Seconds(40));
+  state::HookOutcome begun;
+  begun.set_name("index");
+  metrics_.HookRan(begun, absl::Seconds(700));
+
+  const PrometheusText text = Scrape();
+  const auto runs = [&](const char* hook, const char* outcome) {
+    return text.Find("reinstate_hook_runs_total", {{"hook", hook}, {"outcome", outcome}});
+  };
+  EXPECT_EQ(runs("index", "succeeded"), 2);
+  EXPECT_EQ(runs("index", "failed"), 1);
+  EXPECT_EQ(runs("index", "interrupted"), 1);
+  EXPECT_EQ(text.Find("reinstate_hook_retries_total", {{"hook", "index"}}), 3);
+  EXPECT_EQ(text.Find("reinstate_hook_duration_seconds_sum", {{"hook", "index"}}), 46);
+  EXPECT_EQ(text.Find("reinstate_hook_duration_seconds_count", {{"hook", "index"}}), 3);
+  for (const char* outcome : {"succeeded", "failed", "interrupted"}) {
+    EXPECT_EQ(runs("cache", outcome), 0) << "series of a hook begin at zero";
+  }
+  EXPECT_EQ(text.Find("reinstate_hook_retries_total", {{"hook", "cache"}}), 0);
 }
 
 TEST_F(MetricsTest, CountsHowLongRestoresWaitedByReason) {
