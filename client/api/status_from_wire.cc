@@ -55,6 +55,11 @@ absl::Status StatusFromWire(const grpc::Status& status) {
   if (!details.violations.empty() && message.find(details.violations) == std::string::npos) {
     absl::StrAppend(&message, " (", details.violations, ")");
   }
+  if (code == absl::StatusCode::kResourceExhausted && details.reason.empty()) {
+    // By gRPC itself, before the daemon could see the call.
+    return MakeError(Reason::kTooLarge, absl::StrCat("That is more than is taken in one call (",
+                                                     message, "). Make several of it."));
+  }
   return MakeErrorFromName(
       code, details.reason.empty() ? absl::StatusCodeToString(code) : details.reason, message);
 }

@@ -29,6 +29,15 @@ TEST(StatusFromWire, NamesTheCodeWhereThereIsNoErrorInfo) {
   EXPECT_EQ(ReasonOf(status), "UNAUTHENTICATED");
 }
 
+TEST(StatusFromWire, SaysThatAMessageThatGrpcItselfRefusedIsTooLarge) {
+  const absl::Status status = StatusFromWire(
+      {grpc::StatusCode::RESOURCE_EXHAUSTED, "Received message larger than max (9 vs. 8)"});
+  EXPECT_EQ(ReasonOf(status), "TOO_LARGE");
+  EXPECT_EQ(status.message(),
+            "That is more than is taken in one call (Received message larger than max (9 vs. 8)). "
+            "Make several of it.");
+}
+
 TEST(StatusFromWire, SaysWhichFieldsAreWrong) {
   google::rpc::BadRequest bad_request;
   auto* violation = bad_request.add_field_violations();
