@@ -59,9 +59,10 @@ void LogNotOrdered(const state::HistoryJob& job, const absl::Status& why) {
 }
 
 void LogInterrupted(const std::string& id, const absl::Status& why) {
-  const bool stopping = HasReason(why, Reason::kShuttingDown);
-  spdlog::log(stopping ? spdlog::level::info : spdlog::level::err,
-              "job interrupted, to be run again job={} {}: {}", id, ReasonOf(why),
+  const auto level = HasReason(why, Reason::kShuttingDown)  ? spdlog::level::info
+                     : HasReason(why, Reason::kUnavailable) ? spdlog::level::warn
+                                                            : spdlog::level::err;
+  spdlog::log(level, "job interrupted, to be run again job={} {}: {}", id, ReasonOf(why),
               Printable({why.message().data(), why.message().size()}, kMaxTextBytes));
 }
 

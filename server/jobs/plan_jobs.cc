@@ -8,6 +8,8 @@ namespace reinstate {
 namespace {
 
 constexpr int kThreads = 2;
+// Of a plan of a batch whose store is not available: a restart of it is waited for.
+constexpr int kMostRuns = 6;
 
 Scheduler::Job ToJob(const state::PlanRecord& record) {
   return {.id = record.id(),
@@ -27,6 +29,7 @@ PlanJobs::PlanJobs(const Clock* clock, StoreRegistry* stores, StateStore* state,
       engine_(engine),
       watchers_(watchers),
       ids_(clock),
+      postponed_(kMostRuns),
       runner_(
           {.threads = kThreads, .clock = clock},
           [this](const std::string& id, RunControl* control) { return Run(id, control); },
@@ -78,6 +81,14 @@ JobRunner::Outcome PlanJobs::Run(const std::string& id, RunControl* control) {
   if (HasReason(summary.status(), Reason::kShuttingDown)) {
     return JobRunner::Outcome::kDone;  // the next start plans again
   }
+  const bool unavailable = HasReason(summary.status(), Reason::kUnavailable) ||
+                           HasReason(summary.status(), Reason::kSessionLost);
+  // Who waits for a single plan hears of it at once.
+  if (unavailable && !plan->order().batch().empty() &&
+      postponed_.Postpone(id, plan->order().store(), summary.status())) {
+    return JobRunner::Outcome::kAgain;
+  }
+  postponed_.Forget(id);
   plan->set_finished_us(absl::ToUnixMicros(clock_->Now()));
   if (summary.ok()) {
     plan->set_state(state::PLAN_READY);

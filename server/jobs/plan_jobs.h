@@ -8,6 +8,7 @@
 #include "server/jobs/job_observer.h"
 #include "server/jobs/job_runner.h"
 #include "server/jobs/job_watchers.h"
+#include "server/jobs/postponed_jobs.h"
 #include "server/jobs/store_registry.h"
 #include "server/restore/restore_engine.h"
 #include "storage/base/id_generator.h"
@@ -49,6 +50,7 @@ class PlanJobs {
   JobWatchers* const watchers_;
   std::vector<JobObserver*> observers_;  // borrowed
   IdGenerator ids_;
+  PostponedJobs postponed_;
   JobRunner runner_;  // after all that its threads use
 };
 

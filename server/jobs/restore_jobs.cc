@@ -15,6 +15,10 @@
 namespace reinstate {
 namespace {
 
+// Of a restore whose store is not available. One that cannot be reached at all begins none (see
+// StoreGovernor), so that these are some minutes of a store that answers, but not to this restore.
+constexpr int kMostRuns = 10;
+
 Scheduler::Job ToJob(const state::RestoreRecord& record, absl::Time queued) {
   return {.id = record.id(),
           .store = record.order().store(),
@@ -66,6 +70,7 @@ RestoreJobs::RestoreJobs(const RestoreManagerOptions& options, StoreRegistry* st
       engine_(engine),
       watchers_(watchers),
       pins_(stores, history),
+      postponed_(kMostRuns),
       hooks_(
           {.hooks = options.hooks, .first_backoff = options.hook_backoff, .clock = options.clock},
           state, watchers, &observers_),
@@ -225,12 +230,13 @@ std::map<std::string, RestoreJobs::Load> RestoreJobs::Loads() const {
 
 std::optional<std::string> RestoreJobs::HoldingBack(const std::string& store) const {
   const std::optional<StoreGovernor::Hold> hold = governor_.HoldingBack(store);
-  return hold.has_value() ? std::optional<std::string>(hold->sentence) : std::nullopt;
+  return hold.has_value() ? std::optional<std::string>(hold->sentence) : postponed_.Why(store);
 }
 
 // --- Running ---
 
 void RestoreJobs::TellEnded(const state::RestoreRecord& record) {
+  postponed_.Forget(record.id());
   for (JobObserver* const observer : observers_) {
     observer->RestoreEnded(record);
   }
@@ -262,6 +268,22 @@ absl::StatusOr<state::RestoreRecord> RestoreJobs::Refuse(state::RestoreRecord re
       state_->RecordOutcome(record, std::nullopt, RestoreAudit(record, "restore.failed")));
   TellEnded(record);
   return record;
+}
+
+// Of a restore whose store was not available: to be run again, unless that was the last time.
+absl::StatusOr<state::RestoreRecord> RestoreJobs::Postpone(const std::string& id,
+                                                           const absl::Status& why) {
+  ASSIGN_OR_RETURN(state::RestoreRecord record, state_->GetRestore(id));
+  const bool again = postponed_.Postpone(id, record.order().store(), why);
+  // What may be committed does not end before the store has said what became of it.
+  if (record.has_intent()) {
+    return why;
+  }
+  if (record.cancel_requested()) {
+    RETURN_IF_ERROR(EndCancelled(record));
+    return state_->GetRestore(id);
+  }
+  return again ? why : Refuse(std::move(record), why);
 }
 
 // Of a restore that `why` kept from beginning while the hooks before it were run.
@@ -298,8 +320,13 @@ absl::StatusOr<state::RestoreRecord> RestoreJobs::RunChecked(const std::string& 
   if (const absl::Status hooks = hooks_.RunBefore(record, control); !hooks.ok()) {
     return EndUnbegun(id, hooks);
   }
-  ASSIGN_OR_RETURN(state::RestoreRecord ended, engine_->Run(id, (*store)->live, control));
-  TellEnded(ended);
+  absl::StatusOr<state::RestoreRecord> ended = engine_->Run(id, (*store)->live, control);
+  if (HasReason(ended.status(), Reason::kUnavailable)) {
+    return Postpone(id, ended.status());
+  }
+  if (ended.ok()) {
+    TellEnded(*ended);
+  }
   return ended;
 }
 
@@ -317,6 +344,7 @@ JobRunner::Outcome RestoreJobs::Run(const std::string& id, RunControl* control) 
     MutexLock lock(&mu_);
     eta_.Started(id, clock_->Now());
   }
+  postponed_.Begin(id);
   TellChanged(id, /*running=*/true);
   const absl::StatusOr<state::RestoreRecord> record = RunChecked(id, control);
   {

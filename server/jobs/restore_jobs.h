@@ -14,6 +14,7 @@
 #include "server/jobs/job_observer.h"
 #include "server/jobs/job_runner.h"
 #include "server/jobs/job_watchers.h"
+#include "server/jobs/postponed_jobs.h"
 #include "server/jobs/restore_manager.h"
 #include "server/jobs/restore_pins.h"
 #include "server/jobs/store_governor.h"
@@ -93,6 +94,7 @@ class RestoreJobs {
   absl::StatusOr<state::RestoreRecord> RunChecked(const std::string& id, RunControl* control);
   absl::StatusOr<state::RestoreRecord> Refuse(state::RestoreRecord record,
                                               const absl::Status& cause);
+  absl::StatusOr<state::RestoreRecord> Postpone(const std::string& id, const absl::Status& why);
   absl::StatusOr<state::RestoreRecord> EndUnbegun(const std::string& id, const absl::Status& why);
   void BlockInDoubt(const state::RestoreRecord& record);
   void OnReport(const std::string& id, const JobRunner::View& view);
@@ -112,6 +114,7 @@ class RestoreJobs {
   std::vector<JobObserver*> observers_;  // borrowed
   mutable Mutex mu_;
   EtaEstimator eta_ ABSL_GUARDED_BY(mu_);
+  PostponedJobs postponed_;
   HookJobs hooks_;
   StoreGovernor governor_;  // its threads use the runner: both are shut down before either ends
   JobRunner runner_;        // after all that its threads use

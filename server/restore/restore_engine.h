@@ -20,7 +20,7 @@ struct RestoreEngineOptions {
   int64_t memory_budget_bytes = 8LL << 20;  // a running restore; what is beyond goes to spill_path
   absl::Duration lock_timeout = absl::Seconds(10);
   absl::Duration commit_timeout = absl::Seconds(60);
-  int max_attempts = 6;  // of a restore that loses races
+  int max_attempts = 6;  // of a run that loses races, or gets no answer from the store
   absl::Duration undo_validity = absl::Hours(24 * 30);
   const Clock* clock = Clock::System();
   FaultPoints* faults = nullptr;
@@ -47,8 +47,9 @@ class RestoreEngine {
   // CANCELLED or IN_DOUBT, which the returned record says. If an earlier process has recorded an
   // intent, first finds out what became of it.
   //
-  // An error only where nothing could be recorded: SHUTTING_DOWN (rolled back, to be run again), or
-  // the state store's own. The tenant is then as before, or will be settled by the next Run.
+  // An error only where nothing was recorded: SHUTTING_DOWN (rolled back, to be run again);
+  // UNAVAILABLE (the store does not answer, nor did it after some attempts: the same); or the state
+  // store's own. The tenant is then as before, or will be settled by the next Run.
   virtual absl::StatusOr<state::RestoreRecord> Run(const std::string& id, LiveStore* store,
                                                    RunControl* control) = 0;
 

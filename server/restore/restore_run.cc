@@ -24,7 +24,6 @@ namespace {
 
 // Planning, applying and reading back each go over the tenant once.
 constexpr int kPasses = 3;
-constexpr int kSettleAttempts = 40;
 constexpr absl::Duration kFirstBackoff = absl::Milliseconds(20);
 constexpr absl::Duration kLongestBackoff = absl::Seconds(10);
 
@@ -387,8 +386,15 @@ absl::StatusOr<RestoreRun::Settlement> RestoreRun::SettleIntent() {
   parts_.control->ReportPhase(state::COMMITTING);
   for (int attempt = 0;; ++attempt) {
     const absl::StatusOr<CommitOutcome> outcome = FindOutcome();
-    if (!outcome.ok() && IsTransient(outcome.status()) && attempt < kSettleAttempts) {
+    if (!outcome.ok() && IsTransient(outcome.status())) {
       Close();
+      // A store that does not answer settles nothing, and leaves no doubt either: it is asked
+      // again.
+      if (attempt + 1 >= parts_.options->max_attempts) {
+        return MakeError(Reason::kUnavailable,
+                         absl::StrCat("what became of the commit is not known yet: ",
+                                      outcome.status().message()));
+      }
       RETURN_IF_ERROR(parts_.control->SleepInSettlement(Backoff(attempt)));
       continue;
     }
@@ -444,8 +450,10 @@ absl::Status RestoreRun::RunAttempts() {
       Close();
     }
   }
+  const bool lost_races =
+      HasReason(status, Reason::kLiveChanged) || HasReason(status, Reason::kTenantBusy);
   return MakeError(
-      HasReason(status, Reason::kLiveChanged) ? Reason::kTenantBusy : Reason::kUnavailable,
+      lost_races ? Reason::kTenantBusy : Reason::kUnavailable,
       absl::StrCat("gave up after ", parts_.options->max_attempts,
                    " attempts; nothing was changed; the last one ended with: ", status.message()));
 }
@@ -473,7 +481,7 @@ absl::StatusOr<state::RestoreRecord> RestoreRun::EndWith(const absl::Status& cau
     return cause;
   }
   RETURN_IF_ERROR(parts_.state->DiscardUndo(record_.id()));
-  if (HasReason(cause, Reason::kShuttingDown)) {
+  if (HasReason(cause, Reason::kShuttingDown) || HasReason(cause, Reason::kUnavailable)) {
     return cause;
   }
   RETURN_IF_ERROR(

@@ -265,6 +265,8 @@ void PostgresServer::Signal(int number) {
 
 void PostgresServer::Crash() { Signal(SIGQUIT); }
 
+void PostgresServer::Stop() { Signal(SIGINT); }
+
 absl::Status PostgresServer::Resume() { return Run(); }
 
 absl::Status PostgresServer::ResumeAsStandby() {

@@ -46,9 +46,11 @@ class PostgresServer {
   // Makes an empty database and returns its name.
   std::string MakeDatabase();
 
-  // Kills it without a chance to clean up, as a crash would; Resume starts it again on the same
-  // data and port.
+  // Ends it as `pg_ctl stop -m immediate` does, without a chance to clean up, as a crash would;
+  // Resume starts it again on the same data and port.
   void Crash();
+  // Ends it as `pg_ctl stop -m fast` does: what is connected is rolled back.
+  void Stop();
   absl::Status Resume();
   // As Resume, but as a standby that waits for more to replay, and can only be read.
   absl::Status ResumeAsStandby();

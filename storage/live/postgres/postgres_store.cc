@@ -9,6 +9,7 @@
 #include "absl/strings/str_join.h"
 #include "storage/base/error.h"
 #include "storage/base/status_macros.h"
+#include "storage/base/strings.h"
 #include "storage/live/postgres/map_proposals.h"
 #include "storage/live/postgres/postgres_cut.h"
 #include "storage/live/postgres/postgres_session.h"
@@ -168,6 +169,13 @@ absl::Status EstimateWith(const PgTenantMap& map, const TenantId& tenant, PgConn
   return absl::OkStatus();
 }
 
+// Of a question that is not asked in a session: none is lost with its connection.
+absl::Status WithoutSession(const absl::Status& status) {
+  return HasReason(status, Reason::kSessionLost)
+             ? MakeError(Reason::kUnavailable, Std(status.message()))
+             : status;
+}
+
 }  // namespace
 
 std::unique_ptr<PostgresStore> PostgresStore::Create(PostgresStoreOptions options) {
@@ -203,13 +211,17 @@ absl::Status PostgresStore::Ask(const Question& question) {
     answered = question(connection.get());
   }
   if (connection == nullptr || HasReason(answered, Reason::kSessionLost)) {
-    ASSIGN_OR_RETURN(connection, Connect());
+    absl::StatusOr<std::unique_ptr<PgConnection>> connected = Connect();
+    if (!connected.ok()) {
+      return WithoutSession(connected.status());
+    }
+    connection = *std::move(connected);
     answered = question(connection.get());
   }
   if (connection->Rollback().ok()) {
     of_questions_.Give(std::move(connection));
   }
-  return answered;
+  return WithoutSession(answered);
 }
 
 absl::Status PostgresStore::AskInTransaction(const Question& question) {

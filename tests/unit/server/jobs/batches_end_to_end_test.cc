@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <string>
 #include <vector>
 
@@ -89,6 +90,20 @@ TEST_F(BatchesEndToEndTest, ATenantThatChangedSinceThePlanIsLeftAloneAndTheOther
   EXPECT_EQ(Rows(&site_.store(), "t1"), 4);
   EXPECT_EQ(Rows(&site_.store(), "t2"), 1);
   EXPECT_EQ(Rows(&site_.store(), "t3"), 12);
+}
+
+TEST_F(BatchesEndToEndTest, ADryRunWaitsForAStoreThatIsNotAvailable) {
+  std::atomic<int> breaks = 4;  // of one tenant's plans or of both
+  hooks_.begin = [&] {
+    return breaks-- > 0 ? MakeError(Reason::kSessionLost, "the connection broke")
+                        : absl::OkStatus();
+  };
+  state::BatchOrder order = Order();
+  order.set_dry_run(true);
+  const std::string id = Create({"t1", "t2"}, order);
+  PassTimeUntil(id, state::BATCH_PLANNED);
+  EXPECT_LT(breaks, 0);
+  EXPECT_EQ(Count(Get(id), BatchLineState::kSucceeded), 2);
 }
 
 }  // namespace

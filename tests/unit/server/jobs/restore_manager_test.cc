@@ -296,6 +296,54 @@ TEST_F(RestoreManagerTest, TriesAgainWhatCouldNotBeRecorded) {
   AwaitState(id, state::SUCCEEDED);
 }
 
+TEST_F(RestoreManagerTest, AStoreThatIsNotAvailableIsWaitedForAndItIsSaidThatItIs) {
+  engine_->Write("t1", {.unrecorded = 3, .unrecorded_for = Reason::kUnavailable});
+  Start();
+  const std::string id = Create("t1");
+  while (!manager_->HoldingBack("main").has_value()) {
+    std::this_thread::yield();
+  }
+  EXPECT_EQ(*manager_->HoldingBack("main"),
+            "1 of what was begun is soon tried again, since the store was not available: scripted");
+  while (manager_->GetRestore(id)->state() != state::SUCCEEDED) {
+    site_.clock().Advance(absl::Minutes(2));
+    std::this_thread::yield();
+  }
+  EXPECT_EQ(engine_->begun().size(), 4);
+  EXPECT_FALSE(manager_->HoldingBack("main").has_value());
+  manager_->Shutdown();
+  EXPECT_EQ(ended_.all(), std::vector<std::string>{"t1 SUCCEEDED"});
+}
+
+TEST_F(RestoreManagerTest, ARestoreFailsOnceItsStoreHasTakenNoneOfManyRuns) {
+  engine_->Write("t1", {.unrecorded = 1000, .unrecorded_for = Reason::kUnavailable});
+  Start();
+  const std::string id = Create("t1");
+  while (manager_->GetRestore(id)->state() != state::FAILED) {
+    site_.clock().Advance(absl::Minutes(2));
+    std::this_thread::yield();
+  }
+  EXPECT_EQ(engine_->begun().size(), 10);
+  EXPECT_EQ(manager_->GetRestore(id)->failure().reason(), "UNAVAILABLE");
+  EXPECT_TRUE(manager_->GetRestore(id)->failure().retryable());
+  EXPECT_FALSE(manager_->HoldingBack("main").has_value());
+  manager_->Shutdown();
+  EXPECT_TRUE(Pins().empty());
+}
+
+TEST_F(RestoreManagerTest, CancelsARestoreThatWaitsForItsStoreAtOnce) {
+  engine_->Write("t1", {.unrecorded = 1000, .unrecorded_for = Reason::kUnavailable});
+  Start();
+  const std::string id = Create("t1");
+  while (!manager_->HoldingBack("main").has_value() ||
+         manager_->GetRestore(id)->state() != state::QUEUED) {
+    std::this_thread::yield();
+  }
+  ASSERT_THAT(manager_->CancelRestore(id, Ada(), "why"), IsOk());
+  AwaitState(id, state::CANCELLED);
+  EXPECT_FALSE(manager_->HoldingBack("main").has_value());
+}
+
 TEST_F(RestoreManagerTest, RefusesToRunOnAStoreThatIsAnotherOneByThen) {
   const std::string id = Create("t1");
   state::StoreRecord record = *registry_->Record("main");

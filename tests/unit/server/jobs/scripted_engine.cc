@@ -114,7 +114,7 @@ absl::StatusOr<state::RestoreRecord> ScriptedEngine::Run(const std::string& id,
   }
   if (script.unrecorded > 0) {
     Leave();
-    return MakeError(Reason::kNoSpace, "scripted");
+    return MakeError(script.unrecorded_for, "scripted");
   }
   RunControl deaf;  // a commit hears nothing
   const absl::Status asked = Hold(tenant, script.intent_before_hold ? &deaf : control);

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "server/restore/restore_engine.h"
+#include "storage/base/error.h"
 #include "storage/base/mutex.h"
 
 namespace reinstate {
@@ -19,6 +20,7 @@ class ScriptedEngine final : public RestoreEngine {
     bool hold = false;  // goes on only after Release
     state::JobState end = state::SUCCEEDED;
     int unrecorded = 0;               // so many runs fail without recording anything first
+    Reason unrecorded_for = Reason::kNoSpace;
     bool intent_before_hold = false;  // as one that is committing: no cancel, no stop
   };
 

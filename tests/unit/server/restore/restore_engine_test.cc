@@ -474,6 +474,44 @@ TEST_F(RestoreEngineTest, ACommitThatDidNotHappenIsFoundOutAndTriedAgain) {
   EXPECT_EQ(Live()["acme"], At()["acme"]);
 }
 
+TEST_F(RestoreEngineTest, AStoreThatDoesNotAnswerAfterACommitLeavesNoDoubtButIsAskedByTheNextRun) {
+  bool away = false;
+  hooks_.after_commit = [&] {
+    away = true;
+    return MakeError(Reason::kCommitUnknown, "the answer was lost");
+  };
+  hooks_.identity = [&] {
+    return away ? MakeError(Reason::kUnavailable, "the store is away") : absl::OkStatus();
+  };
+  const std::string id = world_.Create(Order(state::MIRROR));
+  RunControl control;
+  EXPECT_EQ(ReasonOf(world_.engine()->Run(id, &wrapped_, &control).status()), "UNAVAILABLE");
+  EXPECT_EQ(world_.state()->GetRestore(id)->state(), state::QUEUED);
+  EXPECT_TRUE(world_.state()->GetRestore(id)->has_intent());
+  away = false;
+  const state::RestoreRecord restore = world_.Run(id);
+  ASSERT_EQ(restore.state(), state::SUCCEEDED) << restore.failure().message();
+  EXPECT_EQ(Live()["acme"], At()["acme"]);
+}
+
+TEST_F(RestoreEngineTest, AStoreThatIsAwayIsNoFailureAndTheNextRunBeginsAnew) {
+  const StoreModel before = Live();
+  bool away = true;
+  hooks_.begin = [&] {
+    return away ? MakeError(Reason::kSessionLost, "the connection broke") : absl::OkStatus();
+  };
+  const std::string id = world_.Create(Order(state::MIRROR));
+  RunControl control;
+  const absl::Status run = world_.engine()->Run(id, &wrapped_, &control).status();
+  EXPECT_EQ(ReasonOf(run), "UNAVAILABLE");
+  EXPECT_THAT(std::string(run.message()), testing::HasSubstr("the connection broke"));
+  EXPECT_EQ(world_.state()->GetRestore(id)->state(), state::QUEUED);
+  EXPECT_EQ(Live(), before);
+  away = false;
+  EXPECT_EQ(world_.Run(id).state(), state::SUCCEEDED);
+  EXPECT_EQ(Live()["acme"], At()["acme"]);
+}
+
 TEST_F(RestoreEngineTest, WhatTheEvidenceDoesNotSettleBlocksTheTenantUntilAPersonDoes) {
   hooks_.resolve = CommitOutcome::kNotKnown;
   hooks_.before_commit = [&] {
