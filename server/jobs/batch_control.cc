@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "server/jobs/batch_audit.h"
 #include "server/jobs/batch_draft.h"
+#include "server/jobs/batch_retry.h"
 #include "storage/base/error.h"
 #include "storage/base/status_macros.h"
 
@@ -175,37 +176,6 @@ absl::StatusOr<BatchView> BatchControl::Extend(const std::string& id, BatchParts
   return desk_->shelf->View(id);
 }
 
-absl::Status BatchControl::TryAgain(const BatchBoard::Line& line, BatchParts* parts) const {
-  state::BatchLine next = line.record;
-  bool again = false;
-  for (int i = 0; i < next.targets_size(); ++i) {
-    const state::JobState state = line.targets[static_cast<size_t>(i)].state;
-    if (state != state::FAILED && state != state::CANCELLED) {
-      continue;
-    }
-    state::BatchLine::Target* target = next.mutable_targets(i);
-    ASSIGN_OR_RETURN(const state::RestoreRecord failed,
-                     desk_->state->GetRestore(target->restore()));
-    state::RestoreRecord restore;
-    restore.set_id(desk_->orders->NextRestoreId());
-    *restore.mutable_order() = failed.order();
-    restore.mutable_order()->set_priority(next.priority());
-    restore.set_label(failed.label());
-    restore.set_size_rows(failed.size_rows());
-    restore.set_size_bytes(failed.size_bytes());
-    target->add_earlier(target->restore());
-    target->set_restore(restore.id());
-    parts->restores.push_back(std::move(restore));
-    again = true;
-  }
-  again = again || next.has_problem();
-  next.clear_problem();  // what could not be begun is tried again as well
-  if (again) {           // else a hook has failed after it: the rows are back
-    parts->lines.push_back(std::move(next));
-  }
-  return absl::OkStatus();
-}
-
 absl::StatusOr<BatchView> BatchControl::Retry(const std::string& id, const state::Actor& actor,
                                               const std::string& reason) {
   RETURN_IF_ERROR(desk_->shelf->Load(id));
@@ -224,7 +194,7 @@ absl::StatusOr<BatchView> BatchControl::Retry(const std::string& id, const state
   });
   BatchParts parts;
   for (BatchBoard::Line& line : failed) {
-    RETURN_IF_ERROR(TryAgain(line, &parts));
+    RETURN_IF_ERROR(AddRetry(*desk_, line, &parts));
   }
   if (parts.lines.empty()) {
     return desk_->shelf->View(id);

@@ -50,8 +50,6 @@ class BatchControl {
   // New lines and restores under a batch, which runs again if it had ended.
   absl::StatusOr<BatchView> Extend(const std::string& id, BatchParts parts,
                                    const AuditDraft& audit);
-  // Adds to `parts` the line with new restores for those that FAILED or were CANCELLED.
-  absl::Status TryAgain(const BatchBoard::Line& line, BatchParts* parts) const;
 
   const BatchDesk* const desk_;
 };

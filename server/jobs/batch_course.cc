@@ -4,11 +4,25 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "server/jobs/batch_retry.h"
+#include "server/jobs/blocked_lines.h"
 #include "server/jobs/job_failure.h"
 #include "storage/base/error.h"
 #include "storage/base/status_macros.h"
 
 namespace reinstate {
+namespace {
+
+// Whether RetryBlocked has something to do yet, now or after the pause.
+bool GoesOnWithBlocked(state::BatchState present, const BatchBoard& board) {
+  if (present != state::BATCH_RUNNING && present != state::BATCH_PAUSED) {
+    return false;
+  }
+  const BlockedLines blocked = FindBlockedLines(board);
+  return !blocked.again.empty() || !blocked.stuck.empty();
+}
+
+}  // namespace
 
 BatchCourse::Due BatchCourse::DueLines(const std::string& id) const {
   Due due;
@@ -37,21 +51,46 @@ absl::Status BatchCourse::BeginDue(const std::string& id) {
     }
     parts.lines.push_back(line);
   }
+  return Begin(id, std::move(parts));
+}
+
+absl::Status BatchCourse::Begin(const std::string& id, BatchParts parts) {
   if (parts.lines.empty()) {
     return absl::OkStatus();
   }
-  return desk_->restores
-      ->CreateAll(&parts.restores, /*hold=*/false,
-                  [&]() -> absl::StatusOr<Created> {
-                    ASSIGN_OR_RETURN(
-                        const state::BatchRecord changed,
-                        desk_->state->UpdateBatch(
-                            batch.id(), [](state::BatchRecord*) { return absl::OkStatus(); }, parts,
-                            std::nullopt));
-                    desk_->shelf->Put(changed, parts.lines);
-                    return Created{batch.id(), false};
-                  })
-      .status();
+  const auto store = [&]() -> absl::StatusOr<Created> {
+    ASSIGN_OR_RETURN(
+        const state::BatchRecord changed,
+        desk_->state->UpdateBatch(
+            id, [](state::BatchRecord*) { return absl::OkStatus(); }, parts, std::nullopt));
+    desk_->shelf->Put(changed, parts.lines);
+    return Created{id, false};
+  };
+  return desk_->restores->CreateAll(&parts.restores, /*hold=*/false, store).status();
+}
+
+absl::Status BatchCourse::RetryBlocked(const std::string& id) {
+  MutexLock lock(desk_->changing);
+  ASSIGN_OR_RETURN(const state::BatchRecord batch, desk_->state->GetBatch(id));
+  if (batch.state() != state::BATCH_RUNNING) {
+    return absl::OkStatus();  // it was paused or cancelled meanwhile
+  }
+  std::vector<BatchBoard::Line> again;
+  BatchParts parts;
+  desk_->shelf->With(id, [&](const state::BatchRecord&, const BatchBoard& board) {
+    const BlockedLines blocked = FindBlockedLines(board);
+    for (const size_t line : blocked.again) {
+      again.push_back(board.lines()[line]);
+    }
+    for (const auto& [line, sentence] : blocked.stuck) {
+      parts.lines.push_back(board.lines()[line].record);
+      *parts.lines.back().mutable_problem() = FailureOf(MakeError(Reason::kKeyConflict, sentence));
+    }
+  });
+  for (const BatchBoard::Line& line : again) {
+    RETURN_IF_ERROR(AddRetry(*desk_, line, &parts));
+  }
+  return Begin(id, std::move(parts));
 }
 
 absl::Status BatchCourse::CancelRest(const state::BatchRecord& batch) {
@@ -116,6 +155,9 @@ absl::Status BatchCourse::EndIfDone(const std::string& id) {
     const bool cancelled = present == state::BATCH_CANCELLING || present == state::BATCH_CANCELLED;
     // A dry run that is cancelled leaves its plans to themselves.
     if (!board.AllEnded() && !(cancelled && batch.order().dry_run())) {
+      return;
+    }
+    if (GoesOnWithBlocked(present, board)) {
       return;
     }
     const auto good = static_cast<size_t>(board.Count(BatchLineState::kSucceeded) +

@@ -7,6 +7,7 @@
 
 #include "absl/status/status.h"
 #include "server/jobs/batch_desk.h"
+#include "storage/state/state_store.h"
 
 namespace reinstate {
 
@@ -17,6 +18,10 @@ class BatchCourse {
 
   // Begins the restores in the next stores of lines whose restores so far have succeeded.
   absl::Status BeginDue(const std::string& id);
+
+  // Tries those again that failed since rows of others were missing or in their way, once others of
+  // the batch have been restored (see BlockedLines); names those that this cannot help.
+  absl::Status RetryBlocked(const std::string& id);
 
   // Cancels the restores that have not ended.
   absl::Status CancelRest(const state::BatchRecord& batch);
@@ -33,6 +38,8 @@ class BatchCourse {
  private:
   using Due = std::vector<std::pair<state::BatchLine, size_t>>;
   Due DueLines(const std::string& id) const;
+  // Stores the parts under the batch in one step and queues its new restores. With `changing` held.
+  absl::Status Begin(const std::string& id, BatchParts parts);
 
   const BatchDesk* const desk_;
 };

@@ -4,6 +4,7 @@
 #include <optional>
 #include <utility>
 
+#include "absl/time/clock.h"
 #include "storage/base/error.h"
 #include "storage/base/status_macros.h"
 
@@ -68,10 +69,24 @@ void ScriptedEngine::Leave() {
 }
 
 absl::StatusOr<state::RestoreRecord> ScriptedEngine::End(const std::string& id,
-                                                         state::JobState state) {
+                                                         state::JobState state, absl::Time started,
+                                                         const std::string& needs) {
   Leave();  // before others can see that it has ended
   ASSIGN_OR_RETURN(state::RestoreRecord record, state_->GetRestore(id));
+  {
+    MutexLock lock(&mu_);
+    if (state == state::SUCCEEDED && !needs.empty() && !restored_.contains(needs)) {
+      state = state::FAILED;
+      record.mutable_failure()->set_reason("KEY_CONFLICT");
+      record.mutable_failure()->set_message("rows refer to rows of " + needs);
+    }
+    if (state == state::SUCCEEDED) {
+      restored_.insert(record.order().tenant());
+    }
+  }
   record.set_state(state);
+  record.set_started_us(absl::ToUnixMicros(started));
+  record.set_finished_us(absl::ToUnixMicros(absl::Now()));
   record.set_undo_expires_us(state == state::SUCCEEDED ? record.created_us() + 86'400'000'000 : 0);
   AuditDraft audit;
   audit.set_action("restore.ended");
@@ -86,6 +101,7 @@ absl::StatusOr<state::RestoreRecord> ScriptedEngine::End(const std::string& id,
 absl::StatusOr<state::RestoreRecord> ScriptedEngine::Run(const std::string& id,
                                                          LiveStore* /*store*/,
                                                          RunControl* control) {
+  const absl::Time started = absl::Now();
   ASSIGN_OR_RETURN(const state::RestoreRecord record, state_->GetRestore(id));
   const std::string tenant = record.order().tenant();
   Script script;
@@ -122,7 +138,7 @@ absl::StatusOr<state::RestoreRecord> ScriptedEngine::Run(const std::string& id,
     Leave();
     return asked;
   }
-  return End(id, asked.ok() ? script.end : state::CANCELLED);
+  return End(id, asked.ok() ? script.end : state::CANCELLED, started, script.needs);
 }
 
 absl::StatusOr<state::RestoreRecord> ScriptedEngine::Resolve(const std::string& id, bool committed,

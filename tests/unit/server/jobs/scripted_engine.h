@@ -19,8 +19,9 @@ class ScriptedEngine final : public RestoreEngine {
   struct Script {
     bool hold = false;  // goes on only after Release
     state::JobState end = state::SUCCEEDED;
-    int unrecorded = 0;               // so many runs fail without recording anything first
+    int unrecorded = 0;  // so many runs fail without recording anything first
     Reason unrecorded_for = Reason::kNoSpace;
+    std::string needs;                // fails as KEY_CONFLICT until this tenant has been restored
     bool intent_before_hold = false;  // as one that is committing: no cancel, no stop
   };
 
@@ -45,7 +46,9 @@ class ScriptedEngine final : public RestoreEngine {
 
  private:
   absl::Status Hold(const std::string& tenant, RunControl* control);
-  absl::StatusOr<state::RestoreRecord> End(const std::string& id, state::JobState state);
+  // `started` is real time, as is the end.
+  absl::StatusOr<state::RestoreRecord> End(const std::string& id, state::JobState state,
+                                           absl::Time started, const std::string& needs);
   void Leave();
 
   StateStore* const state_;
@@ -53,6 +56,7 @@ class ScriptedEngine final : public RestoreEngine {
   CondVar changed_;
   std::map<std::string, Script> scripts_ ABSL_GUARDED_BY(mu_);
   std::set<std::string> released_ ABSL_GUARDED_BY(mu_);
+  std::set<std::string> restored_ ABSL_GUARDED_BY(mu_);
   std::vector<std::string> begun_ ABSL_GUARDED_BY(mu_);
   int running_ ABSL_GUARDED_BY(mu_) = 0;
   int most_at_once_ ABSL_GUARDED_BY(mu_) = 0;

@@ -1,0 +1,130 @@
+#include "server/jobs/blocked_lines.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <string>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+
+namespace reinstate {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::SizeIs;
+
+// A batch of the tenants t0, t1, … of one store, whose restores are r0, r1, …
+class BlockedLinesTest : public testing::Test {
+ protected:
+  void Add(int lines) {
+    for (int i = 0; i < lines; ++i) {
+      state::BatchLine line;
+      line.set_number(i);
+      line.set_tenant(absl::StrCat("t", i));
+      line.add_targets()->set_store("main");
+      line.mutable_targets(0)->set_tenant(line.tenant());
+      line.mutable_targets(0)->set_restore(absl::StrCat("r", i));
+      board_.Put(line);
+    }
+  }
+
+  void End(int line, state::JobState state, int64_t started, int64_t finished,
+           const std::string& reason = "") {
+    state::RestoreRecord restore;
+    restore.set_id(absl::StrCat("r", line));
+    restore.set_state(state);
+    restore.set_started_us(started);
+    restore.set_finished_us(finished);
+    if (!reason.empty()) {
+      restore.mutable_failure()->set_reason(reason);
+      restore.mutable_failure()->set_message("rows of table a refer to rows of table b");
+    }
+    board_.Update(restore);
+  }
+  void Block(int line, int64_t started) {
+    End(line, state::FAILED, started, started + 1, "KEY_CONFLICT");
+  }
+  void Succeed(int line, int64_t finished) { End(line, state::SUCCEEDED, finished - 1, finished); }
+
+  std::vector<size_t> Again() const { return FindBlockedLines(board_).again; }
+
+  BatchBoard board_{/*dry_run=*/false};
+};
+
+TEST_F(BlockedLinesTest, ALineIsTriedAgainOnceAnotherHasBeenRestoredSinceItBegan) {
+  Add(3);
+  Block(0, 10);
+  EXPECT_THAT(Again(), IsEmpty());
+  Succeed(1, 20);
+  EXPECT_THAT(Again(), ElementsAre(0)) << "it may be that it needs nothing of the last one";
+}
+
+TEST_F(BlockedLinesTest, WhatWasRestoredBeforeItBeganDoesNotHelp) {
+  Add(2);
+  Succeed(1, 9);
+  Block(0, 10);
+  EXPECT_THAT(Again(), IsEmpty());
+}
+
+TEST_F(BlockedLinesTest, ALineIsNotTriedAgainAfterEachOfManyOthers) {
+  Add(10);
+  Block(0, 10);
+  for (int i = 1; i < 5; ++i) {
+    Succeed(i, 20 + i);
+    EXPECT_THAT(Again(), IsEmpty()) << 9 - i << " are left";
+  }
+  Succeed(5, 30);
+  EXPECT_THAT(Again(), ElementsAre(0));
+}
+
+TEST_F(BlockedLinesTest, OnlyOthersOfTheSameStoreHelp) {
+  Add(2);
+  state::BatchLine line;
+  line.set_number(2);
+  line.add_targets()->set_store("wiki");
+  line.mutable_targets(0)->set_restore("r2");
+  board_.Put(line);
+  Block(0, 10);
+  Succeed(2, 20);
+  EXPECT_THAT(Again(), IsEmpty());
+  Succeed(1, 30);
+  EXPECT_THAT(Again(), ElementsAre(0));
+}
+
+TEST_F(BlockedLinesTest, OtherFailuresAreNotTriedAgain) {
+  Add(2);
+  End(0, state::FAILED, 10, 11, "TENANT_BUSY");
+  Succeed(1, 20);
+  EXPECT_THAT(Again(), IsEmpty());
+}
+
+TEST_F(BlockedLinesTest, ThoseThatNothingHasHelpedAreNamedTogether) {
+  Add(3);
+  Succeed(2, 5);
+  Block(0, 10);
+  EXPECT_THAT(FindBlockedLines(board_).stuck, IsEmpty()) << "one is left that may help";
+  Block(1, 11);
+  const BlockedLines found = FindBlockedLines(board_);
+  EXPECT_THAT(found.again, IsEmpty());
+  ASSERT_THAT(found.stuck, SizeIs(2));
+  EXPECT_EQ(found.stuck[0].first, 0);
+  EXPECT_THAT(found.stuck[0].second, AllOf(HasSubstr("tenant t0 cannot be restored"),
+                                           HasSubstr("The same holds of tenant t1"),
+                                           HasSubstr("refer to rows of table b")));
+  EXPECT_EQ(found.stuck[1].first, 1);
+  EXPECT_THAT(found.stuck[1].second, HasSubstr("The same holds of tenant t0"));
+}
+
+TEST_F(BlockedLinesTest, OneAloneHasItsOwnFailureAndNoMore) {
+  Add(2);
+  Succeed(1, 5);
+  Block(0, 10);
+  EXPECT_THAT(FindBlockedLines(board_).stuck, IsEmpty());
+}
+
+}  // namespace
+}  // namespace reinstate
