@@ -202,7 +202,9 @@ TEST_F(DumpStory, RefusesABadDumpAndLeavesNothingBehind) {
   const std::vector<Case> cases = {
       {{{end, ""}}, 9, "has no end"},
       {{{R"("issue": 2)", R"("issue": 3)"}}, 9, "says that table issue has 3 rows, and 2 came"},
-      {{{R"({"table": "issue"})", R"({"table": "issues"})"}}, 5, "[TABLE_NOT_FOUND]"},
+      {{{R"({"table": "issue"})", R"({"table": "issues"})"}},
+       2,
+       "line 4: the header has no table \"issue\""},
       {{{R"("key": "000001")", R"("key": 1)"}}, 2, "line 4: key must be a string"},
       {{{R"("key": "000001")", R"("kay": "000001")"}}, 2, "line 4: there is an unknown field kay"},
       {{{R"("payload_base64": "AP8=")", R"("payload_base64": "?")"}}, 2, "line 5"},

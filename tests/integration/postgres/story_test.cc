@@ -137,7 +137,8 @@ TEST_F(PostgresStory, PutsBackDeletedCustomersWhileOthersWriteAndTakesSomeBackAg
 std::string WithoutWhatMayBeLeftOut(const std::string& dump) {
   std::string changed;
   std::set<std::string> keyed;
-  for (const std::string_view line : absl::StrSplit(dump, '\n', absl::SkipEmpty())) {
+  for (const std::string& line :
+       std::vector<std::string>(absl::StrSplit(dump, '\n', absl::SkipEmpty()))) {
     nlohmann::json json = nlohmann::json::parse(line);  // sorts the columns of rows by name
     if (json.contains("reinstate_dump")) {
       for (auto& table : json["tables"]) {

@@ -421,13 +421,23 @@ TEST_F(ProgramTest, ShowsHooksOfARestoreAndWhatAFailedOnePrinted) {
 }
 
 TEST_F(ProgramTest, SaysThatHooksAreStillToBeRun) {
-  answers_.watch_restore = [](const auto& /*request*/, auto* /*context*/, const auto& send) {
-    send(WithHooks(/*pending=*/true));
+  answers_.get_restore = [](const auto& /*request*/, v1::Restore* restore) {
+    *restore = WithHooks(/*pending=*/true);
     return grpc::Status::OK;
   };
-  EXPECT_EQ(Run({"restore", "watch", "rst-1"}), 0);
+  EXPECT_EQ(Run({"restore", "get", "rst-1"}), 0);
   EXPECT_THAT(out_.str(), HasSubstr("Others are still to be run after it."));
-  EXPECT_THAT(err_.str(), HasSubstr("reinstate restore get rst-1"));
+}
+
+TEST_F(ProgramTest, WatchesARestoreUntilTheHooksAfterItHaveEnded) {
+  answers_.watch_restore = [](const auto& /*request*/, auto* /*context*/, const auto& send) {
+    send(WithHooks(/*pending=*/true));
+    send(WithHooks(/*pending=*/false));
+    return grpc::Status::OK;
+  };
+  EXPECT_EQ(Run({"restore", "watch", "rst-1"}), 3);
+  EXPECT_THAT(out_.str(), HasSubstr("after   index (required) failed at attempt 3"));
+  EXPECT_THAT(err_.str(), HasSubstr("The rows are back, but the hook index, which is required"));
 }
 
 TEST_F(ProgramTest, MarksRestoresWhoseHooksFailedInLists) {
