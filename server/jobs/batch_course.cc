@@ -22,6 +22,34 @@ bool GoesOnWithBlocked(state::BatchState present, const BatchBoard& board) {
   return !blocked.again.empty() || !blocked.stuck.empty();
 }
 
+struct BatchEnd {
+  state::BatchState state;
+  std::string message;
+};
+
+// How the batch ends with what has become of its lines; nothing if it goes on.
+std::optional<BatchEnd> EndOf(const state::BatchRecord& batch, const BatchBoard& board) {
+  const bool cancelled =
+      batch.state() == state::BATCH_CANCELLING || batch.state() == state::BATCH_CANCELLED;
+  // A dry run that is cancelled leaves its plans to themselves.
+  const bool ended = board.AllEnded() || (cancelled && batch.order().dry_run());
+  if (!ended || GoesOnWithBlocked(batch.state(), board)) {
+    return std::nullopt;
+  }
+  const auto good = static_cast<size_t>(board.Count(BatchLineState::kSucceeded) +
+                                        board.Count(BatchLineState::kUndone));
+  BatchEnd end{.state = cancelled                      ? state::BATCH_CANCELLED
+                        : good == board.lines().size() ? state::BATCH_SUCCEEDED
+                                                       : state::BATCH_PARTLY_FAILED,
+               .message = cancelled ? batch.state_message() : ""};
+  if (const int64_t doubts = board.Count(BatchLineState::kInDoubt); doubts > 0) {
+    end.message = absl::StrCat(doubts,
+                               " restores are in doubt: look at their tenants, then `reinstate "
+                               "restore resolve`");
+  }
+  return end;
+}
+
 }  // namespace
 
 BatchCourse::Due BatchCourse::DueLines(const std::string& id) const {
@@ -147,36 +175,16 @@ absl::Status BatchCourse::GoOnIfDue(const state::BatchRecord& batch) {
 
 absl::Status BatchCourse::EndIfDone(const std::string& id) {
   MutexLock lock(desk_->changing);
-  state::BatchState end = state::BATCH_STATE_UNSPECIFIED;
   state::BatchState present = state::BATCH_STATE_UNSPECIFIED;
-  std::string message;
+  std::optional<BatchEnd> end;
   desk_->shelf->With(id, [&](const state::BatchRecord& batch, const BatchBoard& board) {
     present = batch.state();
-    const bool cancelled = present == state::BATCH_CANCELLING || present == state::BATCH_CANCELLED;
-    // A dry run that is cancelled leaves its plans to themselves.
-    if (!board.AllEnded() && !(cancelled && batch.order().dry_run())) {
-      return;
-    }
-    if (GoesOnWithBlocked(present, board)) {
-      return;
-    }
-    const auto good = static_cast<size_t>(board.Count(BatchLineState::kSucceeded) +
-                                          board.Count(BatchLineState::kUndone));
-    end = cancelled                      ? state::BATCH_CANCELLED
-          : good == board.lines().size() ? state::BATCH_SUCCEEDED
-                                         : state::BATCH_PARTLY_FAILED;
-    if (const int64_t doubts = board.Count(BatchLineState::kInDoubt); doubts > 0) {
-      message = absl::StrCat(doubts,
-                             " restores are in doubt: look at their tenants, then `reinstate "
-                             "restore resolve`");
-    } else if (cancelled) {
-      message = batch.state_message();
-    }
+    end = EndOf(batch, board);
   });
-  if (end == state::BATCH_STATE_UNSPECIFIED || end == present) {
+  if (!end.has_value() || end->state == present) {
     return absl::OkStatus();
   }
-  return ChangeBatchState(*desk_, id, present, end, message);
+  return ChangeBatchState(*desk_, id, present, end->state, end->message);
 }
 
 }  // namespace reinstate

@@ -36,7 +36,8 @@ absl::StatusOr<BatchView> BatchCreator::Store(const RequestKey& request, state::
   return desk_->shelf->View(created.id);
 }
 
-absl::StatusOr<BatchView> BatchCreator::Create(const RequestKey& request, state::BatchOrder order,
+absl::StatusOr<BatchView> BatchCreator::Create(const RequestKey& request,
+                                               const state::BatchOrder& order,
                                                const std::vector<BatchLineOrder>& lines,
                                                bool validate_only) {
   ASSIGN_OR_RETURN(const auto earlier, desk_->state->FindRequest(request));
@@ -53,7 +54,7 @@ absl::StatusOr<BatchView> BatchCreator::Create(const RequestKey& request, state:
     batch.clear_id();
     return DraftView(batch, parts);
   }
-  RETURN_IF_ERROR(CheckInvalid(parts, order.skip_invalid()));
+  RETURN_IF_ERROR(CheckInvalid(parts, batch.order().skip_invalid()));
   return Store(request, std::move(batch), std::move(parts));
 }
 

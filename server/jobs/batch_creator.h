@@ -16,7 +16,7 @@ class BatchCreator {
   explicit BatchCreator(const BatchDesk* desk) : desk_(desk), ids_(desk->clock) {}
 
   // As BatchManager::CreateBatch.
-  absl::StatusOr<BatchView> Create(const RequestKey& request, state::BatchOrder order,
+  absl::StatusOr<BatchView> Create(const RequestKey& request, const state::BatchOrder& order,
                                    const std::vector<BatchLineOrder>& lines, bool validate_only);
   // As BatchManager::CreateUndo.
   absl::StatusOr<BatchView> CreateUndo(const RequestKey& request, state::BatchOrder order,

@@ -47,7 +47,7 @@ class BatchManagerImpl final : public BatchManager {
   absl::StatusOr<BatchView> CreateBatch(const RequestKey& request, state::BatchOrder order,
                                         const std::vector<BatchLineOrder>& lines,
                                         bool validate_only) override {
-    return creator_.Create(request, std::move(order), lines, validate_only);
+    return creator_.Create(request, order, lines, validate_only);
   }
   absl::StatusOr<BatchView> CreateUndo(const RequestKey& request, state::BatchOrder order,
                                        bool validate_only) override {
@@ -130,10 +130,10 @@ absl::StatusOr<std::vector<BatchView>> BatchManagerImpl::List(const std::string&
 
 }  // namespace
 
-std::unique_ptr<BatchManager> BatchManager::Create(BatchManagerOptions options,
+std::unique_ptr<BatchManager> BatchManager::Create(const BatchManagerOptions& options,
                                                    StoreRegistry* stores, const History* history,
                                                    StateStore* state, RestoreManager* restores) {
-  return std::make_unique<BatchManagerImpl>(std::move(options), stores, history, state, restores);
+  return std::make_unique<BatchManagerImpl>(options, stores, history, state, restores);
 }
 
 }  // namespace reinstate

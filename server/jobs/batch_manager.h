@@ -34,9 +34,9 @@ struct BatchManagerOptions {
 // Thread-safe. A call returns once what it changes is durable. Borrows everything it is given.
 class BatchManager {
  public:
-  static std::unique_ptr<BatchManager> Create(BatchManagerOptions options, StoreRegistry* stores,
-                                              const History* history, StateStore* state,
-                                              RestoreManager* restores);
+  static std::unique_ptr<BatchManager> Create(const BatchManagerOptions& options,
+                                              StoreRegistry* stores, const History* history,
+                                              StateStore* state, RestoreManager* restores);
   virtual ~BatchManager() = default;  // as Shutdown
 
   // Reads what has not ended, and keeps the restores back that must not run now. Once, before

@@ -60,20 +60,18 @@ StoreThrottle::Size WrittenBy(const state::RestoreRecord& record) {
 
 }  // namespace
 
-RestoreJobs::RestoreJobs(const RestoreManagerOptions& options, StoreRegistry* stores,
-                         History* history, StateStore* state, RestoreEngine* engine,
-                         JobWatchers* watchers)
+RestoreJobs::RestoreJobs(const RestoreManagerOptions& options, const Parts& parts)
     : clock_(options.clock),
       workers_(options.workers),
-      stores_(stores),
-      state_(state),
-      engine_(engine),
-      watchers_(watchers),
-      pins_(stores, history),
+      stores_(parts.stores),
+      state_(parts.state),
+      engine_(parts.engine),
+      watchers_(parts.watchers),
+      pins_(parts.stores, parts.history),
       postponed_(kMostRuns),
       hooks_(
           {.hooks = options.hooks, .first_backoff = options.hook_backoff, .clock = options.clock},
-          state, watchers, &observers_),
+          parts.state, parts.watchers, &observers_),
       governor_({.probe_every = options.probe_every,
                  .clock = options.clock,
                  .observer = options.observer},
@@ -86,7 +84,7 @@ RestoreJobs::RestoreJobs(const RestoreManagerOptions& options, StoreRegistry* st
            .gate = &governor_},
           [this](const std::string& id, RunControl* control) { return Run(id, control); },
           [this](const std::string& id, const JobRunner::View& view) { OnReport(id, view); }),
-      throttles_(stores, &governor_, &runner_) {
+      throttles_(parts.stores, &governor_, &runner_) {
   if (options.observer != nullptr) {
     observers_.push_back(options.observer);
   }

@@ -35,9 +35,15 @@ class RestoreJobs {
   using Eta = RestoreManager::Eta;
   using Load = RestoreManager::Load;
 
-  // `watchers` are told of changes.
-  RestoreJobs(const RestoreManagerOptions& options, StoreRegistry* stores, History* history,
-              StateStore* state, RestoreEngine* engine, JobWatchers* watchers);
+  struct Parts {
+    StoreRegistry* stores;
+    History* history;
+    StateStore* state;
+    RestoreEngine* engine;
+    JobWatchers* watchers;  // told of changes
+  };
+
+  RestoreJobs(const RestoreManagerOptions& options, const Parts& parts);
   ~RestoreJobs() { Shutdown(); }
   RestoreJobs(const RestoreJobs&) = delete;
   RestoreJobs& operator=(const RestoreJobs&) = delete;

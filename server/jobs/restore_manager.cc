@@ -24,7 +24,11 @@ class RestoreManagerImpl final : public RestoreManager {
         state_(state),
         checker_(stores, history, state, options.clock),
         ids_(options.clock),
-        restores_(options, stores, history, state, engine, &watchers_),
+        restores_(options, {.stores = stores,
+                            .history = history,
+                            .state = state,
+                            .engine = engine,
+                            .watchers = &watchers_}),
         plans_(options.clock, stores, state, engine, &watchers_) {}
 
   ~RestoreManagerImpl() override { Shutdown(); }

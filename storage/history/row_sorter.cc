@@ -32,22 +32,16 @@ class MergedRuns : public SortedRows {
       if (current_->Valid()) {
         // Rows that are neighbours in the order are mostly so in the store, and then in a run.
         const int order = others_.empty() ? -1 : current_->group().compare(others_.top()->group());
-        if (order <= 0) {
-          return order == 0 ? absl::StatusOr<bool>(Duplicate()) : true;
+        if (order < 0) {
+          return true;
+        }
+        if (order == 0) {
+          return Duplicate();
         }
         others_.push(current_);
       }
-      current_ = nullptr;
     }
-    if (others_.empty()) {
-      return false;
-    }
-    current_ = others_.top();
-    others_.pop();
-    if (!others_.empty() && others_.top()->group() == current_->group()) {
-      return Duplicate();
-    }
-    return true;
+    return TakeFirst();
   }
 
   std::string_view group() const override { return current_->group(); }
@@ -59,6 +53,20 @@ class MergedRuns : public SortedRows {
       return a->group() > b->group();
     }
   };
+
+  // Goes on with the run that is first in the order; false if none is left.
+  absl::StatusOr<bool> TakeFirst() {
+    if (others_.empty()) {
+      current_ = nullptr;
+      return false;
+    }
+    current_ = others_.top();
+    others_.pop();
+    if (!others_.empty() && others_.top()->group() == current_->group()) {
+      return Duplicate();
+    }
+    return true;
+  }
 
   std::vector<std::unique_ptr<RunReader>> runs_;
   RunReader* current_ = nullptr;  // the run of the present row

@@ -7,11 +7,15 @@
 #include <functional>
 #include <limits>
 #include <map>
+#include <ostream>
 #include <queue>
 #include <random>
 #include <string>
+#include <tuple>
 #include <vector>
 
+#include "absl/algorithm/container.h"
+#include "absl/strings/ascii.h"
 #include "absl/strings/str_format.h"
 
 namespace reinstate {
@@ -414,6 +418,8 @@ struct Tail {
   double mean;
 };
 
+void PrintTo(const Tail& tail, std::ostream* out) { *out << tail.name; }
+
 const std::vector<Tail>& Tails() {
   static const std::vector<Tail>* const tails = new std::vector<Tail>{
       {"1/x", [](std::mt19937* random) { return 100 / (1 - 0.999 * Rank(random)); }, 0.45},
@@ -470,20 +476,30 @@ absl::Duration LeastMakespan(const std::vector<Arrival>& sites, int lanes) {
   return std::max(work / lanes, longest);
 }
 
-TEST(SchedulerFairness, BringsTheSitesOfAListBackSoonAndTheLastNotMuchLaterThanIsPossible) {
-  for (const Tail& tail : Tails()) {
-    for (uint32_t seed = 1; seed <= 2; ++seed) {
-      for (const int lanes : {2, 4, 8}) {
-        const std::vector<Arrival> sites = Sites(seed, tail.size);
-        const Outcome ours = Simulation(sites, lanes, absl::InfiniteDuration()).Run();
-        const std::string what = absl::StrFormat("%s, seed %d, lanes %d", tail.name, seed, lanes);
-        EXPECT_LE(ours.Mean(), MeanInOrder(sites, lanes) * tail.mean) << what;
-        EXPECT_LE(ours.Mean(), LeastMean(sites, lanes) * 1.4) << what;
-        EXPECT_LE(ours.makespan, LeastMakespan(sites, lanes) * 1.1) << what;
-      }
-    }
+class SchedulerOrder : public testing::TestWithParam<std::tuple<Tail, uint32_t>> {};
+
+TEST_P(SchedulerOrder, BringsTheSitesOfAListBackSoonAndTheLastNotMuchLaterThanIsPossible) {
+  const auto& [tail, seed] = GetParam();
+  const std::vector<Arrival> sites = Sites(seed, tail.size);
+  for (const int lanes : {2, 4, 8}) {
+    SCOPED_TRACE(absl::StrFormat("%s, seed %d, lanes %d", tail.name, seed, lanes));
+    const Outcome ours = Simulation(sites, lanes, absl::InfiniteDuration()).Run();
+    EXPECT_LE(ours.Mean(), MeanInOrder(sites, lanes) * tail.mean);
+    EXPECT_LE(ours.Mean(), LeastMean(sites, lanes) * 1.4);
+    EXPECT_LE(ours.makespan, LeastMakespan(sites, lanes) * 1.1);
   }
 }
+
+INSTANTIATE_TEST_SUITE_P(OfTails, SchedulerOrder,
+                         testing::Combine(testing::ValuesIn(Tails()), testing::Values(1U, 2U)),
+                         [](const auto& tested) {
+                           std::string name =
+                               absl::StrFormat("%s_seed_%d", std::get<0>(tested.param).name,
+                                               std::get<1>(tested.param));
+                           absl::c_replace_if(
+                               name, [](char c) { return !absl::ascii_isalnum(c); }, '_');
+                           return name;
+                         });
 
 TEST(SchedulerFairness, LetsNobodyWaitForEverWhileShortOnesKeepComing) {
   std::vector<Arrival> arrivals = {{absl::ZeroDuration(), 2}, {absl::ZeroDuration(), 300}};
