@@ -71,6 +71,9 @@ void WriteForEver(RecordStore* application, const Journal& journal) {
                             .payload = "written"};
     Require(application->Write({&write, 1}, /*sync=*/true));
     journal.Note(absl::StrCat("A ", name, "\n"));
+    // What is written is read again after each crash: where processes are slow, as under a
+    // sanitizer, it must not grow faster than that.
+    absl::SleepFor(absl::Milliseconds(1));
   }
 }
 
