@@ -422,9 +422,11 @@ bool RestoreRun::FindsConflictsAtOnce() const {
 // The next run settles it.
 bool RestoreRun::RunsAgain(const absl::Status& status) {
   const bool looked = std::exchange(find_conflicts_, true);
-  // How a row ends that is in the way of others, or has no partition.
+  // How a row ends that is in the way of others, or has no partition; and a plan that has
+  // conflicts, whose digest is another one without them.
   const bool unexplained = !looked && (HasReason(status, Reason::kKeyConflict) ||
-                                       HasReason(status, Reason::kUnsupported));
+                                       HasReason(status, Reason::kUnsupported) ||
+                                       HasReason(status, Reason::kPlanChanged));
   return !record_.has_intent() && (IsTransient(status) || unexplained);
 }
 

@@ -778,6 +778,26 @@ TEST(RestoreEngine, APlanLooksUpKeysAtOnce) {
   EXPECT_EQ(plan->conflict_count(), 1);
 }
 
+TEST(RestoreEngine, ARestoreFromAPlanWithAConflictNamesTheConflict) {
+  MemoryStore store({.keys_span_tenants = true});
+  RestoreWorld world(&store, &store);
+  world.Load({{"acme", {{"issues", {{"1", "one"}, {"2", "two"}}}}}});
+  const SnapshotInfo point = world.TakeSnapshot();
+  world.DeleteTenant("acme");
+  world.Put("thief", "issues", "2", "mine now");
+  state::RestoreOrder order = RestoreWorld::Order("acme", point, state::OVERWRITE);
+  RunControl control;
+  const auto plan = world.engine()->Plan(order, &store, &control);
+  ASSERT_TRUE(plan.ok()) << plan.status();
+  order.set_plan_digest(plan->digest());
+  // Nothing has changed since the plan: to plan again, as PLAN_CHANGED says, would lead nowhere.
+  EXPECT_EQ(world.Restore(order).failure().reason(), "KEY_CONFLICT");
+  // What has changed since is not taken for a conflict.
+  world.Delete("thief", "issues", "2");
+  world.Put("acme", "issues", "1", "newer");
+  EXPECT_EQ(world.Restore(order).failure().reason(), "PLAN_CHANGED");
+}
+
 // --- Against a model ---
 
 // Random writes of several tenants, and what they must have led to.
