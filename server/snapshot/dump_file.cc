@@ -4,73 +4,31 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <cerrno>
 #include <filesystem>
-#include <system_error>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "storage/base/error.h"
 #include "storage/base/status_macros.h"
+#include "storage/model/block_file.h"
 #include "storage/model/key_parts.h"
-#include "storage/model/sum.h"
 
-// The file: blocks, then the offset of the first block after the rows (8 bytes) and kMagic. A
-// block: its length (8 bytes), the hash of its contents (16 bytes), items. An item is a part
-// (key_parts.h). The first block is the header; the last ones are the counts, and an item a tenant
-// with labels.
+// The file: blocks (block_file.h), then the offset of the first block after the rows (8 bytes) and
+// kMagic. A block holds items. An item is a part (key_parts.h). The first block is the header; the
+// last ones are the counts, and an item a tenant with labels.
 
 namespace reinstate {
 namespace {
 
 constexpr std::string_view kMagic = "dump0001";
-constexpr size_t kBlockHeaderBytes = 24;
 constexpr size_t kTrailerBytes = 16;
 constexpr size_t kBlockBytes = 1 << 20;
 
-absl::Status FileError(std::string_view what) {
-  const int error = errno;
-  return MakeError(error == ENOSPC ? Reason::kNoSpace : Reason::kInternal,
-                   absl::StrCat("The file of the dump that is imported: ", std::string(what), ": ",
-                                std::generic_category().message(error), "."));
+BlockFile FileOf(int fd) {
+  return {.fd = fd, .what = "The file of the dump that is imported", .remedy = "import it again"};
 }
 
-absl::Status Damaged() {
-  return MakeError(Reason::kCorrupt,
-                   "The file of the dump that is imported is damaged; import it again.");
-}
-
-std::string HashOf(std::string_view block) {
-  return Uint128ToBytes(RecordHasher(0).Hash(0, std::string_view(), block));
-}
-
-absl::Status WriteAll(int fd, std::string_view bytes) {
-  while (!bytes.empty()) {
-    const ssize_t written = write(fd, bytes.data(), bytes.size());
-    if (written < 0 && errno != EINTR) {
-      return FileError("write");
-    }
-    bytes.remove_prefix(written > 0 ? static_cast<size_t>(written) : 0);
-  }
-  return absl::OkStatus();
-}
-
-absl::StatusOr<std::string> ReadExactly(int fd, int64_t offset, size_t size) {
-  std::string bytes(size, '\0');
-  size_t done = 0;
-  while (done < size) {
-    const ssize_t got =
-        pread(fd, bytes.data() + done, size - done, offset + static_cast<int64_t>(done));
-    if (got < 0 && errno != EINTR) {
-      return FileError("read");
-    }
-    if (got == 0) {
-      return Damaged();
-    }
-    done += got > 0 ? static_cast<size_t>(got) : 0;
-  }
-  return bytes;
-}
+absl::Status Damaged() { return FileOf(-1).Damaged(); }
 
 // Reads the items of the blocks of a range.
 class ItemReader {
@@ -95,22 +53,7 @@ class ItemReader {
 
  private:
   absl::Status NextBlock() {
-    if (end_ - offset_ < static_cast<int64_t>(kBlockHeaderBytes)) {
-      return Damaged();
-    }
-    ASSIGN_OR_RETURN(const std::string header, ReadExactly(fd_, offset_, kBlockHeaderBytes));
-    std::string_view numbers = header;
-    uint64_t size = 0;
-    ConsumeKeyPart64(&numbers, &size);
-    offset_ += static_cast<int64_t>(kBlockHeaderBytes);
-    if (size == 0 || size > static_cast<uint64_t>(end_ - offset_)) {
-      return Damaged();
-    }
-    ASSIGN_OR_RETURN(block_, ReadExactly(fd_, offset_, size));
-    if (numbers != HashOf(block_)) {
-      return Damaged();
-    }
-    offset_ += static_cast<int64_t>(size);
+    RETURN_IF_ERROR(FileOf(fd_).ReadBlock(&offset_, end_, &block_));
     at_ = 0;
     return absl::OkStatus();
   }
@@ -258,7 +201,7 @@ absl::StatusOr<std::unique_ptr<DumpFileWriter>> DumpFileWriter::Create(const std
                                                                        const DumpHeader& header) {
   const int fd = open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, S_IRUSR | S_IWUSR);
   if (fd < 0) {
-    return FileError("create");
+    return FileOf(-1).Failed("create");
   }
   std::unique_ptr<DumpFileWriter> writer(new DumpFileWriter(path, fd));
   RETURN_IF_ERROR(writer->Append(EncodeHeader(header)));
@@ -281,12 +224,7 @@ absl::Status DumpFileWriter::WriteBlock() {
   if (block_.empty()) {
     return absl::OkStatus();
   }
-  std::string header;
-  AppendKeyPart64(block_.size(), &header);
-  header.append(HashOf(block_));
-  RETURN_IF_ERROR(WriteAll(fd_, header));
-  RETURN_IF_ERROR(WriteAll(fd_, block_));
-  file_bytes_ += static_cast<int64_t>(header.size() + block_.size());
+  RETURN_IF_ERROR(FileOf(fd_).WriteBlock(block_, &file_bytes_));
   block_.clear();
   return absl::OkStatus();
 }
@@ -328,35 +266,36 @@ absl::Status DumpFileWriter::Finish(const std::vector<int64_t>& rows) {
     RETURN_IF_ERROR(Append(item));
   }
   RETURN_IF_ERROR(WriteBlock());
-  RETURN_IF_ERROR(WriteAll(fd_, trailer));
+  RETURN_IF_ERROR(FileOf(fd_).Write(trailer));
   if (fsync(fd_) != 0) {
-    return FileError("sync");
+    return FileOf(-1).Failed("sync");
   }
   const int folder =
       open(std::filesystem::path(path_).parent_path().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (folder < 0) {
-    return FileError("open its folder");
+    return FileOf(-1).Failed("open its folder");
   }
   const bool synced = fsync(folder) == 0;
   close(folder);
-  return synced ? absl::OkStatus() : FileError("sync its folder");
+  return synced ? absl::OkStatus() : FileOf(-1).Failed("sync its folder");
 }
 
 absl::StatusOr<std::unique_ptr<DumpCut>> DumpCut::Open(const std::string& path) {
   const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC);
   if (fd < 0) {
-    return FileError("open");
+    return FileOf(-1).Failed("open");
   }
   std::unique_ptr<DumpCut> cut(new DumpCut(fd));
   struct stat file = {};
   if (fstat(fd, &file) != 0) {
-    return FileError("look at its size");
+    return FileOf(-1).Failed("look at its size");
   }
   cut->tail_end_ = file.st_size - static_cast<int64_t>(kTrailerBytes);
   if (cut->tail_end_ < 0) {
     return Damaged();
   }
-  ASSIGN_OR_RETURN(const std::string trailer, ReadExactly(fd, cut->tail_end_, kTrailerBytes));
+  std::string trailer;
+  RETURN_IF_ERROR(FileOf(fd).Read(cut->tail_end_, kTrailerBytes, &trailer));
   std::string_view rest = trailer;
   uint64_t tail_begin = 0;
   ConsumeKeyPart64(&rest, &tail_begin);
