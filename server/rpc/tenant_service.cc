@@ -75,6 +75,10 @@ class TenantServiceImpl final : public Base {
   absl::StatusOr<v1::Tenant> Get(const Call& /*call*/, const v1::GetTenantRequest& request) {
     return reinstate::ViewTenant(parts_, request);
   }
+  // Opens the point that the request names, and gives `order` the tenant, the tables and the point.
+  template <typename Request, typename Order>
+  absl::StatusOr<std::unique_ptr<PointReader>> OpenTenantAt(const ServedStore& store,
+                                                            const Request& request, Order* order);
   absl::StatusOr<std::unique_ptr<StreamSource>> Compare(const Call& call,
                                                         const v1::CompareTenantRequest& request);
   absl::StatusOr<std::unique_ptr<StreamSource>> Export(const Call& call,
@@ -89,23 +93,30 @@ class TenantServiceImpl final : public Base {
   const ServiceParts parts_;
 };
 
-absl::StatusOr<std::unique_ptr<StreamSource>> TenantServiceImpl::Compare(
-    const Call& /*call*/, const v1::CompareTenantRequest& request) {
-  ASSIGN_OR_RETURN(const ServedStore* store, parts_.stores->Find(request.store()));
-  ComparisonOrder order;
-  order.store = store->name;
-  ASSIGN_OR_RETURN(order.tenant,
-                   ParseTenantOf(*parts_.stores, store->name, "tenant", request.tenant()));
+template <typename Request, typename Order>
+absl::StatusOr<std::unique_ptr<PointReader>> TenantServiceImpl::OpenTenantAt(
+    const ServedStore& store, const Request& request, Order* order) {
+  order->store = store.name;
+  ASSIGN_OR_RETURN(order->tenant,
+                   ParseTenantOf(*parts_.stores, store.name, "tenant", request.tenant()));
   RETURN_IF_ERROR(CheckPresent("at", request.at()));
   if (request.tables_size() > kMaxTables) {
     return FieldError("tables", absl::StrCat("has more than ", kMaxTables, " entries."));
   }
-  order.tables.assign(request.tables().begin(), request.tables().end());
-  ASSIGN_OR_RETURN(OpenedPoint opened, OpenPointAt(parts_, *store, request.at()));
-  order.point = opened.point;
-  ASSIGN_OR_RETURN(const TenantManifest manifest, opened.reader->GetTenant(order.tenant));
+  order->tables.assign(request.tables().begin(), request.tables().end());
+  ASSIGN_OR_RETURN(OpenedPoint opened, OpenPointAt(parts_, store, request.at()));
+  order->point = opened.point;
+  return std::move(opened.reader);
+}
+
+absl::StatusOr<std::unique_ptr<StreamSource>> TenantServiceImpl::Compare(
+    const Call& /*call*/, const v1::CompareTenantRequest& request) {
+  ASSIGN_OR_RETURN(const ServedStore* store, parts_.stores->Find(request.store()));
+  ComparisonOrder order;
+  ASSIGN_OR_RETURN(std::unique_ptr<PointReader> reader, OpenTenantAt(*store, request, &order));
+  ASSIGN_OR_RETURN(const TenantManifest manifest, reader->GetTenant(order.tenant));
   order.label = manifest.labels.empty() ? "" : manifest.labels.front();
-  return MakeTenantComparison(std::move(order), std::move(opened.reader), store->live);
+  return MakeTenantComparison(std::move(order), std::move(reader), store->live);
 }
 
 absl::StatusOr<std::unique_ptr<StreamSource>> TenantServiceImpl::Export(
@@ -113,17 +124,8 @@ absl::StatusOr<std::unique_ptr<StreamSource>> TenantServiceImpl::Export(
   ASSIGN_OR_RETURN(const ServedStore* store, parts_.stores->Find(request.store()));
   ExportOrder order;
   order.call = call;
-  order.store = store->name;
-  ASSIGN_OR_RETURN(order.tenant,
-                   ParseTenantOf(*parts_.stores, store->name, "tenant", request.tenant()));
-  RETURN_IF_ERROR(CheckPresent("at", request.at()));
-  if (request.tables_size() > kMaxTables) {
-    return FieldError("tables", absl::StrCat("has more than ", kMaxTables, " entries."));
-  }
-  order.tables.assign(request.tables().begin(), request.tables().end());
-  ASSIGN_OR_RETURN(OpenedPoint opened, OpenPointAt(parts_, *store, request.at()));
-  order.point = opened.point;
-  return MakeTenantExport(std::move(order), std::move(opened.reader), parts_.state);
+  ASSIGN_OR_RETURN(std::unique_ptr<PointReader> reader, OpenTenantAt(*store, request, &order));
+  return MakeTenantExport(std::move(order), std::move(reader), parts_.state);
 }
 
 }  // namespace
