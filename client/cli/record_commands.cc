@@ -1,4 +1,3 @@
-#include <fstream>
 #include <iostream>
 #include <iterator>
 #include <memory>
@@ -11,6 +10,7 @@
 #include "client/cli/command_tree.h"
 #include "client/cli/confirmation.h"
 #include "client/cli/humanize.h"
+#include "client/cli/input_file.h"
 #include "client/cli/json_record.h"
 #include "client/cli/progress.h"
 #include "client/cli/words.h"
@@ -59,16 +59,9 @@ void FillKey(const RecordOptions& options, v1::RecordKey* key) {
 
 // The whole of a file, or of the standard input for "-".
 absl::StatusOr<std::string> ReadAll(const std::string& path, const Console& console) {
-  std::ifstream file;
-  std::istream* in = console.in;
-  if (path != "-") {
-    file.open(path, std::ios::binary);
-    in = &file;
-  }
-  if (!*in) {
-    return MakeError(Reason::kInvalidArgument, absl::StrCat("The file ", path, " cannot be read."));
-  }
-  return std::string(std::istreambuf_iterator<char>(*in), std::istreambuf_iterator<char>());
+  ASSIGN_OR_RETURN(const std::unique_ptr<InputFile> file, InputFile::Open(path, console));
+  return std::string(std::istreambuf_iterator<char>(file->stream()),
+                     std::istreambuf_iterator<char>());
 }
 
 absl::Status Put(const RecordOptions& options, bool has_payload, Session& session) {
@@ -130,22 +123,21 @@ absl::Status Delete(const RecordOptions& options, Session& session) {
   return client->DeleteRecord(std::move(request));
 }
 
-// Writes the records of all lines of `in`, with progress. Returns the first line that is wrong as
+// Writes the records of all lines of `file`, with progress. Returns the first line that is wrong as
 // an error; false if the stream to the daemon broke.
-absl::StatusOr<bool> WriteLines(std::istream& in, const std::string& name, const Console& console,
-                                RecordWriter* writer) {
+absl::StatusOr<bool> WriteLines(InputFile& file, const Console& console, RecordWriter* writer) {
   ProgressReporter reporter(&console);
   const absl::Time begin = absl::Now();
   v1::Progress progress;
   int64_t number = 0;
-  for (std::string line; std::getline(in, line);) {
+  for (std::string line; std::getline(file.stream(), line);) {
     ++number;
     if (line.find_first_not_of(" \t\r") == std::string::npos) {
       continue;
     }
     absl::StatusOr<v1::Record> record = RecordFromJson(line);
     if (!record.ok()) {
-      return WithContext(record.status(), absl::StrCat(name, ", line ", number));
+      return WithContext(record.status(), absl::StrCat(file.name(), ", line ", number));
     }
     progress.set_bytes_done(progress.bytes_done() + static_cast<int64_t>(record->payload().size()));
     if (!writer->Put(*std::move(record))) {
@@ -155,11 +147,13 @@ absl::StatusOr<bool> WriteLines(std::istream& in, const std::string& name, const
     if (progress.rows_done() % kProgressEvery == 0) {
       progress.set_rows_per_second(static_cast<double>(progress.rows_done()) /
                                    absl::ToDoubleSeconds(absl::Now() - begin));
-      reporter.Show({.what = absl::StrCat("Loading ", name), .state = "", .progress = progress});
+      reporter.Show(
+          {.what = absl::StrCat("Loading ", file.name()), .state = "", .progress = progress});
     }
   }
-  if (in.bad()) {
-    return MakeError(Reason::kInvalidArgument, absl::StrCat(name, " cannot be read to its end."));
+  if (file.stream().bad()) {
+    return MakeError(Reason::kInvalidArgument,
+                     absl::StrCat(file.name(), " cannot be read to its end."));
   }
   return true;
 }
@@ -173,21 +167,11 @@ Fields<v1::WriteResponse> WriteFields() {
 }
 
 absl::Status Load(const RecordOptions& options, Session& session) {
-  std::ifstream file;
-  std::istream* in = session.console().in;
-  std::string name = "the standard input";
-  if (options.file != "-") {
-    name = options.file;
-    file.open(options.file);
-    if (!file) {
-      return MakeError(Reason::kInvalidArgument,
-                       absl::StrCat("The file ", name, " cannot be read."));
-    }
-    in = &file;
-  }
+  ASSIGN_OR_RETURN(const std::unique_ptr<InputFile> file,
+                   InputFile::Open(options.file, session.console()));
   ASSIGN_OR_RETURN(ReinstateClient * client, session.Client());
   const std::unique_ptr<RecordWriter> writer = client->WriteRecords(options.store);
-  ASSIGN_OR_RETURN(const bool sent, WriteLines(*in, name, session.console(), writer.get()));
+  ASSIGN_OR_RETURN(const bool sent, WriteLines(*file, session.console(), writer.get()));
   const absl::StatusOr<v1::WriteResponse> response = writer->Finish();
   if (!response.ok()) {
     return WithContext(response.status(),

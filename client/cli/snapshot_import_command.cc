@@ -1,15 +1,13 @@
-#include <filesystem>
-#include <fstream>
 #include <istream>
 #include <memory>
 #include <string>
-#include <system_error>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "client/api/dump_sender.h"
 #include "client/cli/command_tree.h"
 #include "client/cli/dump_lines.h"
+#include "client/cli/input_file.h"
 #include "client/cli/job_views.h"
 #include "client/cli/progress.h"
 #include "storage/base/error.h"
@@ -82,50 +80,37 @@ class DumpUpload {
   DumpLineParser parser_;
 };
 
-absl::StatusOr<v1::Job> Upload(std::istream& in, const std::string& name, int64_t total_bytes,
-                               const Console& console, DumpUpload* upload) {
+absl::StatusOr<v1::Job> Upload(InputFile& file, const Console& console, DumpUpload* upload) {
   ProgressReporter reporter(&console);
   v1::Progress progress;
-  progress.set_bytes_total(total_bytes);
+  progress.set_bytes_total(file.bytes());
   int64_t number = 0;
-  for (std::string line; std::getline(in, line);) {
+  for (std::string line; std::getline(file.stream(), line);) {
     ++number;
     const absl::Status taken = upload->Line(line);
     if (!taken.ok()) {
       return upload->refused_by_daemon()
                  ? taken
-                 : WithContext(taken, absl::StrCat(name, ", line ", number));
+                 : WithContext(taken, absl::StrCat(file.name(), ", line ", number));
     }
     progress.set_rows_done(number);
     progress.set_bytes_done(progress.bytes_done() + static_cast<int64_t>(line.size()) + 1);
     if (number % kLinesBetweenProgress == 0) {
-      reporter.Show({.what = absl::StrCat("Sending ", name), .state = "", .progress = progress});
+      reporter.Show(
+          {.what = absl::StrCat("Sending ", file.name()), .state = "", .progress = progress});
     }
   }
-  if (in.bad()) {
-    return MakeError(Reason::kInvalidArgument, absl::StrCat(name, " cannot be read to its end."));
+  if (file.stream().bad()) {
+    return MakeError(Reason::kInvalidArgument,
+                     absl::StrCat(file.name(), " cannot be read to its end."));
   }
   absl::StatusOr<v1::Job> job = upload->Finish();
-  return job.ok() ? job : WithContext(job.status(), name);
+  return job.ok() ? job : WithContext(job.status(), file.name());
 }
 
 absl::Status Import(const ImportOptions& options, Session& session) {
-  std::ifstream file;
-  std::istream* in = session.console().in;
-  std::string name = "the standard input";
-  int64_t bytes = 0;
-  if (options.file != "-") {
-    name = options.file;
-    file.open(options.file);
-    if (!file) {
-      return MakeError(Reason::kInvalidArgument,
-                       absl::StrCat("The file ", name, " cannot be read."));
-    }
-    in = &file;
-    std::error_code unknown;
-    const uintmax_t size = std::filesystem::file_size(options.file, unknown);
-    bytes = unknown ? 0 : static_cast<int64_t>(size);
-  }
+  ASSIGN_OR_RETURN(const std::unique_ptr<InputFile> file,
+                   InputFile::Open(options.file, session.console()));
   v1::ImportSnapshotRequest order;
   ASSIGN_OR_RETURN(*order.mutable_store(), session.StoreOrOnlyOne(options.store));
   order.set_lineage(options.lineage);
@@ -134,7 +119,7 @@ absl::Status Import(const ImportOptions& options, Session& session) {
   ASSIGN_OR_RETURN(ReinstateClient * client, session.Client());
   const std::string what = absl::StrCat("Import for ", order.store());
   DumpUpload upload(client, std::move(order));
-  ASSIGN_OR_RETURN(v1::Job job, Upload(*in, name, bytes, session.console(), &upload));
+  ASSIGN_OR_RETURN(v1::Job job, Upload(*file, session.console(), &upload));
   if (options.check) {
     session.Hint("The dump is complete and could be imported. Nothing was.");
     return absl::OkStatus();
