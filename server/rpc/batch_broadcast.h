@@ -48,8 +48,9 @@ class BatchBroadcast {
   BatchBroadcast(const BatchBroadcast&) = delete;
   BatchBroadcast& operator=(const BatchBroadcast&) = delete;
 
-  // The states of a batch until it has ended, that at the time of the call or a later one first;
-  // states that were overtaken are left out. Its start fails with BATCH_NOT_FOUND.
+  // The states of a batch until it has ended, that at the time of the call or a later one first,
+  // in which only the progress may be `interval` old; states that were overtaken are left out. Its
+  // start fails with BATCH_NOT_FOUND.
   std::unique_ptr<StreamSource> Follow(const std::string& batch);
 
  private:
