@@ -17,6 +17,7 @@
 #include "storage/base/strings.h"
 #include "storage/history/history_status.h"
 #include "storage/history/sealed_value.h"
+#include "storage/history/tenant_blocks.h"
 
 namespace reinstate {
 namespace {
@@ -56,6 +57,8 @@ std::string NameOf(Family family) {
 // Large blocks compress better: with records of 240 bytes 1 MiB takes 12 % less than 64 KiB. A
 // restore of a small tenant decompresses one, which takes about two milliseconds. A manifest is
 // looked up alone.
+constexpr size_t kLeastRecordsBlockBytes = 32 << 10;
+
 size_t BlockBytes(Family family) {
   switch (family) {
     case Family::kRecords:
@@ -160,6 +163,9 @@ rocksdb::ColumnFamilyOptions FamilyOptions(Family family,
                                            const std::shared_ptr<rocksdb::Cache>& cache) {
   rocksdb::BlockBasedTableOptions table;
   table.block_size = BlockBytes(family);
+  if (family == Family::kRecords) {
+    table.flush_block_policy_factory = EndBlocksWithTenants(kLeastRecordsBlockBytes);
+  }
   table.block_restart_interval = family == Family::kRecords ? 128 : 16;
   table.block_cache = cache;
   table.cache_index_and_filter_blocks = true;

@@ -31,6 +31,16 @@ std::string KeyCodec::TenantPrefix(uint32_t lineage, std::string_view tenant) {
   return key;
 }
 
+std::string_view KeyCodec::TenantPrefixOf(std::string_view key) {
+  std::string_view rest = key;
+  uint32_t lineage = 0;
+  std::string tenant;
+  if (!ConsumeKeyPart32(&rest, &lineage) || !ConsumeKeyPart(&rest, &tenant)) {
+    return {};
+  }
+  return key.substr(0, key.size() - rest.size());
+}
+
 std::string KeyCodec::TablePrefix(uint32_t lineage, std::string_view tenant, uint32_t table) {
   std::string key = TenantPrefix(lineage, tenant);
   AppendKeyPart32(table, &key);

@@ -49,6 +49,9 @@ class KeyCodec {
 
   static std::string RecordGroupKey(const RecordGroup& group);
 
+  // What TenantPrefix made of a key of `records` or `manifests`; empty if it is malformed.
+  static std::string_view TenantPrefixOf(std::string_view key);
+
   // Appends ~version to a group.
   static void AppendVersion(uint64_t version, std::string* key);
   static std::string Versioned(std::string_view group, uint64_t version);

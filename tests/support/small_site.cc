@@ -28,6 +28,7 @@ SmallSite::SmallSite() : store_(MemoryStoreOptions{.id = kIdentity, .clock = &cl
   options.path = folder_.path() + "/history";
   options.clock = &clock_;
   options.faults = &faults_;
+  options.env = env_.get();
   absl::StatusOr<std::unique_ptr<History>> history = History::Open(options);
   EXPECT_TRUE(history.ok()) << history.status();
   history_ = *std::move(history);

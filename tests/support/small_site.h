@@ -10,6 +10,7 @@
 #include "storage/live/memory/memory_store.h"
 #include "tests/support/manual_clock.h"
 #include "tests/support/temp_dir.h"
+#include "tests/support/unreliable_file_system.h"
 
 namespace reinstate {
 
@@ -22,7 +23,8 @@ class SmallSite {
   MemoryStore& store() { return store_; }
   History& history() { return *history_; }
   ManualClock& clock() { return clock_; }
-  FaultPoints& faults() { return faults_; }  // of the history
+  FaultPoints& faults() { return faults_; }                 // of the history
+  FileSystemFaults& file_system() { return file_system_; }  // that the history is in
   uint32_t lineage() const { return lineage_; }
 
   void Put(const std::string& tenant, const std::string& table, const std::string& key,
@@ -38,6 +40,8 @@ class SmallSite {
   const TempDir folder_;
   ManualClock clock_;
   FaultPoints faults_;
+  FileSystemFaults file_system_;
+  const std::unique_ptr<rocksdb::Env> env_ = MakeUnreliableEnv(&file_system_);
   MemoryStore store_;
   std::unique_ptr<History> history_;
   uint32_t lineage_ = 0;

@@ -71,6 +71,37 @@ class UnreliableFile final : public rocksdb::FSWritableFileOwnerWrapper {
   std::string held_;
 };
 
+class CountedFile final : public rocksdb::FSRandomAccessFileOwnerWrapper {
+ public:
+  CountedFile(std::unique_ptr<rocksdb::FSRandomAccessFile> file, FileSystemFaults* faults)
+      : FSRandomAccessFileOwnerWrapper(std::move(file)), faults_(faults) {}
+
+  IOStatus Read(uint64_t offset, size_t bytes, const IOOptions& options, rocksdb::Slice* result,
+                char* scratch, IODebugContext* context) const override {
+    const IOStatus status =
+        FSRandomAccessFileOwnerWrapper::Read(offset, bytes, options, result, scratch, context);
+    faults_->bytes_read += static_cast<int64_t>(result->size());
+    return status;
+  }
+  IOStatus MultiRead(rocksdb::FSReadRequest* requests, size_t count, const IOOptions& options,
+                     IODebugContext* context) override {
+    const IOStatus status =
+        FSRandomAccessFileOwnerWrapper::MultiRead(requests, count, options, context);
+    for (size_t i = 0; i < count; ++i) {
+      faults_->bytes_read += static_cast<int64_t>(requests[i].result.size());
+    }
+    return status;
+  }
+  // The reader then reads by itself.
+  IOStatus Prefetch(uint64_t /*offset*/, size_t /*bytes*/, const IOOptions& /*options*/,
+                    IODebugContext* /*context*/) override {
+    return IOStatus::NotSupported();
+  }
+
+ private:
+  FileSystemFaults* const faults_;
+};
+
 class UnreliableDirectory final : public rocksdb::FSDirectoryWrapper {
  public:
   UnreliableDirectory(std::unique_ptr<rocksdb::FSDirectory> directory, FileSystemFaults* faults)
@@ -111,6 +142,16 @@ class UnreliableFileSystem final : public rocksdb::FileSystemWrapper {
     std::unique_ptr<FSWritableFile> made;
     const IOStatus status = target()->ReopenWritableFile(name, options, &made, context);
     return Wrap(status, std::move(made), file);
+  }
+  IOStatus NewRandomAccessFile(const std::string& name, const rocksdb::FileOptions& options,
+                               std::unique_ptr<rocksdb::FSRandomAccessFile>* file,
+                               IODebugContext* context) override {
+    std::unique_ptr<rocksdb::FSRandomAccessFile> made;
+    const IOStatus status = target()->NewRandomAccessFile(name, options, &made, context);
+    if (status.ok()) {
+      *file = std::make_unique<CountedFile>(std::move(made), faults_);
+    }
+    return status;
   }
   // Not known while there is some: RocksDB then does not try every five seconds to go on.
   IOStatus GetFreeSpace(const std::string& /*path*/, const IOOptions& /*options*/, uint64_t* bytes,

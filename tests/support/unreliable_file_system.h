@@ -10,7 +10,7 @@
 
 namespace reinstate {
 
-// What a test can make go wrong below RocksDB. Thread-safe.
+// What a test can make go wrong below RocksDB, and see there. Thread-safe.
 struct FileSystemFaults {
   // Appending to files fails for lack of space, until a file whose name ends with
   // `frees_space` is deleted (if set).
@@ -25,6 +25,8 @@ struct FileSystemFaults {
   std::function<void()> before_sync;
   // Syncs nothing, which is much faster: for tests that crash nothing.
   std::atomic<bool> skip_syncs = false;
+  // What was read of the files that are not read from front to back: the tables.
+  std::atomic<int64_t> bytes_read = 0;
 };
 
 // The default environment with `faults`, which outlives it.

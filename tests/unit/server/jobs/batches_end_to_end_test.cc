@@ -2,7 +2,11 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <atomic>
+#include <cstdint>
+#include <cstdio>
+#include <random>
 #include <string>
 #include <vector>
 
@@ -90,6 +94,54 @@ TEST_F(BatchesEndToEndTest, ATenantThatChangedSinceThePlanIsLeftAloneAndTheOther
   EXPECT_EQ(Rows(&site_.store(), "t1"), 4);
   EXPECT_EQ(Rows(&site_.store(), "t2"), 1);
   EXPECT_EQ(Rows(&site_.store(), "t3"), 12);
+}
+
+// Does not compress, so that as many bytes are stored.
+std::string Noise(std::mt19937_64* random, size_t bytes) {
+  std::string noise(bytes, '\0');
+  std::ranges::generate(noise, [&] { return static_cast<char>((*random)()); });
+  return noise;
+}
+
+TEST_F(BatchesEndToEndTest, ADryRunReadsLittleMoreOfTheHistoryThanItsTenants) {
+  constexpr int kMany = 300;
+  constexpr int kEvery = 5;  // is lost
+  constexpr int kMostRows = 4000;
+  constexpr size_t kPayloadBytes = 2400;
+  std::mt19937_64 random(1);
+  std::vector<std::string> lost;
+  int64_t all = 0;
+  int64_t stored = 0;  // of those who are lost
+  for (int i = 0; i < kMany; ++i) {
+    const std::string tenant = absl::StrCat("many-", 1000 + i * 7919 % kMany);
+    const int rows = kMostRows / (i + 1);
+    for (int row = 0; row < rows; ++row) {
+      site_.Put(tenant, row % 3 == 0 ? "issues" : "comments", absl::StrCat(row),
+                Noise(&random, kPayloadBytes));
+    }
+    const int64_t bytes = rows * static_cast<int64_t>(kPayloadBytes);
+    all += bytes;
+    if (i % kEvery == 1) {
+      lost.push_back(tenant);
+      stored += bytes;
+    }
+  }
+  TakeSnapshots();
+  for (const std::string& tenant : lost) {
+    site_.DeleteTenant(tenant);
+  }
+  state::BatchOrder order = Order();
+  order.set_dry_run(true);
+  const int64_t before = site_.file_system().bytes_read;
+  const std::string id = Create(lost, order);
+  AwaitState(id, state::BATCH_PLANNED);
+  const int64_t read = site_.file_system().bytes_read - before;
+  std::printf("read %.3f times what is stored of the tenants; all have %.1f times that\n",
+              static_cast<double>(read) / static_cast<double>(stored),
+              static_cast<double>(all) / static_cast<double>(stored));
+  EXPECT_EQ(Get(id).rows.inserted, stored / static_cast<int64_t>(kPayloadBytes));
+  EXPECT_GE(read, stored) << "it must have read all of them";
+  EXPECT_LE(read, stored * 12 / 10);
 }
 
 TEST_F(BatchesEndToEndTest, ADryRunWaitsForAStoreThatIsNotAvailable) {

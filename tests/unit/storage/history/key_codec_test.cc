@@ -80,11 +80,19 @@ RC_GTEST_PROP(KeyCodec, EndsAPrefixAfterAllOfItsKeysAndBeforeAllOthers, ()) {
   }
 }
 
+RC_GTEST_PROP(KeyCodec, FindsTheTenantInAKey, ()) {
+  const RecordGroup group = HardGroup();
+  RC_ASSERT(KeyCodec::TenantPrefixOf(KeyCodec::RecordGroupKey(group)) ==
+            KeyCodec::TenantPrefix(group.lineage, group.tenant));
+}
+
 RC_GTEST_PROP(KeyCodec, TakesAnyBytesWithoutHarm, ()) {
   const std::string bytes = HardBytes() + HardBytes();
   RecordGroup record;
   if (KeyCodec::ParseRecordGroup(bytes, &record)) {
     RC_ASSERT(KeyCodec::RecordGroupKey(record) == bytes);
+    RC_ASSERT(KeyCodec::TenantPrefixOf(bytes) ==
+              KeyCodec::TenantPrefix(record.lineage, record.tenant));
   }
   KeyCodec::ManifestGroup manifest;
   if (KeyCodec::ParseManifestGroup(bytes, &manifest)) {
