@@ -37,7 +37,9 @@ constexpr Translation kTranslations[] = {
     {"23503", Reason::kLiveChanged, "a foreign key is against it"},
     {"23514", Reason::kUnsupported, "a check does not allow a row"},
     {"23", Reason::kUnsupported, "a constraint does not allow a row"},
-    {"42501", Reason::kNotAllowed, "the role lacks a privilege"},
+    {"42501", Reason::kNotAllowed,
+     "the role lacks a privilege, or BYPASSRLS where there are policies; deploy/postgres/role.sql "
+     "gives it what is needed"},
     {"42P01", Reason::kLiveChanged, "a table is gone"},
     {"42703", Reason::kLiveChanged, "a column is gone"},
     {"42704", Reason::kLiveChanged, "an object is gone"},

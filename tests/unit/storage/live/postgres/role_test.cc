@@ -93,7 +93,14 @@ class RoleTest : public ::testing::Test {
   }
 
   // Gives the user of site 1 another name.
-  absl::Status ChangeTenant(LiveStore* store) {
+  static absl::Status ChangeTenant(LiveStore* store) {
+    return Apply(store, ChangeKind::kReplace, "1\t1\tde\tagain");
+  }
+
+  static absl::Status DeleteUser(LiveStore* store) { return Apply(store, ChangeKind::kDelete, ""); }
+
+  // Changes the user of site 1.
+  static absl::Status Apply(LiveStore* store, ChangeKind kind, const std::string& payload) {
     ASSIGN_OR_RETURN(const auto session, store->OpenTenant(*TenantId::Parse("1"), {}));
     RETURN_IF_ERROR(session->Begin());
     ASSIGN_OR_RETURN(const TenantMap map, store->Catalog());
@@ -103,11 +110,11 @@ class RoleTest : public ::testing::Test {
       ASSIGN_OR_RETURN(const auto stream, session->ReadTable(table));
       RETURN_IF_ERROR(stream->Next(&old).status());
     }
-    RETURN_IF_ERROR(session->Apply({.kind = ChangeKind::kReplace,
+    RETURN_IF_ERROR(session->Apply({.kind = kind,
                                     .table = table,
                                     .key = old.key,
                                     .old_payload = old.payload,
-                                    .new_payload = "1\t1\tde\tagain"}));
+                                    .new_payload = payload}));
     RETURN_IF_ERROR(session->Seal().status());
     return session->Commit(absl::Now() + absl::Seconds(20));
   }
@@ -177,6 +184,45 @@ TEST_F(RoleTest, BypassesPoliciesWhereThereAreSome) {
   EXPECT_THAT(std::string(refused.message()), HasSubstr("BYPASSRLS, since app.users"));
   MakeRole();
   EXPECT_EQ(*RowsOf(Open().get()), 4);
+}
+
+TEST_F(RoleTest, ARestoreIsRefusedWherePoliciesHideRows) {
+  MakeRole();
+  Run("ALTER TABLE app.users ENABLE ROW LEVEL SECURITY");
+  const absl::Status refused = ChangeTenant(Open().get());
+  EXPECT_THAT(refused, FailsWith(Reason::kNotAllowed));
+  EXPECT_THAT(std::string(refused.message()), HasSubstr("BYPASSRLS"));
+  EXPECT_EQ(Connect(role_)->Query("look", "SELECT count(*) FROM app.users")->Get(0, 0), "0")
+      << "what a plain statement sees, for which the tenant would have no users";
+  MakeRole();
+  EXPECT_THAT(ChangeTenant(Open().get()), IsOk());
+}
+
+// Whether somebody refers to a row that is to be deleted must be asked, also of a table that is
+// never restored.
+TEST_F(RoleTest, ARestoreIsRefusedWhereChildrenCannotBeSeen) {
+  Run(absl::StrCat("SET ROLE ", owner_,
+                   "; CREATE TABLE app.visits(id int PRIMARY KEY, user_id bigint REFERENCES "
+                   "app.users ON DELETE RESTRICT); INSERT INTO app.visits VALUES (1, 1); "
+                   "RESET ROLE"));
+  MakeRole();
+  Run(absl::StrCat("REVOKE ALL ON app.visits FROM ", role_));
+  options_.map.excluded["app.visits"] = "not worth it";
+  const absl::Status refused = DeleteUser(Open().get());
+  EXPECT_THAT(refused, FailsWith(Reason::kNotAllowed));
+  EXPECT_THAT(std::string(refused.message()), HasSubstr("visits"));
+  const auto naive = Connect(role_);
+  ASSERT_THAT(naive->Execute("delete",
+                             "SET session_replication_role = replica; "
+                             "DELETE FROM app.users WHERE site_id = 1"),
+              IsOk());
+  EXPECT_EQ(superuser_
+                ->Query("look",
+                        "SELECT count(*) FROM app.visits v LEFT JOIN app.users u ON "
+                        "u.id = v.user_id WHERE u.id IS NULL")
+                ->Get(0, 0),
+            "1")
+      << "what a plain statement with silent triggers leaves behind";
 }
 
 TEST_F(RoleTest, NamesThePrivilegesThatACutLacks) {
