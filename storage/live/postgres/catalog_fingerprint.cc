@@ -10,7 +10,7 @@
 namespace reinstate {
 namespace {
 
-// A catalog, what identifies a row of it, and which rows count. Every change of a row gives it
+// A catalog, a number for each row of it, and which rows count. Every change of a row gives it
 // another xmin; vacuum and analyze change their numbers in place. Objects of users have OIDs from
 // 16384 on.
 struct Part {
@@ -20,37 +20,40 @@ struct Part {
 };
 
 constexpr std::array kParts = {
-    Part{"pg_class", "oid", "oid >= 16384"},
-    Part{"pg_attribute", "attrelid || '.' || attnum", "attrelid >= 16384"},
-    Part{"pg_attrdef", "oid", "oid >= 16384"},
-    Part{"pg_constraint", "oid", "oid >= 16384"},
-    Part{"pg_index", "indexrelid", "indexrelid >= 16384"},
-    Part{"pg_trigger", "oid", "oid >= 16384"},
-    Part{"pg_rewrite", "oid", "oid >= 16384"},
-    Part{"pg_policy", "oid", "true"},
-    Part{"pg_inherits", "inhrelid", "true"},
-    Part{"pg_namespace", "oid", "true"},
-    Part{"pg_type", "oid", "oid >= 16384 AND typtype IN ('d', 'e')"},
-    Part{"pg_collation", "oid", "oid >= 16384"},
+    Part{"pg_class", "oid::int8", "oid >= 16384"},
+    // The columns that every table has come and go with it.
+    Part{"pg_attribute", "attrelid::int8 << 16 | attnum", "attrelid >= 16384 AND attnum > 0"},
+    Part{"pg_attrdef", "oid::int8", "oid >= 16384"},
+    Part{"pg_constraint", "oid::int8", "oid >= 16384"},
+    Part{"pg_index", "indexrelid::int8", "indexrelid >= 16384"},
+    Part{"pg_trigger", "oid::int8", "oid >= 16384"},
+    Part{"pg_rewrite", "oid::int8", "oid >= 16384"},
+    Part{"pg_policy", "oid::int8", "true"},
+    Part{"pg_inherits", "inhrelid::int8", "true"},
+    Part{"pg_namespace", "oid::int8", "true"},
+    Part{"pg_type", "oid::int8", "oid >= 16384 AND typtype IN ('d', 'e')"},
+    Part{"pg_collation", "oid::int8", "oid >= 16384"},
     // All of them: an owner expression of the configuration is in no pg_depend, nor is what a
     // function calls.
-    Part{"pg_proc", "oid", "oid >= 16384"},
-    Part{"pg_depend", "objid || '.' || refobjid",
+    Part{"pg_proc", "oid::int8", "oid >= 16384"},
+    // By the index on classid and objid: the system's own are many times those of users.
+    Part{"pg_depend", "objid::int8 << 32 | refobjid::int8",
          "deptype IN ('a', 'i', 'n', 'e') AND classid IN ('pg_catalog.pg_class'::regclass, "
-         "'pg_catalog.pg_attrdef'::regclass)"},
-    Part{"pg_publication", "oid", "true"},
-    Part{"pg_publication_rel", "oid", "true"},
-    Part{"pg_publication_namespace", "oid", "true"},
-    Part{"pg_auth_members", "roleid || '.' || member", "true"},
+         "'pg_catalog.pg_attrdef'::regclass) AND objid >= 16384"},
+    Part{"pg_publication", "oid::int8", "true"},
+    Part{"pg_publication_rel", "oid::int8", "true"},
+    Part{"pg_publication_namespace", "oid::int8", "true"},
+    Part{"pg_auth_members", "roleid::int8 << 32 | member::int8", "true"},
 };
 
+// Numbers are hashed, not texts, since each session asks for this twice.
 std::string FingerprintSql() {
   std::vector<std::string> sums;
   for (const Part& part : kParts) {
     sums.push_back(
         absl::StrCat("(SELECT pg_catalog.count(*) || '/' || coalesce(pg_catalog.sum("
-                     "pg_catalog.hashtextextended(",
-                     part.row, " || '@' || xmin, 0)), 0) FROM pg_catalog.", part.catalog, " WHERE ",
+                     "pg_catalog.hashint8extended(",
+                     part.row, ", xmin::text::int8)), 0) FROM pg_catalog.", part.catalog, " WHERE ",
                      part.where, ")"));
   }
   return absl::StrCat(
