@@ -27,12 +27,16 @@ bool IsNumber(std::string_view text) {
 }  // namespace
 
 absl::StatusOr<CommitToken> MakeCommitToken(PgConnection* connection) {
-  ASSIGN_OR_RETURN(const PgResult result,
-                   connection->QueryKept(
-                       "name the transaction",
-                       absl::StrCat("SELECT pg_catalog.pg_current_xact_id_if_assigned() || ' ' || ",
-                                    std::string(kLife))));
-  return CommitToken{.bytes = std::string(result.Get(0, 0))};
+  constexpr std::string_view kDoing = "name the transaction";
+  // No connection outlives the life of its server.
+  ASSIGN_OR_RETURN(const PgParam life,
+                   connection->AskOnce(kDoing, absl::StrCat("SELECT ", std::string(kLife))));
+  ASSIGN_OR_RETURN(const PgResult number,
+                   connection->Query(kDoing, "SELECT pg_catalog.pg_current_xact_id_if_assigned()"));
+  if (!life.has_value() || number.IsNull(0, 0)) {
+    return CommitToken();
+  }
+  return CommitToken{.bytes = absl::StrCat(std::string(number.Get(0, 0)), " ", *life)};
 }
 
 absl::StatusOr<CommitOutcome> ResolveCommitToken(const CommitToken& token,

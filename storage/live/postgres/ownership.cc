@@ -166,12 +166,31 @@ std::string PgTenantMap::OwnerTextSql(const PgTablePlan& plan) const {
   return absl::StrCat(OwnerSql(plan), "::text");
 }
 
-std::string PgTenantMap::OwnedBySql(const PgTablePlan& plan, const TenantId& tenant) const {
+std::string PgTenantMap::OwnerIsSql(const PgTablePlan& plan, const std::string& tenant) const {
   if (plan.relation != Relation::kOwned) {
     return "false";
   }
   return absl::StrCat(ComparesWithoutCast(plan) ? RawOwnerSql(plan) : OwnerSql(plan), " = ",
-                      CastLiteral(tenant.value(), tenant_type()));
+                      tenant);
+}
+
+std::string PgTenantMap::OwnedBySql(const PgTablePlan& plan, const TenantId& tenant) const {
+  return OwnerIsSql(plan, CastLiteral(tenant.value(), tenant_type()));
+}
+
+std::string PgTenantMap::OwnedByParameterSql(const PgTablePlan& plan) const {
+  return OwnerIsSql(plan, absl::StrCat("$1::", tenant_type()));
+}
+
+bool PgTenantMap::HasIndexesToOwner(const PgTablePlan& plan) const {
+  const PgTable* at = &Table(plan);
+  for (const PathStep& step : plan.path) {
+    if (!at->HasIndexOn(step.child_columns)) {
+      return false;
+    }
+    at = catalog_.Find(step.parent);
+  }
+  return plan.owner_column != 0 && ComparesWithoutCast(plan) && at->HasIndexOn({plan.owner_column});
 }
 
 std::string PgTenantMap::PayloadColumnsSql(const PgTablePlan& plan) const {

@@ -60,6 +60,11 @@ class PgTenantMap {
 
   // A condition that is true for the rows of `tenant` only, and that indexes serve.
   std::string OwnedBySql(const PgTablePlan& plan, const TenantId& tenant) const;
+  // The same for the tenant whose id is the parameter $1 of the statement.
+  std::string OwnedByParameterSql(const PgTablePlan& plan) const;
+
+  // Whether indexes serve that condition, on each step of the path.
+  bool HasIndexesToOwner(const PgTablePlan& plan) const;
 
   // The columns of a payload, in order, comma-separated, as t."a", t."b".
   std::string PayloadColumnsSql(const PgTablePlan& plan) const;
@@ -84,6 +89,7 @@ class PgTenantMap {
 
   std::string RawOwnerSql(const PgTablePlan& plan) const;
   bool ComparesWithoutCast(const PgTablePlan& plan) const;
+  std::string OwnerIsSql(const PgTablePlan& plan, const std::string& tenant) const;
 
   PgCatalog catalog_;
   MapConfig config_;

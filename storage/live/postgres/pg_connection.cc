@@ -48,6 +48,16 @@ bool IsFailure(ExecStatusType status) {
          status == PGRES_NONFATAL_ERROR;
 }
 
+// Borrowed from `params`.
+std::vector<const char*> ValuesOf(const std::vector<PgParam>& params) {
+  std::vector<const char*> values;
+  values.reserve(params.size());
+  for (const PgParam& param : params) {
+    values.push_back(param ? param->c_str() : nullptr);
+  }
+  return values;
+}
+
 std::string Address(const pg_conn* connection) {
   const auto text = [](const char* from) { return from == nullptr ? "" : from; };
   return absl::StrCat(text(PQhost(connection)), ":", text(PQport(connection)), "/",
@@ -156,8 +166,7 @@ absl::Status PgConnection::CheckIdentity() {
                    "changed. If it is meant to be, confirm it with `reinstate store rebind`")));
 }
 
-absl::Status PgConnection::Begin(const PgTransaction& transaction) {
-  RETURN_IF_ERROR(Start("begin a transaction"));
+absl::Status PgConnection::CheckTakesWrites(const PgTransaction& transaction) {
   const char* const standby = PQparameterStatus(connection_, "in_hot_standby");
   if (!transaction.read_only && standby != nullptr && std::string_view(standby) == "on") {
     return Broken(
@@ -166,18 +175,29 @@ absl::Status PgConnection::Begin(const PgTransaction& transaction) {
                                " is a standby, which takes no writes; give the address of the "
                                "primary.")));
   }
+  return absl::OkStatus();
+}
+
+absl::Status PgConnection::Begin(const PgTransaction& transaction) {
+  return BeginWith(transaction, "begin a transaction", "").status();
+}
+
+absl::StatusOr<PgResult> PgConnection::BeginWith(const PgTransaction& transaction,
+                                                 std::string_view doing,
+                                                 const std::string& statements) {
+  RETURN_IF_ERROR(Start(doing));
+  RETURN_IF_ERROR(CheckTakesWrites(transaction));
   set_.clear();
-  return Execute("begin a transaction", BeginSql(transaction, options_, server_version_));
+  const bool is_open = PQtransactionStatus(connection_) != PQTRANS_IDLE;
+  RETURN_IF_ERROR(SendText(absl::StrCat(
+      is_open ? "ROLLBACK; " : "", BeginSql(transaction, options_, server_version_), statements)));
+  return ReadLastResult();
 }
 
 absl::StatusOr<PgResult> PgConnection::Query(std::string_view doing, const std::string& sql,
                                              const std::vector<PgParam>& params) {
   RETURN_IF_ERROR(Start(doing));
-  std::vector<const char*> values;
-  values.reserve(params.size());
-  for (const PgParam& param : params) {
-    values.push_back(param ? param->c_str() : nullptr);
-  }
+  const std::vector<const char*> values = ValuesOf(params);
   if (PQsendQueryParams(connection_, sql.c_str(), static_cast<int>(values.size()), nullptr,
                         values.data(), nullptr, nullptr, 0) == 0) {
     return Lost();
@@ -201,14 +221,29 @@ absl::StatusOr<std::string> PgConnection::Keep(const std::string& sql) {
   return name;
 }
 
-absl::StatusOr<PgResult> PgConnection::QueryKept(std::string_view doing, const std::string& sql) {
+absl::StatusOr<PgResult> PgConnection::QueryKept(std::string_view doing, const std::string& sql,
+                                                 const std::vector<PgParam>& params) {
   RETURN_IF_ERROR(Start(doing));
   ASSIGN_OR_RETURN(const std::string name, Keep(sql));
-  if (PQsendQueryPrepared(connection_, name.c_str(), 0, nullptr, nullptr, nullptr, 0) == 0) {
+  const std::vector<const char*> values = ValuesOf(params);
+  if (PQsendQueryPrepared(connection_, name.c_str(), static_cast<int>(values.size()), values.data(),
+                          nullptr, nullptr, 0) == 0) {
     return Lost();
   }
   RETURN_IF_ERROR(Flush());
   return ReadLastResult();
+}
+
+absl::StatusOr<PgParam> PgConnection::AskOnce(std::string_view doing, const std::string& sql) {
+  RETURN_IF_ERROR(Start(doing));
+  if (const auto found = constants_.find(sql); found != constants_.end()) {
+    return found->second;
+  }
+  ASSIGN_OR_RETURN(const PgResult result, Query(doing, sql));
+  if (result.IsNull(0, 0)) {
+    return PgParam();
+  }
+  return constants_.emplace(sql, result.Get(0, 0)).first->second;
 }
 
 std::string_view PgConnection::OnceSet(std::string_view settings) {
@@ -285,13 +320,25 @@ absl::Status PgConnection::PutLines(std::string_view lines) {
   return absl::OkStatus();
 }
 
-absl::StatusOr<int64_t> PgConnection::EndCopyIn() {
+absl::Status PgConnection::PutCopyEnd() {
   RETURN_IF_ERROR(CheckUsable());
   if (PQputCopyEnd(connection_, nullptr) != 1) {
     return CopyFailed();
   }
-  RETURN_IF_ERROR(Flush());
+  return Flush();
+}
+
+absl::StatusOr<int64_t> PgConnection::EndCopyIn() {
+  RETURN_IF_ERROR(PutCopyEnd());
   ASSIGN_OR_RETURN(const PgResult result, ReadLastResult());
+  return result.affected();
+}
+
+absl::StatusOr<int64_t> PgConnection::NextCopyIn(std::string_view doing_next) {
+  RETURN_IF_ERROR(PutCopyEnd());
+  ASSIGN_OR_RETURN(const PgResult result, ReadResult());
+  doing_ = std::string(doing_next);
+  RETURN_IF_ERROR(ReadUntilCopy(PGRES_COPY_IN));
   return result.affected();
 }
 
@@ -451,6 +498,21 @@ absl::Status PgConnection::ReadUntilCopy(int expected) {
                                            "fault of the program")));
     }
   }
+}
+
+// The next one, of which there must be one.
+absl::StatusOr<PgResult> PgConnection::ReadResult() {
+  while (PQisBusy(connection_) != 0) {
+    RETURN_IF_ERROR(WaitForAnswer());
+  }
+  ResultHolder result(PQgetResult(connection_));
+  if (result.get() == nullptr) {
+    return Lost();
+  }
+  if (IsFailure(PQresultStatus(result.get()))) {
+    return ServerRefused(result.get());
+  }
+  return PgResult(result.release());
 }
 
 absl::StatusOr<PgResult> PgConnection::ReadLastResult() {

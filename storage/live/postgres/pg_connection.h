@@ -46,17 +46,29 @@ class PgConnection {
   absl::StatusOr<std::string> ReadIdentity();
 
   // Begins a transaction in which all settings that the text of values depends on are pinned, and
-  // the time-outs of the role are off. Takes no view: the next statement does (SET TRANSACTION
-  // SNAPSHOT may come before it). UNSUPPORTED on a standby, unless it only reads.
+  // the time-outs of the role are off, and ends the one that is open. Takes no view: the next
+  // statement does (SET TRANSACTION SNAPSHOT may come before it). UNSUPPORTED on a standby, unless
+  // it only reads.
   absl::Status Begin(const PgTransaction& transaction);
+
+  // As Begin, and runs `statements`, separated by semicolons, in it, all in one round trip. What
+  // the last of them gives.
+  absl::StatusOr<PgResult> BeginWith(const PgTransaction& transaction, std::string_view doing,
+                                     const std::string& statements);
 
   // Runs one statement.
   absl::StatusOr<PgResult> Query(std::string_view doing, const std::string& sql,
                                  const std::vector<PgParam>& params = {});
 
-  // As Query, for a statement that is run often: the server parses and plans it once a connection,
-  // which keeps it. Takes a view, as any query.
-  absl::StatusOr<PgResult> QueryKept(std::string_view doing, const std::string& sql);
+  // As Query, for a statement that is run often: the server parses it once a connection, which
+  // keeps it, and plans it once, if it has no parameters or they hardly matter to its plan. Takes a
+  // view, as any query.
+  absl::StatusOr<PgResult> QueryKept(std::string_view doing, const std::string& sql,
+                                     const std::vector<PgParam>& params = {});
+
+  // The one value of a query which cannot change as long as the connection lives, such as what
+  // names the run of the server: asked once, unless it was NULL.
+  absl::StatusOr<PgParam> AskOnce(std::string_view doing, const std::string& sql);
 
   // `settings`, which are SET LOCAL statements that each end with a semicolon, to be put before the
   // next statement of the transaction; empty if they were asked for last, so that they hold.
@@ -76,7 +88,8 @@ class PgConnection {
   // Reads what is left of the lines.
   absl::Status DropLines();
 
-  // Runs COPY … FROM STDIN. Only PutLines and EndCopyIn may follow.
+  // Runs COPY … FROM STDIN, or several of them, separated by semicolons, of which the first begins.
+  // Only PutLines, NextCopyIn (while there are more) and EndCopyIn may follow.
   absl::Status StartCopyIn(std::string_view doing, const std::string& sql);
 
   // Sends lines, each with its newline.
@@ -84,6 +97,9 @@ class PgConnection {
 
   // The number of rows that were copied.
   absl::StatusOr<int64_t> EndCopyIn();
+
+  // As EndCopyIn, and the next COPY of those that were run begins, without a round trip of its own.
+  absl::StatusOr<int64_t> NextCopyIn(std::string_view doing_next);
 
   // Commits. OK: done, and as durable as the server was told. LIVE_CHANGED, DEADLINE_EXCEEDED (it
   // was over before) and others: rolled back, surely. COMMIT_UNKNOWN: it may be either, which
@@ -132,10 +148,13 @@ class PgConnection {
   absl::Status CheckUsable();
   absl::Status SendText(const std::string& sql);
   absl::StatusOr<std::string> Keep(const std::string& sql);
+  absl::Status CheckTakesWrites(const PgTransaction& transaction);
   absl::Status Flush();
   absl::Status WaitForAnswer();
   absl::Status ReadUntilCopy(int expected);
   absl::StatusOr<PgResult> ReadLastResult();
+  absl::StatusOr<PgResult> ReadResult();
+  absl::Status PutCopyEnd();
   // Waits until the socket can be read (or, if asked for, written); false if that did not happen
   // before `until`.
   absl::StatusOr<bool> WaitForSocket(bool to_write, absl::Time until);
@@ -166,7 +185,8 @@ class PgConnection {
   absl::Time connected_at_ = absl::InfinitePast();
   PgServerError server_error_;
   std::map<std::string, std::string> kept_;  // names of statements that the server has prepared
-  std::string set_;                          // the last settings of the transaction
+  std::map<std::string, std::string> constants_;  // the answers of AskOnce by their queries
+  std::string set_;                               // the last settings of the transaction
 };
 
 }  // namespace reinstate

@@ -12,6 +12,7 @@
 #include "storage/live/postgres/catalog_fingerprint.h"
 #include "storage/live/postgres/commit_token.h"
 #include "storage/live/postgres/constraint_checks.h"
+#include "storage/live/postgres/empty_tables.h"
 #include "storage/live/postgres/key_lookup.h"
 #include "storage/live/postgres/obstacle_finder.h"
 #include "storage/live/postgres/owned_tables.h"
@@ -38,6 +39,11 @@ template <typename T>
 absl::Status StatusOf(const absl::StatusOr<T>& result) {
   return result.status();
 }
+
+class NoRecords final : public RecordStream {
+ public:
+  absl::StatusOr<bool> Next(Record* /*record*/) override { return false; }
+};
 
 }  // namespace
 
@@ -177,13 +183,13 @@ absl::Status PostgresSession::DoBegin() {
 }
 
 absl::StatusOr<bool> PostgresSession::TryBegin() {
-  RETURN_IF_ERROR(main_->Begin({.repeatable_read = true, .read_only = false, .silent = true}));
   const std::set<PgOid> locked = OwnedTables(map_.get());
-  if (const std::string lock = LockOwnedTables(map_.get()); !lock.empty()) {
-    RETURN_IF_ERROR(main_->Execute("lock the definition of the tables", lock));
-  }
+  const std::string lock = LockOwnedTables(map_.get());
   ASSIGN_OR_RETURN(const PgResult view,
-                   main_->Query("take a view", "SELECT pg_catalog.pg_export_snapshot()"));
+                   main_->BeginWith({.repeatable_read = true, .read_only = false, .silent = true},
+                                    "lock the definition of the tables and take a view",
+                                    absl::StrCat(lock, lock.empty() ? "" : "; ",
+                                                 "SELECT pg_catalog.pg_export_snapshot()")));
   exported_ = std::string(view.Get(0, 0));
   if (map_ != nullptr) {
     // By the second connection: what the server has planned for the first one it forgets whenever
@@ -210,7 +216,6 @@ absl::StatusOr<const PgTablePlan*> PostgresSession::OwnedPlan(const std::string&
   }
   // It may have come after the view.
   second_reads_ = false;
-  RETURN_IF_ERROR(second_->Rollback());
   RETURN_IF_ERROR(second_->Begin({.repeatable_read = false, .read_only = true}));
   ASSIGN_OR_RETURN(PgCatalog catalog, ReadCatalog(second_.get()));
   ASSIGN_OR_RETURN(const PgTenantMap now, PgTenantMap::Make(std::move(catalog), setup_.config));
@@ -233,6 +238,17 @@ PlanMode PostgresSession::ReadMode(const PgTablePlan& plan) const {
     child = map_->catalog().Find(step.parent);
   }
   return PlanMode::kFree;
+}
+
+absl::StatusOr<bool> PostgresSession::IsSurelyEmpty(const PgTablePlan& plan) {
+  if (changes_->any()) {
+    return false;
+  }
+  if (!empty_.has_value()) {
+    RETURN_IF_ERROR(ShareView());
+    ASSIGN_OR_RETURN(empty_, FindEmptyTables(*map_, setup_.tenant, second_.get()));
+  }
+  return empty_->contains(plan.table);
 }
 
 absl::Status PostgresSession::FreeMain() {
@@ -262,6 +278,10 @@ absl::StatusOr<std::optional<TenantMap>> PostgresSession::Catalog() {
 absl::StatusOr<std::unique_ptr<RecordStream>> PostgresSession::DoRead(const std::string& table,
                                                                       bool ordered) {
   ASSIGN_OR_RETURN(const PgTablePlan* const plan, OwnedPlan(table));
+  ASSIGN_OR_RETURN(const bool is_empty, IsSurelyEmpty(*plan));
+  if (is_empty) {
+    return std::make_unique<NoRecords>();
+  }
   RETURN_IF_ERROR(FreeMain());
   const std::string select =
       map_->RowSelect(*plan, map_->OwnedBySql(*plan, setup_.tenant), ordered);
@@ -285,9 +305,11 @@ absl::Status PostgresSession::ShareView() {
   if (second_reads_) {
     return absl::OkStatus();
   }
-  RETURN_IF_ERROR(second_->Begin({.repeatable_read = true, .read_only = true}));
-  RETURN_IF_ERROR(second_->Execute(
-      "take the same view", absl::StrCat("SET TRANSACTION SNAPSHOT ", QuoteLiteral(exported_))));
+  RETURN_IF_ERROR(
+      second_
+          ->BeginWith({.repeatable_read = true, .read_only = true}, "take the same view",
+                      absl::StrCat("SET TRANSACTION SNAPSHOT ", QuoteLiteral(exported_)))
+          .status());
   second_reads_ = true;
   return absl::OkStatus();
 }
@@ -333,14 +355,13 @@ absl::StatusOr<CommitToken> PostgresSession::Seal() {
 absl::StatusOr<CommitToken> PostgresSession::DoSeal() {
   RETURN_IF_ERROR(Hit("live.seal"));
   RETURN_IF_ERROR(FreeMain());
-  if (second_reads_) {
-    second_reads_ = false;
-    RETURN_IF_ERROR(second_->Rollback());
-  }
   if (changes_->any()) {
     RETURN_IF_ERROR(CheckConstraints());
     RETURN_IF_ERROR(
         changes_->CheckOwners([this](const PgTablePlan& plan) { return ReadMode(plan); }));
+  } else {
+    second_reads_ = false;
+    RETURN_IF_ERROR(second_->Rollback());
   }
   // From here on it takes no longer than a commit.
   RETURN_IF_ERROR(watch_.End());
@@ -352,6 +373,7 @@ std::vector<std::string> PostgresSession::Exceptions() const {
 }
 
 absl::Status PostgresSession::CheckConstraints() {
+  second_reads_ = false;
   RETURN_IF_ERROR(second_->Begin({.repeatable_read = false, .read_only = true}));
   RETURN_IF_ERROR(CheckTables());
   RETURN_IF_ERROR(checks_->Check(main_.get(), second_.get(), setup_.connection.lock_timeout));
@@ -397,6 +419,7 @@ void PostgresSession::EndTransaction() {
   checks_ = nullptr;
   stream_ = nullptr;
   applied_plan_ = nullptr;
+  empty_.reset();
   if (second_ != nullptr) {
     // If it fails, the connection is broken, which the next call on it says.
     second_->Rollback().IgnoreError();

@@ -117,6 +117,8 @@ class PostgresSession final : public TenantSession {
   auto Run(SessionPhase::Call call, Body body) -> decltype(body());
   // How rows of `plan` are read: the planner must not loop over a table without an index.
   PlanMode ReadMode(const PgTablePlan& plan) const;
+  // Whether the tenant has no row in the table, as far as that costs next to nothing to know.
+  absl::StatusOr<bool> IsSurelyEmpty(const PgTablePlan& plan);
   // Makes the main connection free for a statement and sends it what is buffered.
   absl::Status FreeMain();
   // Makes the second connection read what the transaction's view shows.
@@ -139,6 +141,7 @@ class PostgresSession final : public TenantSession {
   std::shared_ptr<const PgTenantMap> map_;
   std::string exported_;                    // the name of its view
   bool second_reads_ = false;               // the second connection has that view
+  std::optional<std::set<PgOid>> empty_;    // what FindEmptyTables found in it, once asked
   PostgresRecordStream* stream_ = nullptr;  // that main_ is busy with
   std::unique_ptr<ConstraintChecks> checks_;
   std::unique_ptr<RowChanges> changes_;

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "storage/base/error.h"
 #include "storage/base/status_macros.h"
 #include "storage/live/postgres/write_refusal.h"
@@ -21,6 +22,10 @@ constexpr size_t kReplacedAtOnceBytes = 256 << 20;
 constexpr absl::Duration kLargePatience = absl::Minutes(2);
 // How far the server may be behind with the lines of COPY, so that an error can name its row.
 constexpr size_t kKeysOfLines = 20'000;
+
+std::string Writing(const WriteTarget& target) {
+  return absl::StrCat("write rows of table ", target.table->DisplayName());
+}
 
 }  // namespace
 
@@ -160,9 +165,13 @@ absl::Status RowChanges::Flush() {
 }
 
 absl::Status RowChanges::SendAll(bool but_last) {
-  while (groups_.size() > (but_last ? 1 : 0)) {
+  const size_t kept = but_last ? 1 : 0;
+  while (groups_.size() > kept) {
     if (copying_ != nullptr) {
       RETURN_IF_ERROR(EndCopy());
+    }
+    if (copying_ == nullptr) {
+      RETURN_IF_ERROR(StartCopies(NextInsertions(kept)));
     }
     Group group = std::move(groups_.front());
     groups_.pop_front();
@@ -238,9 +247,9 @@ absl::Status RowChanges::Send(Group* group) {
     if (to_insert.empty()) {
       return absl::OkStatus();
     }
+    RETURN_IF_ERROR(StartCopies({group->target}));
   }
   // The COPY is left open, since more insertions may come.
-  RETURN_IF_ERROR(StartCopy(group->target));
   copied_ = group->line_count;
   copied_keys_.clear();
   for (RowKey& key : group->keys) {
@@ -249,12 +258,29 @@ absl::Status RowChanges::Send(Group* group) {
   return OfTakenKey(*group->target, parts_.connection->PutLines(group->lines));
 }
 
-absl::Status RowChanges::StartCopy(const WriteTarget* target) {
-  RETURN_IF_ERROR(parts_.connection->StartCopyIn(
-      absl::StrCat("write rows of table ", target->table->DisplayName()),
-      absl::StrCat("COPY ", target->table->Sql(), " (", parts_.map->ColumnListSql(*target->plan),
-                   ") FROM STDIN")));
-  copying_ = target;
+// Where the groups insert that are sent next, up to the first that does something else.
+std::deque<const WriteTarget*> RowChanges::NextInsertions(size_t kept) const {
+  std::deque<const WriteTarget*> targets;
+  for (size_t i = 0; i + kept < groups_.size() && groups_[i].kind == ChangeKind::kInsert; ++i) {
+    targets.push_back(groups_[i].target);
+  }
+  return targets;
+}
+
+absl::Status RowChanges::StartCopies(std::deque<const WriteTarget*> targets) {
+  if (targets.empty()) {
+    return absl::OkStatus();
+  }
+  std::vector<std::string> statements;
+  for (const WriteTarget* const target : targets) {
+    statements.push_back(absl::StrCat("COPY ", target->table->Sql(), " (",
+                                      parts_.map->ColumnListSql(*target->plan), ") FROM STDIN"));
+  }
+  RETURN_IF_ERROR(
+      parts_.connection->StartCopyIn(Writing(*targets.front()), absl::StrJoin(statements, "; ")));
+  copying_ = targets.front();
+  targets.pop_front();
+  next_copies_ = std::move(targets);
   return absl::OkStatus();
 }
 
@@ -273,12 +299,18 @@ absl::Status RowChanges::EndCopy() {
   const WriteTarget& target = *std::exchange(copying_, nullptr);
   RETURN_IF_ERROR(
       OfTakenKey(target, parts_.connection->PutLines(std::exchange(lines_, std::string()))));
-  const absl::StatusOr<int64_t> rows = parts_.connection->EndCopyIn();
+  const absl::StatusOr<int64_t> rows =
+      next_copies_.empty() ? parts_.connection->EndCopyIn()
+                           : parts_.connection->NextCopyIn(Writing(*next_copies_.front()));
   RETURN_IF_ERROR(OfTakenKey(target, rows.status()));
   if (*rows != copied_) {
     return MakeError(Reason::kInternal,
                      absl::StrCat("the server took ", *rows, " of ", copied_, " rows for table ",
                                   target.table->DisplayName()));
+  }
+  if (!next_copies_.empty()) {
+    copying_ = next_copies_.front();
+    next_copies_.pop_front();
   }
   return absl::OkStatus();
 }

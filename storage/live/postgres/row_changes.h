@@ -90,7 +90,9 @@ class RowChanges {
   absl::Status Send(Group* group);
   absl::Status SendAll(bool but_last);
 
-  absl::Status StartCopy(const WriteTarget* target);
+  std::deque<const WriteTarget*> NextInsertions(size_t kept) const;
+  // Begins to insert into the first, after which EndCopy goes on with the next.
+  absl::Status StartCopies(std::deque<const WriteTarget*> targets);
   absl::Status PutLine(const std::string& line);
   absl::Status EndCopy();
   // The error of a COPY or UPDATE: that its key is taken is a race with the application. `row` says
@@ -112,6 +114,7 @@ class RowChanges {
   bool keeps_many_ = false;  // parts_.large is ours
   // The COPY that is under way:
   const WriteTarget* copying_ = nullptr;
+  std::deque<const WriteTarget*> next_copies_;  // that follow it in the same statements
   int64_t copied_ = 0;
   std::deque<RowKey> copied_keys_;  // of the last lines, of a table with values that can be taken
   std::string lines_;               // not yet sent

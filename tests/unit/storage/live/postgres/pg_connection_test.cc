@@ -236,5 +236,75 @@ TEST_F(PgConnectionTest, CommitsNothingAfterTheDeadline) {
   EXPECT_EQ(Value(Connect().get(), "SELECT count(*) FROM t"), "0");
 }
 
+TEST_F(PgConnectionTest, BeginsWithMoreStatementsInPlaceOfTheTransactionThatIsOpen) {
+  const auto connection = Connect();
+  ASSERT_THAT(connection->Execute("test", "CREATE TABLE t(a int)"), IsOk());
+  ASSERT_THAT(connection->Begin({}), IsOk());
+  ASSERT_THAT(connection->Execute("test", "INSERT INTO t VALUES (1)"), IsOk());
+  const auto last = connection->BeginWith({.repeatable_read = true}, "test",
+                                          "INSERT INTO t VALUES (2); SELECT sum(a) FROM t");
+  ASSERT_THAT(last, IsOk());
+  EXPECT_EQ(last->Get(0, 0), "2");
+  EXPECT_EQ(Value(connection.get(), "SELECT current_setting('transaction_isolation')"),
+            "repeatable read");
+  ASSERT_THAT(connection->Rollback(), IsOk());
+  EXPECT_EQ(Value(connection.get(), "SELECT count(*) FROM t"), "0");
+}
+
+TEST_F(PgConnectionTest, AsksOnceForWhatCannotChange) {
+  const auto connection = Connect();
+  ASSERT_THAT(connection->Execute("test", "CREATE SEQUENCE s"), IsOk());
+  const std::string next = "SELECT nextval('s')";
+  for (int i = 0; i < 3; ++i) {
+    const auto value = connection->AskOnce("test", next);
+    ASSERT_THAT(value, IsOk());
+    EXPECT_EQ(*value, "1");
+  }
+  EXPECT_EQ(Value(connection.get(), next), "2");
+  // NULL says that it is not known yet.
+  const std::string unknown = "SELECT nullif(nextval('s'), 3)";
+  EXPECT_EQ(connection->AskOnce("test", unknown).value_or("an error"), std::nullopt);
+  EXPECT_EQ(connection->AskOnce("test", unknown).value_or("an error"), "4");
+}
+
+TEST_F(PgConnectionTest, KeepsStatementsWithParameters) {
+  const auto connection = Connect();
+  for (const std::string text : {"1", "22", "1"}) {
+    const auto length = connection->QueryKept("test", "SELECT length($1::text)", {text});
+    ASSERT_THAT(length, IsOk());
+    EXPECT_EQ(length->Get(0, 0), std::to_string(text.size()));
+  }
+  EXPECT_EQ(Value(connection.get(), "SELECT count(*) FROM pg_prepared_statements"), "1");
+}
+
+TEST_F(PgConnectionTest, CopiesIntoOneTableAfterTheOtherInOneGo) {
+  const auto connection = Connect();
+  ASSERT_THAT(connection->Execute("test", "CREATE TABLE t(a int); CREATE TABLE u(b text)"), IsOk());
+  const std::string both = "COPY t FROM STDIN; COPY u FROM STDIN";
+  ASSERT_THAT(connection->StartCopyIn("copy rows of t", both), IsOk());
+  ASSERT_THAT(connection->PutLines("1\n2\n"), IsOk());
+  EXPECT_EQ(connection->NextCopyIn("copy rows of u").value_or(-1), 2);
+  ASSERT_THAT(connection->PutLines("x\n"), IsOk());
+  EXPECT_EQ(connection->EndCopyIn().value_or(-1), 1);
+  EXPECT_EQ(Value(connection.get(), "SELECT sum(a) FROM t"), "3");
+  EXPECT_EQ(Value(connection.get(), "SELECT b FROM u"), "x");
+
+  // An error is that of the table whose rows it is about.
+  ASSERT_THAT(connection->StartCopyIn("copy rows of t", both), IsOk());
+  ASSERT_THAT(connection->PutLines("none\n"), IsOk());
+  const auto copied = connection->NextCopyIn("copy rows of u");
+  EXPECT_THAT(std::string(copied.status().message()), HasSubstr("copy rows of t"));
+}
+
+TEST_F(PgConnectionTest, SaysWhichOfSeveralCopiesCouldNotBegin) {
+  const auto connection = Connect();
+  ASSERT_THAT(connection->Execute("test", "CREATE TABLE t(a int)"), IsOk());
+  ASSERT_THAT(connection->StartCopyIn("copy rows of t", "COPY t FROM STDIN; COPY u FROM STDIN"),
+              IsOk());
+  const auto copied = connection->NextCopyIn("copy rows of u");
+  EXPECT_THAT(std::string(copied.status().message()), HasSubstr("copy rows of u"));
+  EXPECT_TRUE(connection->broken());
+}
+
 }  // namespace
 }  // namespace reinstate

@@ -1,0 +1,62 @@
+#include "storage/live/postgres/empty_tables.h"
+
+#include <algorithm>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "storage/base/status_macros.h"
+
+namespace reinstate {
+namespace {
+
+// The server holds its plan of a statement in memory, for as long as the connection lives.
+constexpr size_t kTablesAStatement = 64;
+
+// Of the statement all fails where one table may not be read by the role.
+bool IsRestricted(const PgTenantMap& map, const PgTablePlan& plan) {
+  return map.Table(plan).row_security ||
+         std::any_of(plan.path.begin(), plan.path.end(), [&map](const PathStep& step) {
+           return map.catalog().Find(step.parent)->row_security;
+         });
+}
+
+std::string HasRowSql(const PgTenantMap& map, const PgTablePlan& plan) {
+  return absl::StrCat("EXISTS (SELECT FROM ", map.FromSql(plan), " WHERE ",
+                      map.OwnedByParameterSql(plan), ")");
+}
+
+}  // namespace
+
+absl::StatusOr<std::set<PgOid>> FindEmptyTables(const PgTenantMap& map, const TenantId& tenant,
+                                                PgConnection* connection) {
+  std::vector<const PgTablePlan*> plans;
+  for (const PgTablePlan& plan : map.plans()) {
+    if (plan.relation == Relation::kOwned && map.HasIndexesToOwner(plan) &&
+        !IsRestricted(map, plan)) {
+      plans.push_back(&plan);
+    }
+  }
+  std::set<PgOid> empty;
+  for (size_t begin = 0; begin < plans.size(); begin += kTablesAStatement) {
+    const size_t end = std::min(plans.size(), begin + kTablesAStatement);
+    std::vector<std::string> values;
+    for (size_t i = begin; i < end; ++i) {
+      values.push_back(HasRowSql(map, *plans[i]));
+    }
+    ASSIGN_OR_RETURN(const PgResult result,
+                     connection->QueryKept("look which tables have rows of the tenant",
+                                           absl::StrCat("SELECT ", absl::StrJoin(values, ", ")),
+                                           {std::string(tenant.value())}));
+    for (size_t i = begin; i < end; ++i) {
+      if (!result.GetBool(0, static_cast<int>(i - begin))) {
+        empty.insert(plans[i]->table);
+      }
+    }
+  }
+  return empty;
+}
+
+}  // namespace reinstate
