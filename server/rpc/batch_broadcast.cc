@@ -12,6 +12,9 @@ namespace {
 
 // How long the thread sleeps at most: the clock may be set.
 constexpr absl::Duration kLongestSleep = absl::Seconds(1);
+// How soon after a look a batch that changed is looked at again. Restores tell of each of their
+// steps: to wake the thread for all of them would cost more than some of those steps.
+constexpr absl::Duration kBetweenLooks = absl::Milliseconds(10);
 
 struct SentEdition {
   BatchBroadcast::Edition edition;
@@ -69,7 +72,7 @@ class BatchBroadcast::Follower final : public StreamSource {
       seen_ = topic_->latest;
       topic_->urgent = true;
     }
-    broadcast_->Wake(batch_);
+    broadcast_->LookNow(batch_);
     return absl::OkStatus();
   }
 
@@ -137,7 +140,7 @@ std::shared_ptr<BatchBroadcast::Topic> BatchBroadcast::Join(const std::string& b
     }
   }
   // Without the lock, which it takes when the batch changes.
-  made->watch = options_.watch(batch, [this, batch] { Wake(batch); });
+  made->watch = options_.watch(batch, [this, batch] { LookSoon(batch); });
   MutexLock lock(&mu_);
   std::weak_ptr<Topic>& place = topics_[batch];
   if (auto topic = place.lock(); topic != nullptr) {
@@ -148,15 +151,27 @@ std::shared_ptr<BatchBroadcast::Topic> BatchBroadcast::Join(const std::string& b
 }
 
 void BatchBroadcast::Leave(std::shared_ptr<Topic> topic) {
-  topic.reset();  // without the lock: ending its watch waits for a Wake under way
+  topic.reset();  // without the lock: ending its watch waits for a LookSoon under way
   MutexLock lock(&mu_);
   std::erase_if(topics_, [](const auto& entry) { return entry.second.expired(); });
 }
 
-void BatchBroadcast::Wake(const std::string& batch) {
+void BatchBroadcast::LookNow(const std::string& batch) {
   MutexLock lock(&mu_);
-  due_[batch] = absl::InfinitePast();
-  changed_.Signal();
+  LookAt(batch, absl::InfinitePast());
+}
+
+void BatchBroadcast::LookSoon(const std::string& batch) {
+  MutexLock lock(&mu_);
+  LookAt(batch, looked_ + kBetweenLooks);
+}
+
+void BatchBroadcast::LookAt(const std::string& batch, absl::Time time) {
+  const auto [due, added] = due_.emplace(batch, time);
+  if (added || due->second > time) {
+    due->second = time;
+    changed_.Signal();
+  }
 }
 
 void BatchBroadcast::Run() {
@@ -177,6 +192,7 @@ void BatchBroadcast::Run() {
           const auto found = topics_.find(next->first);
           topic = found == topics_.end() ? nullptr : found->second.lock();
           due_.erase(next);
+          looked_ = now;
         }
       }
       if (stopping_) {
@@ -185,7 +201,7 @@ void BatchBroadcast::Run() {
     }
     if (const auto next = Update(topic.get()); next.has_value()) {
       MutexLock lock(&mu_);
-      due_.emplace(topic->batch, *next);  // unless it was woken meanwhile
+      due_.emplace(topic->batch, *next);  // unless it is to be looked at sooner
     }
   }
 }

@@ -59,8 +59,12 @@ class BatchBroadcast {
 
   std::shared_ptr<Topic> Join(const std::string& batch);
   void Leave(std::shared_ptr<Topic> topic);
-  // The batch may have changed: looks at it. Quick.
-  void Wake(const std::string& batch);
+  // Somebody needs to be shown the batch; it may have changed, of which others are told within some
+  // milliseconds. Quick.
+  void LookNow(const std::string& batch);
+  void LookSoon(const std::string& batch);
+  // Unless it is to be looked at sooner.
+  void LookAt(const std::string& batch, absl::Time time) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void Run();
   // Builds the state if it is time to; else returns when it will be.
   std::optional<absl::Time> Update(Topic* topic);
@@ -70,7 +74,8 @@ class BatchBroadcast {
   Mutex mu_;
   CondVar changed_;
   std::map<std::string, std::weak_ptr<Topic>> topics_ ABSL_GUARDED_BY(mu_);
-  std::map<std::string, absl::Time> due_ ABSL_GUARDED_BY(mu_);  // batch -> when to look at it
+  std::map<std::string, absl::Time> due_ ABSL_GUARDED_BY(mu_);     // batch -> when to look at it
+  absl::Time looked_ ABSL_GUARDED_BY(mu_) = absl::InfinitePast();  // last, at any of them
   bool stopping_ ABSL_GUARDED_BY(mu_) = false;
   std::thread thread_;
 };

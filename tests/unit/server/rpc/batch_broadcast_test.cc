@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
 #include "server/jobs/job_watchers.h"
 #include "storage/base/error.h"
 #include "storage/base/mutex.h"
@@ -28,6 +29,7 @@ class ChangingBatch {
  public:
   BatchBroadcast::Options Options(absl::Duration interval) {
     return {.stamp = [this](const std::string& id) -> absl::StatusOr<BatchStamp> {
+              ++looks_;
               if (id != "bat-1") {
                 return MakeError(Reason::kBatchNotFound, "no such batch");
               }
@@ -55,6 +57,7 @@ class ChangingBatch {
   void Go(state::BatchState state) { Change(/*record=*/true, state); }
 
   int builds() const { return builds_; }
+  int looks() const { return looks_; }
 
  private:
   void Change(bool record, state::BatchState state) {
@@ -68,6 +71,7 @@ class ChangingBatch {
   }
 
   std::atomic<int> builds_ = 0;
+  std::atomic<int> looks_ = 0;
   JobWatchers watchers_;
   Mutex mu_;
   int changes_ ABSL_GUARDED_BY(mu_) = 0;
@@ -145,6 +149,22 @@ TEST(BatchBroadcast, TellsOfAnotherStateAtOnceAndOfProgressInItsTime) {
   batch.Go(state::BATCH_PAUSED);
   EXPECT_EQ(stream.Next(), "101");
   EXPECT_EQ(batch.builds(), 2);
+}
+
+TEST(BatchBroadcast, LooksAtABatchOnceForManyChanges) {
+  constexpr int kChanges = 100'000;
+  ChangingBatch batch;
+  BatchBroadcast broadcast(batch.Options(absl::InfiniteDuration()));
+  Stream stream(&broadcast, "bat-1");
+  EXPECT_EQ(stream.Next(), "0");
+  const absl::Time begin = absl::Now();
+  for (int i = 0; i < kChanges; ++i) {
+    batch.Change();
+  }
+  batch.Go(state::BATCH_SUCCEEDED);
+  EXPECT_EQ(stream.Next(), absl::StrCat(kChanges + 1));
+  constexpr int kFirstAndLast = 6;
+  EXPECT_LE(batch.looks(), kFirstAndLast + (absl::Now() - begin) / absl::Milliseconds(10));
 }
 
 TEST(BatchBroadcast, TellsOfProgressOnceTheIntervalIsOver) {
