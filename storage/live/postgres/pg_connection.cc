@@ -264,9 +264,17 @@ absl::Status PgConnection::SendText(const std::string& sql) {
   return PQsendQuery(connection_, sql.c_str()) == 0 ? Lost() : Flush();
 }
 
-absl::Status PgConnection::StartCopyOut(std::string_view doing, const std::string& sql) {
+absl::Status PgConnection::StartCopyOut(std::string_view doing, const std::string& sql,
+                                        size_t copies) {
   RETURN_IF_ERROR(Start(doing));
   RETURN_IF_ERROR(SendText(sql));
+  copies_left_ = copies - 1;
+  return ReadUntilCopy(PGRES_COPY_OUT);
+}
+
+absl::Status PgConnection::NextCopyOut(std::string_view doing) {
+  RETURN_IF_ERROR(Start(doing));
+  --copies_left_;
   return ReadUntilCopy(PGRES_COPY_OUT);
 }
 
@@ -284,7 +292,7 @@ absl::StatusOr<bool> PgConnection::NextLine(std::string_view* line) {
     }
     if (got < 0) {
       // The end, or an error, which the result tells apart.
-      RETURN_IF_ERROR(ReadLastResult().status());
+      RETURN_IF_ERROR((copies_left_ > 0 ? ReadResult() : ReadLastResult()).status());
       return false;
     }
     RETURN_IF_ERROR(WaitForAnswer());
@@ -295,8 +303,11 @@ absl::Status PgConnection::DropLines() {
   std::string_view line;
   while (true) {
     ASSIGN_OR_RETURN(const bool more, NextLine(&line));
-    if (!more) {
+    if (!more && copies_left_ == 0) {
       return absl::OkStatus();
+    }
+    if (!more) {
+      RETURN_IF_ERROR(NextCopyOut("read on"));
     }
   }
 }
@@ -588,6 +599,7 @@ absl::Status PgConnection::Broken(absl::Status error) {
 
 void PgConnection::Close() {
   PQfreemem(std::exchange(line_, nullptr));
+  copies_left_ = 0;
   PQfinish(std::exchange(connection_, nullptr));
 }
 

@@ -77,15 +77,23 @@ class PgConnection {
   // Runs statements, separated by semicolons, in one round trip; what they give is dropped.
   absl::Status Execute(std::string_view doing, const std::string& sql);
 
-  // Runs COPY … TO STDOUT, which may follow SET statements in `sql`. Until NextLine gave false or
-  // an error, or DropLines was called, nothing else may be called.
-  absl::Status StartCopyOut(std::string_view doing, const std::string& sql);
+  // Runs COPY … TO STDOUT, which may follow SET statements in `sql`, or `copies` of them, of which
+  // the first begins. Until NextLine gave false for the last of them or an error, or DropLines was
+  // called, nothing else may be called.
+  absl::Status StartCopyOut(std::string_view doing, const std::string& sql, size_t copies = 1);
+
+  // Once NextLine gave false: begins the next COPY of those that were run, without a round trip of
+  // its own.
+  absl::Status NextCopyOut(std::string_view doing);
+
+  // How many have not begun yet.
+  size_t copies_left() const { return copies_left_; }
 
   // The next line in `*line`, without its newline, valid until the next call; false at the end,
   // which comes only once the server has confirmed that all was sent.
   absl::StatusOr<bool> NextLine(std::string_view* line);
 
-  // Reads what is left of the lines.
+  // Reads what is left of the lines, of all COPYs that were run.
   absl::Status DropLines();
 
   // Runs COPY … FROM STDIN, or several of them, separated by semicolons, of which the first begins.
@@ -179,6 +187,7 @@ class PgConnection {
   int warnings_ = 0;            // notices of severity WARNING since it was set to 0
   std::string doing_;           // the running call, for messages
   char* line_ = nullptr;        // of NextLine
+  size_t copies_left_ = 0;      // of StartCopyOut
   int server_version_ = 0;
   int backend_pid_ = 0;
   std::string address_;

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "absl/time/clock.h"
 #include "storage/base/error.h"
 #include "storage/base/status_macros.h"
@@ -251,10 +252,19 @@ absl::StatusOr<bool> PostgresSession::IsSurelyEmpty(const PgTablePlan& plan) {
   return empty_->contains(plan.table);
 }
 
-absl::Status PostgresSession::FreeMain() {
+absl::Status PostgresSession::EndReads() {
   if (stream_ != nullptr) {
     RETURN_IF_ERROR(stream_->ReadAhead());
   }
+  if (main_->copies_left() > 0) {
+    RETURN_IF_ERROR(main_->NextCopyOut("read on"));
+    RETURN_IF_ERROR(main_->DropLines());
+  }
+  return absl::OkStatus();
+}
+
+absl::Status PostgresSession::FreeMain() {
+  RETURN_IF_ERROR(EndReads());
   return changes_->Flush();
 }
 
@@ -275,20 +285,45 @@ absl::StatusOr<std::optional<TenantMap>> PostgresSession::Catalog() {
   });
 }
 
+std::string PostgresSession::ReadSql(const PgTablePlan& plan, bool ordered) {
+  const std::string select = map_->RowSelect(plan, map_->OwnedBySql(plan, setup_.tenant), ordered);
+  return absl::StrCat(Absl(main_->OnceSet(PlanModeSql(ReadMode(plan)))), "COPY (", select,
+                      ") TO STDOUT");
+}
+
+// Who reads a table again after writing, to sum it, reads all again that were read before.
+absl::Status PostgresSession::StartReads(const PgTablePlan& plan, bool ordered) {
+  const std::string doing = absl::StrCat("read table ", map_->Table(plan).DisplayName());
+  const bool again = changes_->any() && !ordered && !read_.empty() && read_.front() == &plan;
+  if (!again) {
+    return main_->StartCopyOut(doing, ReadSql(plan, ordered));
+  }
+  following_.assign(read_.begin() + 1, read_.end());
+  std::vector<std::string> statements;
+  for (const PgTablePlan* const one : read_) {
+    statements.push_back(ReadSql(*one, ordered));
+  }
+  return main_->StartCopyOut(doing, absl::StrJoin(statements, "; "), statements.size());
+}
+
 absl::StatusOr<std::unique_ptr<RecordStream>> PostgresSession::DoRead(const std::string& table,
                                                                       bool ordered) {
   ASSIGN_OR_RETURN(const PgTablePlan* const plan, OwnedPlan(table));
+  if (!changes_->any() && std::find(read_.begin(), read_.end(), plan) == read_.end()) {
+    read_.push_back(plan);
+  }
   ASSIGN_OR_RETURN(const bool is_empty, IsSurelyEmpty(*plan));
   if (is_empty) {
     return std::make_unique<NoRecords>();
   }
-  RETURN_IF_ERROR(FreeMain());
-  const std::string select =
-      map_->RowSelect(*plan, map_->OwnedBySql(*plan, setup_.tenant), ordered);
-  RETURN_IF_ERROR(
-      main_->StartCopyOut(absl::StrCat("read table ", map_->Table(*plan).DisplayName()),
-                          absl::StrCat(Absl(main_->OnceSet(PlanModeSql(ReadMode(*plan)))), "COPY (",
-                                       select, ") TO STDOUT")));
+  if (stream_ == nullptr && !ordered && main_->copies_left() > 0 && following_.front() == plan) {
+    following_.pop_front();
+    RETURN_IF_ERROR(
+        main_->NextCopyOut(absl::StrCat("read table ", map_->Table(*plan).DisplayName())));
+  } else {
+    RETURN_IF_ERROR(FreeMain());
+    RETURN_IF_ERROR(StartReads(*plan, ordered));
+  }
   return std::make_unique<PostgresRecordStream>(main_.get(), map_->Layout(*plan), &stream_);
 }
 
@@ -342,9 +377,7 @@ absl::Status PostgresSession::DoApply(const Change& change) {
     ASSIGN_OR_RETURN(applied_plan_, OwnedPlan(change.table));
     applied_table_ = change.table;
   }
-  if (stream_ != nullptr) {
-    RETURN_IF_ERROR(stream_->ReadAhead());
-  }
+  RETURN_IF_ERROR(EndReads());
   return changes_->Add(*applied_plan_, change);
 }
 
@@ -400,9 +433,7 @@ absl::Status PostgresSession::Commit(absl::Time deadline) {
 }
 
 absl::Status PostgresSession::DoCommit(absl::Time deadline) {
-  if (stream_ != nullptr) {
-    RETURN_IF_ERROR(stream_->ReadAhead());
-  }
+  RETURN_IF_ERROR(EndReads());
   RETURN_IF_ERROR(Hit("live.before_commit"));
   RETURN_IF_ERROR(main_->Commit(deadline, setup_.clock));
   EndTransaction();
@@ -420,6 +451,7 @@ void PostgresSession::EndTransaction() {
   stream_ = nullptr;
   applied_plan_ = nullptr;
   empty_.reset();
+  read_.clear();
   if (second_ != nullptr) {
     // If it fails, the connection is broken, which the next call on it says.
     second_->Rollback().IgnoreError();

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <deque>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -119,6 +120,11 @@ class PostgresSession final : public TenantSession {
   PlanMode ReadMode(const PgTablePlan& plan) const;
   // Whether the tenant has no row in the table, as far as that costs next to nothing to know.
   absl::StatusOr<bool> IsSurelyEmpty(const PgTablePlan& plan);
+  std::string ReadSql(const PgTablePlan& plan, bool ordered);
+  // Begins to read the table, and all that will be read after it if that is known.
+  absl::Status StartReads(const PgTablePlan& plan, bool ordered);
+  // Makes the main connection free of what is being read from it.
+  absl::Status EndReads();
   // Makes the main connection free for a statement and sends it what is buffered.
   absl::Status FreeMain();
   // Makes the second connection read what the transaction's view shows.
@@ -139,10 +145,12 @@ class PostgresSession final : public TenantSession {
 
   // Of the transaction:
   std::shared_ptr<const PgTenantMap> map_;
-  std::string exported_;                    // the name of its view
-  bool second_reads_ = false;               // the second connection has that view
-  std::optional<std::set<PgOid>> empty_;    // what FindEmptyTables found in it, once asked
-  PostgresRecordStream* stream_ = nullptr;  // that main_ is busy with
+  std::string exported_;                      // the name of its view
+  bool second_reads_ = false;                 // the second connection has that view
+  std::optional<std::set<PgOid>> empty_;      // what FindEmptyTables found in it, once asked
+  std::vector<const PgTablePlan*> read_;      // before its first change, in order
+  std::deque<const PgTablePlan*> following_;  // whose rows main_ will give after the present ones
+  PostgresRecordStream* stream_ = nullptr;    // that main_ is busy with
   std::unique_ptr<ConstraintChecks> checks_;
   std::unique_ptr<RowChanges> changes_;
   std::string applied_table_;  // of the last change
