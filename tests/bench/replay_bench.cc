@@ -164,7 +164,9 @@ absl::Status ReplayBench::CopyBack() {
   lost_rows_ = files.rows();
   load_->Begin();
   RETURN_IF_ERROR(DeleteLost());
-  ASSIGN_OR_RETURN(copy_time_, files.CopyBack(tracker_->conninfo(), kWorkers, /*silent=*/true));
+  // As the daemon connects: over TCP.
+  const std::string conninfo = tracker_->server()->OnTcp(tracker_->database_name());
+  ASSIGN_OR_RETURN(copy_time_, files.CopyBack(conninfo, kWorkers, /*silent=*/true));
   RETURN_IF_ERROR(load_->End());
   return tracker_->Rest();
 }
