@@ -8,24 +8,26 @@ namespace {
 
 constexpr double kNarrowest = 0.05;
 constexpr double kWidest = 0.5;
-// The pace is that of this time until now, of at most so many restores.
+// The pace is that of this time until now.
 constexpr absl::Duration kPaceTime = absl::Minutes(1);
-constexpr size_t kPaceRuns = 4096;
+// Pace and costs are those of at most so many restores.
+constexpr size_t kRuns = 4096;
+// What a restore counts for at most, of what it should have taken; and how often what they should
+// have taken is found out anew by that.
+constexpr double kMostOfExpected = 2;
+constexpr int kFits = 4;
 // At first all lanes are taken to be busy; this is worth so much of measured time.
 constexpr absl::Duration kPriorTime = absl::Milliseconds(200);
 
 }  // namespace
 
 void BatchEta::Ended(int64_t bytes, absl::Duration took, absl::Time finished) {
-  const auto size = static_cast<double>(bytes);
-  const double seconds = absl::ToDoubleSeconds(std::max(took, absl::ZeroDuration()));
   ++samples_;
-  sum_bytes_ += size;
-  sum_seconds_ += seconds;
-  sum_bytes_squared_ += size * size;
-  sum_products_ += size * seconds;
-  last_.push_back({.begin = finished - took, .end = finished});
-  if (last_.size() > kPaceRuns) {
+  last_.push_back({.bytes = static_cast<double>(bytes),
+                   .seconds = absl::ToDoubleSeconds(std::max(took, absl::ZeroDuration())),
+                   .begin = finished - took,
+                   .end = finished});
+  if (last_.size() > kRuns) {
     last_.pop_front();
   }
 }
@@ -33,7 +35,7 @@ void BatchEta::Ended(int64_t bytes, absl::Duration took, absl::Time finished) {
 double BatchEta::BusyLanes(const std::vector<Left>& left, int lanes, absl::Time since,
                            absl::Time now) const {
   absl::Time from = std::max(since, now - kPaceTime);
-  if (last_.size() == kPaceRuns) {
+  if (last_.size() == kRuns) {
     from = std::max(from, last_.front().end);
   }
   absl::Duration busy = lanes * kPriorTime;
@@ -51,28 +53,45 @@ double BatchEta::BusyLanes(const std::vector<Left>& left, int lanes, absl::Time 
 }
 
 // With both parts at least zero: a part that would be negative is left out.
-BatchEta::Line BatchEta::Fit() const {
-  const auto n = static_cast<double>(samples_);
-  const double spread = n * sum_bytes_squared_ - sum_bytes_ * sum_bytes_;
+BatchEta::Line BatchEta::FitWithin(const std::optional<Line>& most) const {
+  const auto n = static_cast<double>(last_.size());
+  double sum_bytes = 0;
+  double sum_seconds = 0;
+  double sum_bytes_squared = 0;
+  double sum_products = 0;
+  for (const Run& run : last_) {
+    const double seconds =
+        most ? std::min(run.seconds, kMostOfExpected * most->Seconds(run.bytes)) : run.seconds;
+    sum_bytes += run.bytes;
+    sum_seconds += seconds;
+    sum_bytes_squared += run.bytes * run.bytes;
+    sum_products += run.bytes * seconds;
+  }
+  const double spread = n * sum_bytes_squared - sum_bytes * sum_bytes;
   if (spread > 0) {
-    const double slope = (n * sum_products_ - sum_bytes_ * sum_seconds_) / spread;
-    const double fixed = (sum_seconds_ - slope * sum_bytes_) / n;
+    const double slope = (n * sum_products - sum_bytes * sum_seconds) / spread;
+    const double fixed = (sum_seconds - slope * sum_bytes) / n;
     if (slope >= 0 && fixed >= 0) {
       return {.fixed_seconds = fixed, .seconds_per_byte = slope};
     }
     if (fixed < 0) {
-      return {.fixed_seconds = 0, .seconds_per_byte = sum_products_ / sum_bytes_squared_};
+      return {.fixed_seconds = 0, .seconds_per_byte = sum_products / sum_bytes_squared};
     }
   }
-  return {.fixed_seconds = sum_seconds_ / n, .seconds_per_byte = 0};
+  return {.fixed_seconds = sum_seconds / n, .seconds_per_byte = 0};
+}
+
+BatchEta::Line BatchEta::Fit() const {
+  std::optional<Line> line;
+  for (int i = 0; i < kFits; ++i) {
+    line = FitWithin(line);
+  }
+  return *line;
 }
 
 absl::Duration BatchEta::Cost(int64_t bytes) const {
-  if (samples_ == 0) {
-    return absl::ZeroDuration();
-  }
-  const Line line = Fit();
-  return absl::Seconds(line.fixed_seconds + line.seconds_per_byte * static_cast<double>(bytes));
+  return samples_ == 0 ? absl::ZeroDuration()
+                       : absl::Seconds(Fit().Seconds(static_cast<double>(bytes)));
 }
 
 BatchEta::Estimate BatchEta::Of(const std::vector<Left>& left, int lanes, absl::Time since,
@@ -80,10 +99,12 @@ BatchEta::Estimate BatchEta::Of(const std::vector<Left>& left, int lanes, absl::
   if (samples_ == 0) {
     return {};
   }
+  const Line line = Fit();
   absl::Duration sum;
   absl::Duration largest;
   for (const Left& one : left) {
-    const absl::Duration rest = std::max(absl::ZeroDuration(), Cost(one.bytes) - one.ran);
+    const absl::Duration cost = absl::Seconds(line.Seconds(static_cast<double>(one.bytes)));
+    const absl::Duration rest = std::max(absl::ZeroDuration(), cost - one.ran);
     sum += rest;
     largest = std::max(largest, rest);
   }

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <deque>
+#include <optional>
 #include <vector>
 
 #include "absl/time/time.h"
@@ -9,10 +10,12 @@
 namespace reinstate {
 
 // Estimates when a batch ends. A restore costs a worker a fixed time and a time a byte, which are
-// fitted to those that have ended by least squares. What is left is worked off at the pace of the
-// last minute, that is by as many lanes as were busy on average: a throttle, a limit of the store
-// and other batches all show in it. It takes at least as long as the largest of it. The range is
-// narrow once many have ended.
+// fitted to those that have ended by least squares, in which none counts for more than twice what
+// it should have taken: what holds all up for a moment, as a disk does, would otherwise be taken
+// for the cost of the largest that ran then. What is left is worked off at the pace of the last
+// minute, that is by as many lanes as were busy on average: a throttle, a limit of the store and
+// other batches all show in it. It takes at least as long as the largest of it. The range is narrow
+// once many have ended.
 //
 // Pure: times are given. Not thread-safe.
 class BatchEta {
@@ -43,21 +46,23 @@ class BatchEta {
   struct Line {
     double fixed_seconds = 0;
     double seconds_per_byte = 0;
+
+    double Seconds(double bytes) const { return fixed_seconds + seconds_per_byte * bytes; }
   };
   Line Fit() const;
+  // To the runs, of which each took at most twice what `most` says, if it is there.
+  Line FitWithin(const std::optional<Line>& most) const;
   double BusyLanes(const std::vector<Left>& left, int lanes, absl::Time since,
                    absl::Time now) const;
 
   struct Run {
+    double bytes = 0;
+    double seconds = 0;
     absl::Time begin;
     absl::Time end;
   };
   std::deque<Run> last_;  // of those that have ended
-  int64_t samples_ = 0;
-  double sum_bytes_ = 0;
-  double sum_seconds_ = 0;
-  double sum_bytes_squared_ = 0;
-  double sum_products_ = 0;
+  int64_t samples_ = 0;   // how many have
 };
 
 }  // namespace reinstate

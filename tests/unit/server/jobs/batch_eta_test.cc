@@ -62,6 +62,42 @@ TEST(BatchEta, TakesOffWhatHasRunAndIsNeverNegative) {
   EXPECT_EQ(over.high, absl::ZeroDuration());
 }
 
+// What plain least squares say of `bytes`, with runs given as bytes and seconds.
+double PlainCost(const std::vector<std::pair<double, double>>& runs, double bytes) {
+  double sum_bytes = 0;
+  double sum_seconds = 0;
+  for (const auto& [size, seconds] : runs) {
+    sum_bytes += size;
+    sum_seconds += seconds;
+  }
+  const auto n = static_cast<double>(runs.size());
+  double squares = 0;
+  double products = 0;
+  for (const auto& [size, seconds] : runs) {
+    squares += (size - sum_bytes / n) * (size - sum_bytes / n);
+    products += (size - sum_bytes / n) * (seconds - sum_seconds / n);
+  }
+  return sum_seconds / n + products / squares * (bytes - sum_bytes / n);
+}
+
+TEST(BatchEta, IsNotMisledByThoseThatWereHeldUpForAMoment) {
+  BatchEta eta;
+  std::vector<std::pair<double, double>> runs;
+  for (int i = 1; i <= 400; ++i) {
+    const int64_t bytes = i * int64_t{1000};
+    absl::Duration took = absl::Milliseconds(20) + absl::Microseconds(bytes / 2);
+    if (i > 380 && i % 5 == 0) {
+      took += absl::Milliseconds(1500);  // the largest so far, by a disk
+    }
+    eta.Ended(bytes, took, kNoon);
+    runs.emplace_back(bytes, absl::ToDoubleSeconds(took));
+  }
+  constexpr int64_t kLarge = 10'000'000;
+  constexpr double kTruth = 5.02;
+  EXPECT_NEAR(absl::ToDoubleSeconds(eta.Cost(kLarge)), kTruth, 0.1 * kTruth);
+  EXPECT_GT(PlainCost(runs, kLarge), 1.2 * kTruth);
+}
+
 // A batch that is worked off as the scheduler says, by the clock of the simulation.
 class SimulatedBatch {
  public:
