@@ -130,6 +130,8 @@ rocksdb::ColumnFamilyOptions EmbeddedDb::FamilyOptions() const {
   rocksdb::BlockBasedTableOptions table;
   table.block_cache = rocksdb::NewLRUCache(options_.block_cache_bytes);
   table.filter_policy.reset(rocksdb::NewBloomFilterPolicy(10));
+  // So that they count as what the cache may take: else those of each open file stay in memory.
+  table.cache_index_and_filter_blocks = true;
   table.block_size = 16 << 10;
   table.format_version = 5;
   rocksdb::ColumnFamilyOptions family;
