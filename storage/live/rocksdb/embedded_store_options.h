@@ -25,8 +25,8 @@ struct EmbeddedStoreOptions {
   size_t max_journal_bytes = 4 << 20;
   size_t max_journal_payload_bytes = 64 << 20;
 
-  // Memory that is kept for blocks read, those of indexes and filters among them, and for writes until
-  // they are flushed.
+  // Memory that is kept for blocks read, those of indexes and filters among them, and for writes
+  // until they are flushed.
   size_t block_cache_bytes = 64 << 20;
   size_t write_buffer_bytes = 96 << 20;
 
