@@ -3,7 +3,6 @@
 #include <rocksdb/cache.h>
 #include <rocksdb/convenience.h>
 #include <rocksdb/env.h>
-#include <rocksdb/file_checksum.h>
 #include <rocksdb/table.h>
 
 #include <algorithm>
@@ -12,9 +11,11 @@
 
 #include "absl/strings/str_cat.h"
 #include "storage/base/error.h"
+#include "storage/base/parallel.h"
 #include "storage/base/periodic_thread.h"
 #include "storage/base/status_macros.h"
 #include "storage/base/strings.h"
+#include "storage/history/file_checksum.h"
 #include "storage/history/history_status.h"
 #include "storage/history/sealed_value.h"
 #include "storage/history/tenant_blocks.h"
@@ -34,6 +35,7 @@ constexpr int kCacheShardBits = 2;
 constexpr uint64_t kReservedBytes = 16 << 20;
 
 constexpr char kLockFile[] = "LOCK";
+constexpr int kCheckingThreads = 2;
 constexpr absl::Duration kCompactionLooks = absl::Milliseconds(50);  // between: is it cancelled?
 constexpr char kDatabaseFolder[] = "db";
 constexpr char kStagingFolder[] = "staging";
@@ -145,7 +147,7 @@ rocksdb::DBOptions DatabaseOptions(rocksdb::Env* env) {
   options.create_if_missing = true;
   options.create_missing_column_families = true;
   options.fail_if_options_file_error = true;
-  options.file_checksum_gen_factory = rocksdb::GetFileChecksumGenCrc32cFactory();
+  options.file_checksum_gen_factory = TableChecksumFactory();
   // A damaged log must not pass for a shorter one; only an unfinished last write may be dropped.
   options.wal_recovery_mode = rocksdb::WALRecoveryMode::kTolerateCorruptedTailRecords;
   options.compaction_readahead_size = 2 << 20;
@@ -327,8 +329,23 @@ absl::Status HistoryDb::FlushCatalog() {
                    "flush its catalog");
 }
 
+// Reads each file and compares its checksum with the one from when it was written, which leaves
+// nothing to those of its blocks. RocksDB would read one file after the other.
+absl::Status HistoryDb::CheckFiles(const std::vector<FamilyFiles>& families) const {
+  std::vector<std::function<absl::Status()>> checks;
+  for (const FamilyFiles& family : families) {
+    for (const StagedTable& file : family.files) {
+      checks.emplace_back([this, &file] {
+        return CheckTableFile(env_, file.path, file.checksum, file.checksum_function);
+      });
+    }
+  }
+  return RunInParallel(kCheckingThreads, checks);
+}
+
 absl::Status HistoryDb::Ingest(const std::vector<FamilyFiles>& families) {
   RETURN_IF_ERROR(CheckWritable());
+  RETURN_IF_ERROR(CheckFiles(families));
   std::vector<rocksdb::IngestExternalFileArg> args;
   for (const FamilyFiles& family : families) {
     if (family.files.empty()) {
@@ -344,9 +361,7 @@ absl::Status HistoryDb::Ingest(const std::vector<FamilyFiles>& families) {
     arg.options.move_files = true;
     arg.options.failed_move_fall_back_to_copy = true;
     arg.options.write_global_seqno = false;
-    // Reads each file and compares its checksum with the one from when it was written, which leaves
-    // nothing to those of its blocks.
-    arg.options.verify_file_checksum = true;
+    arg.options.verify_file_checksum = false;  // CheckFiles has
     args.push_back(std::move(arg));
   }
   return NoteWrite(db_->IngestExternalFiles(args), "add files to its database");

@@ -115,6 +115,7 @@ class HistoryDb {
   absl::Status OpenDatabase(bool read_only);
   absl::Status CheckWritable() const;
   absl::Status FlushCatalog();
+  absl::Status CheckFiles(const std::vector<FamilyFiles>& families) const;
   absl::Status NoteWrite(const rocksdb::Status& status, std::string_view what);
   rocksdb::ColumnFamilyHandle* Handle(Family family) const;
 

@@ -210,7 +210,7 @@ TEST_F(DamagedHistory, RefusesADamagedManifestThatAPlainOpenAccepts) {
       files, [](const std::string& file) { return file.find("MANIFEST") != std::string::npos; });
   const auto bytes = static_cast<int64_t>(fs::file_size(whole_ + "/" + manifest));
   int lost_by_plain_open = 0;
-  for (int64_t at = std::max<int64_t>(0, bytes - 900); at < bytes; at += 7) {
+  for (int64_t at = std::max<int64_t>(0, bytes - 900); at < bytes; at += 3) {
     CopyFolder(whole_, copy_);
     FlipByte(copy_ + "/" + manifest, at);
     const Ending plain = InChild([this] { return PlainOpen(copy_ + "/db"); });

@@ -3,11 +3,14 @@
 #include <gtest/gtest.h>
 #include <rapidcheck.h>
 #include <rapidcheck/gtest.h>
+#include <rocksdb/file_checksum.h>
 
 #include <filesystem>
 #include <fstream>
+#include <functional>
 #include <map>
 #include <memory>
+#include <random>
 #include <sstream>
 #include <string>
 #include <utility>
@@ -167,20 +170,52 @@ TEST(MergedRuns, RefuseARowThatIsInTwo) {
   }
 }
 
-// A table whose bytes change between the write and the ingestion does not get into the database.
+// A table whose bytes change between the write and the ingestion does not get into the database,
+// wherever they are in the pieces that it is read in.
 TEST(Ingest, TakesTablesOnlyAsTheyWereWritten) {
-  for (const bool damage : {false, true}) {
+  const auto flipped = [](std::string bytes, size_t at) {
+    bytes[at] ^= 1;
+    return bytes;
+  };
+  const std::vector<std::function<std::string(const std::string&)>> damages = {
+      [](const std::string& bytes) { return bytes; },  // none
+      [&](const std::string& bytes) { return flipped(bytes, 10); },
+      [&](const std::string& bytes) { return flipped(bytes, bytes.size() / 2); },
+      [&](const std::string& bytes) { return flipped(bytes, bytes.size() - 1); },
+      [](const std::string& bytes) { return bytes.substr(0, bytes.size() - 1); },
+      [](const std::string& bytes) { return bytes + '\0'; },
+  };
+  for (size_t i = 0; i < damages.size(); ++i) {
     Runs runs;
     SstSink sink(runs.db(), runs.db()->TableOptions(Family::kRecords), "records");
-    ASSERT_EQ(Outcome(sink.Put("key", std::string(1000, 'x'))), "OK");
+    std::mt19937_64 random(1);
+    for (int key = 100; key < 400; ++key) {
+      std::string value;
+      while (value.size() < 10'000) {
+        value.append(absl::StrCat(random()));
+      }
+      ASSERT_EQ(Outcome(sink.Put(absl::StrCat(key), value)), "OK");
+    }
     ASSERT_EQ(Outcome(sink.Finish()), "OK");
     const std::string path = sink.files()[0].path;
-    std::string bytes = ReadFile(path);
-    bytes[10] ^= static_cast<char>(damage);
-    WriteFile(path, bytes);
+    const std::string bytes = ReadFile(path);
+    ASSERT_GT(bytes.size(), 1U << 20);
+    WriteFile(path, damages[i](bytes));
     EXPECT_EQ(Outcome(runs.db()->Ingest({{.family = Family::kRecords, .files = sink.files()}})),
-              damage ? "CORRUPT" : "OK");
+              i == 0 ? "OK" : "CORRUPT")
+        << "damage " << i;
   }
+}
+
+TEST(Ingest, RefusesAChecksumOfAnotherFunction) {
+  Runs runs;
+  rocksdb::Options options = runs.db()->TableOptions(Family::kRecords);
+  options.file_checksum_gen_factory = rocksdb::GetFileChecksumGenCrc32cFactory();
+  SstSink sink(runs.db(), options, "records");
+  ASSERT_EQ(Outcome(sink.Put("key", "value")), "OK");
+  ASSERT_EQ(Outcome(sink.Finish()), "OK");
+  EXPECT_EQ(Outcome(runs.db()->Ingest({{.family = Family::kRecords, .files = sink.files()}})),
+            "CORRUPT");
 }
 
 }  // namespace
