@@ -29,6 +29,22 @@ std::string_view TakeField(std::string_view* rest) {
   return field;
 }
 
+// In pieces whose count fits into a byte: then the compiler compares and adds 16 bytes at once.
+int64_t CountTabs(std::string_view line) {
+  constexpr size_t kPieceBytes = 255;
+  int64_t tabs = 0;
+  while (!line.empty()) {
+    const std::string_view piece = line.substr(0, kPieceBytes);
+    uint8_t found = 0;
+    for (const char byte : piece) {
+      found = static_cast<uint8_t>(found + (byte == kTab ? 1 : 0));
+    }
+    tabs += found;
+    line.remove_prefix(piece.size());
+  }
+  return tabs;
+}
+
 bool IsDigits(std::string_view text, std::string_view digits) {
   return text.find_first_not_of(digits) == std::string_view::npos;
 }
@@ -78,7 +94,7 @@ absl::Status RowCodec::Decode(std::string_view line, Record* record) const {
   if (!has_key()) {
     RETURN_IF_ERROR(AppendHashKey(&line, &key));
   }
-  const auto tabs = std::count(line.begin(), line.end(), kTab);
+  const int64_t tabs = CountTabs(line);
   if (tabs != std::max(layout_.columns - 1, 0)) {
     return Malformed(absl::StrCat("it has ", tabs + 1, " fields where the table has ",
                                   layout_.columns, " columns"));

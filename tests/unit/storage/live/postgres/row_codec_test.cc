@@ -118,6 +118,24 @@ TEST(RowCodec, RefusesLinesThatAreNotOfTheTable) {
   EXPECT_THAT(codec.Decode("1\ta\\q", &record), FailsWith(Reason::kCorrupt));
 }
 
+TEST(RowCodec, CountsTheFieldsOfLinesOfAnyLength) {
+  for (const int columns : {2, 255, 256, 257, 511, 512, 1600}) {
+    const RowCodec codec({.columns = columns, .key = {0}});
+    for (const size_t filler_bytes : {0, 1, 1000}) {
+      const std::string filler(filler_bytes, 'x');
+      std::string line = "1";
+      for (int i = 1; i < columns; ++i) {
+        line.append("\t").append(filler);
+      }
+      Record record;
+      EXPECT_THAT(codec.Decode(line, &record), IsOk()) << columns;
+      EXPECT_THAT(codec.Decode(line + "\t", &record), FailsWith(Reason::kCorrupt)) << columns;
+      line.resize(line.rfind('\t'));
+      EXPECT_THAT(codec.Decode(line, &record), FailsWith(Reason::kCorrupt)) << columns;
+    }
+  }
+}
+
 TEST(RowCodec, RefusesKeysOfAnotherShape) {
   const RowCodec codec({.columns = 2, .key = {0, 1}});
   EXPECT_THAT(codec.KeyTexts(RowKey(KeyBytes({"1"}))), FailsWith(Reason::kCorrupt));
