@@ -22,7 +22,8 @@ constexpr size_t kLinesTold = 10;  // of a reason
 
 struct NextStep {
   std::string_view reason;
-  std::string_view step;  // $FILE, $AT, $BATCH, $TENANT and $RESTORE stand for what it is about
+  std::string_view
+      step;  // $FILE, $AT, $BATCH, $TENANT, $RESTORE and $UNDO stand for what it is about
 };
 
 constexpr std::string_view kResolve =
@@ -46,7 +47,8 @@ constexpr std::array<NextStep, 18> kNextSteps = {{
      "reinstate restore list --state in-doubt; look at the store, then reinstate restore resolve."},
     {"COMMIT_UNKNOWN", "look at the store, then reinstate restore resolve $RESTORE"},
     {"KEY_CONFLICT", "reinstate restore plan $TENANT --at $AT lists the keys; free them, "},
-    {"UNDO_CONFLICT", "undo again with --skip-conflicts, which leaves such rows alone."},
+    {"UNDO_CONFLICT",
+     "reinstate restore get $RESTORE lists these rows; to leave them as they are: $UNDO"},
     {"STORE_BEFORE_FAILED", "mend what failed in the store before, "},
     {"HOOK_FAILED", "mend the hook, "},
     {"NOT_UNDOABLE", "reinstate restore get $RESTORE says why."},
@@ -103,7 +105,27 @@ std::vector<Group> GroupsOf(const std::vector<v1::BatchLine>& lines) {
   return groups;
 }
 
+std::string UndoAgain(const v1::Batch& batch) {
+  return absl::StrCat("reinstate batch undo ", ShellWord(batch.undo_of()),
+                      " --skip-conflicts --confirm ",
+                      batch.lines().total() - batch.lines().succeeded(), " --wait");
+}
+
 }  // namespace
+
+ProblemContext ContextOf(const v1::Batch& batch) {
+  return {.file = "",
+          .at = batch.spec().at(),
+          .batch = batch.id(),
+          .undo_again = batch.kind() == v1::RESTORE_KIND_UNDO ? UndoAgain(batch) : ""};
+}
+
+bool RetryMayHelp(const v1::BatchLine& line) {
+  const std::string_view step = StepOf(ReasonOf(line));
+  return (line.state() == v1::BATCH_LINE_STATE_FAILED ||
+          line.state() == v1::BATCH_LINE_STATE_CANCELLED) &&
+         (step.empty() || step.ends_with(", "));
+}
 
 std::string NextStepFor(const v1::BatchLine& line, const ProblemContext& context) {
   std::string step(StepOf(ReasonOf(line)));
@@ -115,11 +137,14 @@ std::string NextStepFor(const v1::BatchLine& line, const ProblemContext& context
     absl::StrAppend(&step,
                     Absl(context.batch.empty() ? std::string_view("then try again.") : kRetry));
   }
-  return absl::StrReplaceAll(step, {{"$FILE", OrElse(context.file, "FILE")},
-                                    {"$AT", OrElse(context.at, "POINT")},
-                                    {"$BATCH", OrElse(context.batch, "BATCH")},
-                                    {"$TENANT", OrElse(line.tenant().tenant(), "TENANT")},
-                                    {"$RESTORE", RestoreOf(line)}});
+  return absl::StrReplaceAll(
+      step, {{"$FILE", OrElse(context.file, "FILE")},
+             {"$AT", OrElse(context.at, "POINT")},
+             {"$BATCH", OrElse(context.batch, "BATCH")},
+             {"$TENANT", OrElse(line.tenant().tenant(), "TENANT")},
+             {"$RESTORE", RestoreOf(line)},
+             {"$UNDO", context.undo_again.empty() ? "reinstate batch undo BATCH --skip-conflicts"
+                                                  : context.undo_again}});
 }
 
 std::string RenderProblems(const std::vector<v1::BatchLine>& lines, const ProblemContext& context) {

@@ -13,7 +13,12 @@ struct ProblemContext {
   std::string file;   // the list
   std::string at;     // the point
   std::string batch;  // empty before it was created
+  // The command that undoes it again and leaves rows alone that have changed since; of an undo.
+  std::string undo_again = {};
 };
+
+// What the next commands are about of a batch that was created.
+ProblemContext ContextOf(const v1::Batch& batch);
 
 // The lines with a problem by its reason, those with the most lines first: for each how many and
 // which, the first of them with what is wrong, and the next command. Printable, a line of text
@@ -22,5 +27,9 @@ std::string RenderProblems(const std::vector<v1::BatchLine>& lines, const Proble
 
 // What to do about a problem of `line`, as a sentence with a command. Pure.
 std::string NextStepFor(const v1::BatchLine& line, const ProblemContext& context);
+
+// Whether `reinstate batch retry` tries `line` again and may restore it, be it once the cause is
+// mended: what was agreed to is tried again, so that it fails again if it was refused for that.
+bool RetryMayHelp(const v1::BatchLine& line);
 
 }  // namespace reinstate

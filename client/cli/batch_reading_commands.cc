@@ -54,7 +54,7 @@ std::string DurationText(const v1::BatchLine& line) {
 // One customer, for whoever asks about it.
 Fields<v1::BatchLine> CustomerFields(const v1::Batch& batch, absl::Time now) {
   using Line = v1::BatchLine;
-  const ProblemContext context = {.file = "", .at = batch.spec().at(), .batch = batch.id()};
+  const ProblemContext context = ContextOf(batch);
   return {
       {"customer", [](const Line& l) { return TextValue(NameOf(l), Style::kBold); }},
       {"line", [](const Line& l) { return CountValue(l.line()); }},

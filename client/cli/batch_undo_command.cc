@@ -25,7 +25,8 @@ struct BatchUndoOptions {
   bool skip_conflicts = false;
 };
 
-std::vector<std::string> UndoFacts(const v1::Batch& undone, const v1::Batch& undo) {
+std::vector<std::string> UndoFacts(const v1::Batch& undone, const v1::Batch& undo,
+                                   bool skip_conflicts) {
   std::vector<std::string> facts = {
       absl::StrCat("Undo of the batch ", Printable(undone.id()), ", of ", undo.lines().total(),
                    undo.lines().total() == 1 ? " customer" : " customers")};
@@ -33,9 +34,11 @@ std::vector<std::string> UndoFacts(const v1::Batch& undone, const v1::Batch& und
     facts.push_back(absl::StrCat("  where     ", Printable(address)));
   }
   facts.push_back(absl::StrCat("  it did    ", ActionsText(undone.totals())));
-  facts.push_back(
-      "  What was inserted is deleted, what was replaced or deleted is put back, where the rows "
-      "are still as it left them.");
+  facts.push_back("  What was inserted is deleted, what was replaced or deleted is put back.");
+  facts.push_back(skip_conflicts ? "  Rows that have changed since are left alone."
+                                 : "  A customer whose rows have changed since is refused, and the "
+                                   "others are undone; with --skip-conflicts only these rows are "
+                                   "left alone.");
   return facts;
 }
 
@@ -53,7 +56,7 @@ absl::Status Undo(const BatchUndoOptions& options, Session& session) {
   v1::GetBatchRequest get;
   get.set_batch(options.batch);
   ASSIGN_OR_RETURN(const v1::Batch undone, client->GetBatch(get));
-  RETURN_IF_ERROR(ConfirmBatch({.facts = UndoFacts(undone, checked),
+  RETURN_IF_ERROR(ConfirmBatch({.facts = UndoFacts(undone, checked, options.skip_conflicts),
                                 .count = checked.lines().total(),
                                 .digest = "",
                                 .given = options.confirm},
@@ -69,12 +72,13 @@ void AddBatchUndoCommand(CommandTree* tree, CLI::App* noun) {
   const auto options = std::make_shared<BatchUndoOptions>();
   CLI::App* undo = tree->AddCommand(
       noun,
-      {"undo", "Takes every restore of a batch back, where rows are still as it left them",
+      {"undo",
+       "Takes every restore of a batch back; refuses customers whose rows have changed since",
        absl::StrCat("reinstate batch undo ", kExampleBatch, " --wait")},
       [options](Session& session) { return Undo(*options, session); });
   AddBatchId(undo, &options->batch);
   undo->add_flag("--skip-conflicts", options->skip_conflicts,
-                 "Leave rows alone that have changed since");
+                 "Leave rows alone that have changed since, and undo the rest of the customer");
   undo->add_option("--reason", options->reason, "Why, for certificates and audit");
   undo->add_option("--reference", options->reference, "Where that is written down: INC-1234");
   undo->add_option("--request-id", options->request_id,

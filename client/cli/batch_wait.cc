@@ -1,5 +1,6 @@
 #include "client/cli/batch_wait.h"
 
+#include <algorithm>
 #include <fstream>
 #include <utility>
 
@@ -28,12 +29,12 @@ absl::StatusOr<std::vector<v1::BatchLine>> ProblemLines(const v1::Batch& batch, 
   return client->ListBatchLines(request);
 }
 
-void HintNext(const v1::Batch& batch, const Session& session) {
+void HintNext(const v1::Batch& batch, bool retry_may_help, const Session& session) {
   if (batch.dry_run()) {
     return;
   }
   session.Hint(absl::StrCat("  One line a customer: reinstate batch summary ", batch.id()));
-  if (batch.lines().failed() + batch.lines().cancelled() > 0) {
+  if (retry_may_help) {
     session.Hint(absl::StrCat("  What failed, again:  reinstate batch retry ", batch.id()));
   }
   if (batch.lines().succeeded() > 0 && batch.kind() != v1::RESTORE_KIND_UNDO) {
@@ -98,12 +99,13 @@ absl::Status ReportBatchOutcome(const v1::Batch& batch, Session& session) {
   if (!session.for_people()) {
     return outcome;
   }
+  bool retry_may_help = false;
   if (!outcome.ok() && !batch.dry_run()) {
     ASSIGN_OR_RETURN(const std::vector<v1::BatchLine> lines, ProblemLines(batch, session));
-    *session.console().err << RenderProblems(
-        lines, {.file = "", .at = batch.spec().at(), .batch = batch.id()});
+    *session.console().err << RenderProblems(lines, ContextOf(batch));
+    retry_may_help = std::any_of(lines.begin(), lines.end(), RetryMayHelp);
   }
-  HintNext(batch, session);
+  HintNext(batch, retry_may_help, session);
   return outcome;
 }
 

@@ -351,12 +351,12 @@ void AddCreateCommand(CommandTree* tree, CLI::App* noun, const Options& options)
 void AddUndoCommand(CommandTree* tree, CLI::App* noun, const Options& options) {
   CLI::App* undo =
       tree->AddCommand(noun,
-                       {"undo", "Takes a restore back, where rows are still as it left them",
+                       {"undo", "Takes a restore back; refused if its rows have changed since",
                         "reinstate restore undo rst-01HF8Z3V9K2M4N6P8Q0R2S4T6V --wait"},
                        [options](Session& session) { return Undo(*options, session); });
   undo->add_option("RESTORE", options->restore, "The restore's id, rst-…")->required();
   undo->add_flag("--skip-conflicts", options->skip_conflicts,
-                 "Leave rows alone that have changed since");
+                 "Leave rows alone that have changed since, and undo the rest");
   CLI::Option* plan =
       undo->add_option("--plan", options->plan, "Do what this plan says")->type_name("PLAN");
   undo->add_option("--digest", options->digest, "Only if the plan has this digest")

@@ -198,12 +198,12 @@ absl::Status RestoreRun::CheckConflicts(const state::PlanSummary& summary) const
                      "; a plan names them all"));
   }
   if (summary.conflict_count() > 0 && !record_.order().skip_undo_conflicts()) {
-    return MakeError(
-        Reason::kUndoConflict,
-        absl::StrCat(summary.conflict_count(),
-                     " rows have changed since the restore; undo with --skip-conflicts to leave "
-                     "them alone, the first in table ",
-                     summary.conflicts(0).table()));
+    return MakeError(Reason::kUndoConflict,
+                     absl::StrCat(summary.conflict_count(),
+                                  summary.conflict_count() == 1 ? " row has" : " rows have",
+                                  " changed since the restore, the first in table ",
+                                  summary.conflicts(0).table(),
+                                  "; an undo with --skip-conflicts leaves such rows alone"));
   }
   return absl::OkStatus();
 }

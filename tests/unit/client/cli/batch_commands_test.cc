@@ -204,6 +204,36 @@ TEST_F(BatchCommandsTest, AsksForTheNumberBeforeItUndoes) {
   EXPECT_TRUE(undone[0].skip_conflicts());
 }
 
+TEST_F(BatchCommandsTest, SaysBeforeAnUndoWhatBecomesOfRowsThatHaveChangedSince) {
+  answers_.undo_batch = [&](const auto& /*request*/, v1::Batch* batch) {
+    batch->mutable_lines()->set_total(2);
+    return grpc::Status::OK;
+  };
+  EXPECT_EQ(Run({"batch", "undo", "bat-1"}), 8);
+  EXPECT_THAT(err_.str(), HasSubstr("A customer whose rows have changed since is refused"));
+  EXPECT_EQ(Run({"batch", "undo", "bat-1", "--skip-conflicts"}), 8);
+  EXPECT_THAT(err_.str(), AllOf(HasSubstr("Rows that have changed since are left alone."),
+                                Not(HasSubstr("is refused"))));
+}
+
+TEST_F(BatchCommandsTest, AfterARefusedUndoNamesTheCommandThatWorksAndOffersNoRetry) {
+  ended_.set_kind(v1::RESTORE_KIND_UNDO);
+  ended_.set_undo_of("bat-0");
+  ended_.set_state(v1::BATCH_STATE_PARTLY_FAILED);
+  ended_.mutable_lines()->set_succeeded(1);
+  ended_.mutable_lines()->set_failed(1);
+  lines_[1] = FailedLine(2, "1002", Reason::kUndoConflict, "1 row has changed.");
+  EXPECT_EQ(Run({"batch", "watch", "bat-1"}), 3);
+  EXPECT_THAT(err_.str(),
+              AllOf(HasSubstr("Next: reinstate restore get rst-1002 lists these rows; to leave "
+                              "them as they are: reinstate batch undo bat-0 --skip-conflicts "
+                              "--confirm 1 --wait\n"),
+                    Not(HasSubstr("batch retry"))));
+  lines_[1] = FailedLine(2, "1002", Reason::kTenantBusy, "Its rows change too fast.");
+  EXPECT_EQ(Run({"batch", "watch", "bat-1"}), 3);
+  EXPECT_THAT(err_.str(), HasSubstr("What failed, again:  reinstate batch retry bat-1"));
+}
+
 TEST_F(BatchCommandsTest, AddsLinesUnderThePointOfTheBatch) {
   std::vector<v1::AddToBatchRequest> added;
   answers_.add_to_batch = [&](const v1::AddToBatchRequest& request, v1::Batch* batch) {

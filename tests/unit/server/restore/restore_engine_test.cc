@@ -713,6 +713,10 @@ TEST_F(RestoreEngineTest, AnUndoNeverClobbersNewerRows) {
   const StoreModel before = Live();
   const state::RestoreRecord refused = world_.Undo(restore);
   EXPECT_EQ(refused.failure().reason(), "UNDO_CONFLICT");
+  EXPECT_THAT(
+      refused.failure().message(),
+      testing::StartsWith("1 row has changed since the restore, the first in table issues"));
+  ASSERT_EQ(refused.plan().conflicts_size(), 1);  // which one, for whoever asks
   EXPECT_EQ(Live(), before);
 
   const state::RestoreRecord undo = world_.Undo(restore, /*skip_conflicts=*/true);
