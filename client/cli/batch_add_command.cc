@@ -99,7 +99,7 @@ absl::Status Add(const BatchAddOptions& options, Session& session) {
                        .invalid = {checked.invalid().begin(), checked.invalid().end()},
                        .invalid_count = 0},
                       options.skip_invalid,
-                      {.file = options.file.path, .at = batch.spec().at(), .batch = ""},
+                      ContextOf(options.file, batch.points(0).store(), batch.spec().at()),
                       session.console()));
   const bool asks = options.confirm.empty() && session.console().in_is_terminal;
   ASSIGN_OR_RETURN(const v1::Batch shown, WhatItDoes(batch, request, asks, session));

@@ -95,10 +95,16 @@ absl::StatusOr<std::string> StoreOfIds(const v1::BatchSpec& spec, const TenantLi
   return batch.points(0).store();
 }
 
-absl::StatusOr<v1::CreateBatchRequest> RequestFromList(const BatchCreateOptions& options,
-                                                       Session& session) {
-  ASSIGN_OR_RETURN(const TenantList list, ReadTenantListFile(options.file, session.console()));
+// A batch of a list, and what the next commands about its lines are about.
+struct OrderOfList {
   v1::CreateBatchRequest request;
+  ProblemContext context;
+};
+
+absl::StatusOr<OrderOfList> ReadOrder(const BatchCreateOptions& options, Session& session) {
+  ASSIGN_OR_RETURN(const TenantList list, ReadTenantListFile(options.file, session.console()));
+  OrderOfList order;
+  v1::CreateBatchRequest& request = order.request;
   ASSIGN_OR_RETURN(*request.mutable_spec(), SpecOf(options, session));
   ResolveOptions resolve;
   ASSIGN_OR_RETURN(resolve.store, StoreOfIds(request.spec(), list, session));
@@ -112,7 +118,9 @@ absl::StatusOr<v1::CreateBatchRequest> RequestFromList(const BatchCreateOptions&
     *request.add_lines() = std::move(line);
   }
   FillWhy(options, &request);
-  return request;
+  order.context =
+      ContextOf(options.file, options.group.empty() ? options.store : resolve.store, options.at);
+  return order;
 }
 
 // Begins what is agreed to.
@@ -153,15 +161,14 @@ absl::Status AgreeOnPlan(const v1::Batch& plan, const BatchCreateOptions& option
 }
 
 absl::Status CreateFromList(const BatchCreateOptions& options, Session& session) {
-  ASSIGN_OR_RETURN(v1::CreateBatchRequest request, RequestFromList(options, session));
+  ASSIGN_OR_RETURN(OrderOfList order, ReadOrder(options, session));
+  v1::CreateBatchRequest& request = order.request;
   ASSIGN_OR_RETURN(const v1::Batch checked, Check(request, session));
   ASSIGN_OR_RETURN(const int64_t count,
                    CountValidLines({.sent = {request.lines().begin(), request.lines().end()},
                                     .invalid = {checked.invalid().begin(), checked.invalid().end()},
                                     .invalid_count = checked.lines().not_restored()},
-                                   options.skip_invalid,
-                                   {.file = options.file.path, .at = options.at, .batch = ""},
-                                   session.console()));
+                                   options.skip_invalid, order.context, session.console()));
   if (options.dry_run) {
     return DryRun(std::move(request), session);
   }

@@ -128,6 +128,17 @@ std::vector<v1::BatchLineSpec> LineSpecsOf(const ResolvedList& list) {
   return specs;
 }
 
+ProblemContext ContextOf(const TenantListFile& file, const std::string& store,
+                         const std::string& at) {
+  ProblemContext context{.file = file.path, .at = at, .batch = ""};
+  context.list_options = ReadingOptions(file);
+  if (!store.empty()) {
+    absl::StrAppend(&context.list_options, context.list_options.empty() ? "" : " ", "--store ",
+                    ShellWord(store));
+  }
+  return context;
+}
+
 absl::StatusOr<int64_t> CountValidLines(const LineCheck& check, bool skip_invalid,
                                         const ProblemContext& context, const Console& console) {
   const std::vector<v1::BatchLine> lines = InvalidLines(check);

@@ -9,6 +9,7 @@
 #include "client/cli/batch_problems.h"
 #include "client/cli/list_resolution.h"
 #include "client/cli/session.h"
+#include "client/cli/tenant_list_file.h"
 #include "reinstate/v1/batch_service.pb.h"
 
 namespace reinstate {
@@ -16,6 +17,11 @@ namespace reinstate {
 // The lines of a list as a batch takes them. Those that name nobody for sure are sent with that as
 // their problem, so that they stay in every summary.
 std::vector<v1::BatchLineSpec> LineSpecsOf(const ResolvedList& list);
+
+// What the next commands are about while there is no batch: the list `file`, read as it was read,
+// for `store` (empty: the only one) and the point `at`.
+ProblemContext ContextOf(const TenantListFile& file, const std::string& store,
+                         const std::string& at);
 
 // What a check of lines (`validate_only`) has shown.
 struct LineCheck {

@@ -22,12 +22,12 @@ constexpr size_t kLinesTold = 10;  // of a reason
 
 struct NextStep {
   std::string_view reason;
-  std::string_view
-      step;  // $FILE, $AT, $BATCH, $TENANT, $RESTORE and $UNDO stand for what it is about
+  // $LIST, $AT, $BATCH, $TENANT, $RESTORE and $UNDO stand for what it is about.
+  std::string_view step;
 };
 
 constexpr std::string_view kResolve =
-    "reinstate batch resolve -f $FILE --at $AT > resolved.csv, fill in its column id, and give "
+    "reinstate batch resolve -f $LIST --at $AT > resolved.csv, fill in its column id, and give "
     "that file.";
 constexpr std::string_view kRetry = "then reinstate batch retry $BATCH";
 
@@ -74,6 +74,12 @@ std::string RestoreOf(const v1::BatchLine& line) {
 
 std::string OrElse(const std::string& text, const char* otherwise) {
   return text.empty() ? otherwise : ShellWord(text);
+}
+
+// The list with the options that it is read with.
+std::string ListWords(const ProblemContext& context) {
+  return absl::StrCat(OrElse(context.file, "FILE"), context.list_options.empty() ? "" : " ",
+                      context.list_options);
 }
 
 std::string ReasonOf(const v1::BatchLine& line) {
@@ -138,7 +144,7 @@ std::string NextStepFor(const v1::BatchLine& line, const ProblemContext& context
                     Absl(context.batch.empty() ? std::string_view("then try again.") : kRetry));
   }
   return absl::StrReplaceAll(
-      step, {{"$FILE", OrElse(context.file, "FILE")},
+      step, {{"$LIST", ListWords(context)},
              {"$AT", OrElse(context.at, "POINT")},
              {"$BATCH", OrElse(context.batch, "BATCH")},
              {"$TENANT", OrElse(line.tenant().tenant(), "TENANT")},

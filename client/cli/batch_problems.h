@@ -15,6 +15,10 @@ struct ProblemContext {
   std::string batch;  // empty before it was created
   // The command that undoes it again and leaves rows alone that have changed since; of an undo.
   std::string undo_again = {};
+
+  // With which `batch resolve` reads the list as it was read, and in the same store, quoted for a
+  // shell: "--column Kunde".
+  std::string list_options = {};
 };
 
 // What the next commands are about of a batch that was created.

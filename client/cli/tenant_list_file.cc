@@ -1,8 +1,11 @@
 #include "client/cli/tenant_list_file.h"
 
+#include <array>
 #include <fstream>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "client/cli/restore_views.h"
 #include "storage/base/error.h"
 
 namespace reinstate {
@@ -22,6 +25,20 @@ CLI::Option* AddTenantListOptions(CLI::App* command, TenantListFile* file) {
                    "What the list is written in, e.g. windows-1252; default found out")
       ->type_name("NAME");
   return path;
+}
+
+std::string ReadingOptions(const TenantListFile& file) {
+  const std::array<std::pair<const char*, const std::string*>, 3> options = {
+      {{"--column ", &file.column},
+       {"--encoding ", &file.encoding},
+       {"--note-column ", &file.note_column}}};
+  std::string text;
+  for (const auto& [option, value] : options) {
+    if (!value->empty()) {
+      absl::StrAppend(&text, text.empty() ? "" : " ", option, ShellWord(*value));
+    }
+  }
+  return text;
 }
 
 absl::StatusOr<TenantList> ReadTenantListFile(const TenantListFile& file, const Console& console) {

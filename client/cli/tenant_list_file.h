@@ -20,6 +20,10 @@ struct TenantListFile {
 // Adds -f, --column and --encoding. Returns the option for the file.
 CLI::Option* AddTenantListOptions(CLI::App* command, TenantListFile* file);
 
+// The options, beside that of the file, that make `batch resolve` read `file` likewise, quoted for
+// a shell: "--column 'Customer name'". Empty if there are none.
+std::string ReadingOptions(const TenantListFile& file);
+
 // Reads `file`. INVALID_ARGUMENT if it cannot be read, and as ReadTenantList, with the file's name.
 absl::StatusOr<TenantList> ReadTenantListFile(const TenantListFile& file, const Console& console);
 

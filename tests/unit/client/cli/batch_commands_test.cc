@@ -259,7 +259,10 @@ TEST_F(BatchCommandsTest, AddsLinesUnderThePointOfTheBatch) {
   EXPECT_THAT(err_.str(), HasSubstr("1,200 inserted, 34 replaced, 5 deleted"));
   ASSERT_THAT(planned_, SizeIs(1));
   EXPECT_EQ(planned_[0].spec().at(), "snap-1-12");
-  EXPECT_EQ(Run({"batch", "add", "bat-1", "-f", File("bad", "Akme\n"), "--confirm", "1"}), 6);
+  EXPECT_EQ(Run({"batch", "add", "bat-1", "-f", File("bad", "Kunde\nAkme\n"), "--column", "Kunde",
+                 "--confirm", "1"}),
+            6);
+  EXPECT_THAT(err_.str(), HasSubstr("/bad --column Kunde --store main --at 2h > "));
 }
 
 TEST_F(BatchCommandsTest, EscapesWhatOthersWrote) {

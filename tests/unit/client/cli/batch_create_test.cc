@@ -117,6 +117,20 @@ TEST_F(BatchCreateTest, ListsWhatIsWrongByReasonWithTheNextCommandAndStops) {
   EXPECT_THAT(created_, IsEmpty());
 }
 
+TEST_F(BatchCreateTest, NamesANextCommandThatReadsTheListAsItWasRead) {
+  const std::string list = "Kunde;Ort;warum\nCaf\xe9;Rom;vip\n1001;Oslo;\n";
+  EXPECT_EQ(Run(Create(list, {"--column", "Kunde", "--encoding", "windows-1252", "--note-column",
+                              "warum", "--store", "main", "--confirm", "1"})),
+            6);
+  EXPECT_THAT(err_.str(),
+              HasSubstr("  Next: reinstate batch resolve -f " + dir_.path() +
+                        "/list --column Kunde --encoding windows-1252 --note-column warum --store "
+                        "main --at 2h > "));
+  // Of a group the store whose tenants the list names.
+  EXPECT_EQ(Run(Create("Akme\n1001\n", {"--group", "site", "--confirm", "1"})), 6);
+  EXPECT_THAT(err_.str(), HasSubstr("/list --store main --at 2h > "));
+}
+
 TEST_F(BatchCreateTest, KeepsTheLinesThatItSkips) {
   EXPECT_EQ(Run(Create("1001\nAkme\n1009\n", {"--confirm", "1", "--skip-invalid"})), 0);
   EXPECT_THAT(err_.str(), HasSubstr("2 lines left out, as --skip-invalid says."));
