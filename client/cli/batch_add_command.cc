@@ -37,8 +37,14 @@ std::string PointText(const v1::Batch& batch) {
   return point.has_requested_time() ? Rfc3339(ToTime(point.requested_time())) : batch.spec().at();
 }
 
-absl::StatusOr<v1::AddToBatchRequest> RequestFor(const BatchAddOptions& options,
-                                                 const v1::Batch& batch, Session& session) {
+// Lines for a batch, and what the next commands about them are about.
+struct AddedLines {
+  v1::AddToBatchRequest request;
+  ProblemContext context;
+};
+
+absl::StatusOr<AddedLines> ReadLines(const BatchAddOptions& options, const v1::Batch& batch,
+                                     Session& session) {
   if (batch.points().empty()) {
     return MakeError(Reason::kInvalidArgument,
                      absl::StrCat("The batch ", batch.id(),
@@ -53,7 +59,8 @@ absl::StatusOr<v1::AddToBatchRequest> RequestFor(const BatchAddOptions& options,
   for (const std::string& notice : list.notices) {
     session.Hint(Printable(notice));
   }
-  v1::AddToBatchRequest request;
+  AddedLines lines;
+  v1::AddToBatchRequest& request = lines.request;
   request.set_batch(options.batch);
   for (v1::BatchLineSpec& line : LineSpecsOf(resolved)) {
     *request.add_lines() = std::move(line);
@@ -61,7 +68,8 @@ absl::StatusOr<v1::AddToBatchRequest> RequestFor(const BatchAddOptions& options,
   request.set_skip_invalid(options.skip_invalid);
   request.set_reason(options.reason);
   request.set_request_id(options.request_id);
-  return request;
+  lines.context = ContextOf(options.file, list, resolve.store, batch.spec().at());
+  return lines;
 }
 
 // What is known of the new lines: where rows can be destroyed, and a person is asked, by a dry run.
@@ -88,19 +96,17 @@ absl::Status Add(const BatchAddOptions& options, Session& session) {
   get.set_batch(options.batch);
   ASSIGN_OR_RETURN(ReinstateClient * client, session.Client());
   ASSIGN_OR_RETURN(const v1::Batch batch, client->GetBatch(get));
-  ASSIGN_OR_RETURN(const v1::AddToBatchRequest request, RequestFor(options, batch, session));
+  ASSIGN_OR_RETURN(const AddedLines lines, ReadLines(options, batch, session));
+  const v1::AddToBatchRequest& request = lines.request;
   v1::AddToBatchRequest check = request;
   check.set_validate_only(true);
   ASSIGN_OR_RETURN(const v1::Batch checked, client->AddToBatch(std::move(check)));
   // The counts of `checked` are those of the whole batch.
-  ASSIGN_OR_RETURN(
-      const int64_t count,
-      CountValidLines({.sent = {request.lines().begin(), request.lines().end()},
-                       .invalid = {checked.invalid().begin(), checked.invalid().end()},
-                       .invalid_count = 0},
-                      options.skip_invalid,
-                      ContextOf(options.file, batch.points(0).store(), batch.spec().at()),
-                      session.console()));
+  ASSIGN_OR_RETURN(const int64_t count,
+                   CountValidLines({.sent = {request.lines().begin(), request.lines().end()},
+                                    .invalid = {checked.invalid().begin(), checked.invalid().end()},
+                                    .invalid_count = 0},
+                                   options.skip_invalid, lines.context, session.console()));
   const bool asks = options.confirm.empty() && session.console().in_is_terminal;
   ASSIGN_OR_RETURN(const v1::Batch shown, WhatItDoes(batch, request, asks, session));
   RETURN_IF_ERROR(ConfirmBatch({.facts = BatchFacts(shown, count, session),

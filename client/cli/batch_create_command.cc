@@ -118,8 +118,8 @@ absl::StatusOr<OrderOfList> ReadOrder(const BatchCreateOptions& options, Session
     *request.add_lines() = std::move(line);
   }
   FillWhy(options, &request);
-  order.context =
-      ContextOf(options.file, options.group.empty() ? options.store : resolve.store, options.at);
+  order.context = ContextOf(options.file, list,
+                            options.group.empty() ? options.store : resolve.store, options.at);
   return order;
 }
 

@@ -128,9 +128,10 @@ std::vector<v1::BatchLineSpec> LineSpecsOf(const ResolvedList& list) {
   return specs;
 }
 
-ProblemContext ContextOf(const TenantListFile& file, const std::string& store,
-                         const std::string& at) {
+ProblemContext ContextOf(const TenantListFile& file, const TenantList& list,
+                         const std::string& store, const std::string& at) {
   ProblemContext context{.file = file.path, .at = at, .batch = ""};
+  context.list_resolved = list.resolved;
   context.list_options = ReadingOptions(file);
   if (!store.empty()) {
     absl::StrAppend(&context.list_options, context.list_options.empty() ? "" : " ", "--store ",

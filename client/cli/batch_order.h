@@ -18,10 +18,10 @@ namespace reinstate {
 // their problem, so that they stay in every summary.
 std::vector<v1::BatchLineSpec> LineSpecsOf(const ResolvedList& list);
 
-// What the next commands are about while there is no batch: the list `file`, read as it was read,
-// for `store` (empty: the only one) and the point `at`.
-ProblemContext ContextOf(const TenantListFile& file, const std::string& store,
-                         const std::string& at);
+// What the next commands are about while there is no batch: `list` of `file`, `store` (empty: the
+// only one) and the point `at`.
+ProblemContext ContextOf(const TenantListFile& file, const TenantList& list,
+                         const std::string& store, const std::string& at);
 
 // What a check of lines (`validate_only`) has shown.
 struct LineCheck {

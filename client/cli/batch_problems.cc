@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <filesystem>
 #include <map>
 #include <string_view>
 #include <utility>
@@ -22,13 +23,15 @@ constexpr size_t kLinesTold = 10;  // of a reason
 
 struct NextStep {
   std::string_view reason;
-  // $LIST, $AT, $BATCH, $TENANT, $RESTORE and $UNDO stand for what it is about.
+  // $LIST, $RESOLVED, $FILE, $AT, $BATCH, $TENANT, $RESTORE and $UNDO stand for what it is about.
   std::string_view step;
 };
 
 constexpr std::string_view kResolve =
-    "reinstate batch resolve -f $LIST --at $AT > resolved.csv, fill in its column id, and give "
-    "that file.";
+    "reinstate batch resolve -f $LIST --at $AT > $RESOLVED, fill in its column id, and give that "
+    "file.";
+constexpr std::string_view kFillIn =
+    "fill in the column id of these lines in $FILE, and give that file again.";
 constexpr std::string_view kRetry = "then reinstate batch retry $BATCH";
 
 constexpr std::array<NextStep, 18> kNextSteps = {{
@@ -74,6 +77,15 @@ std::string RestoreOf(const v1::BatchLine& line) {
 
 std::string OrElse(const std::string& text, const char* otherwise) {
   return text.empty() ? otherwise : ShellWord(text);
+}
+
+// The file for what `batch resolve` makes of the list `file`: never the list itself, which the
+// shell would empty first.
+std::string ResolvedFile(const std::string& file) {
+  if (file.empty() || file == "-") {
+    return "resolved.csv";
+  }
+  return ShellWord(absl::StrCat(std::filesystem::path(file).stem().string(), "-resolved.csv"));
 }
 
 // The list with the options that it is read with.
@@ -134,7 +146,11 @@ bool RetryMayHelp(const v1::BatchLine& line) {
 }
 
 std::string NextStepFor(const v1::BatchLine& line, const ProblemContext& context) {
-  std::string step(StepOf(ReasonOf(line)));
+  std::string_view known = StepOf(ReasonOf(line));
+  if (known == kResolve && context.list_resolved) {
+    known = kFillIn;
+  }
+  std::string step(known);
   if (step.empty() && context.batch.empty()) {
     step = "correct the lines, or go on without them: --skip-invalid";
   } else if (step.empty()) {
@@ -145,6 +161,8 @@ std::string NextStepFor(const v1::BatchLine& line, const ProblemContext& context
   }
   return absl::StrReplaceAll(
       step, {{"$LIST", ListWords(context)},
+             {"$RESOLVED", ResolvedFile(context.file)},
+             {"$FILE", context.file == "-" ? "the list" : OrElse(context.file, "FILE")},
              {"$AT", OrElse(context.at, "POINT")},
              {"$BATCH", OrElse(context.batch, "BATCH")},
              {"$TENANT", OrElse(line.tenant().tenant(), "TENANT")},

@@ -19,6 +19,8 @@ struct ProblemContext {
   // With which `batch resolve` reads the list as it was read, and in the same store, quoted for a
   // shell: "--column Kunde".
   std::string list_options = {};
+
+  bool list_resolved = false;  // `batch resolve` has written the list
 };
 
 // What the next commands are about of a batch that was created.

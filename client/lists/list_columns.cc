@@ -175,6 +175,13 @@ absl::StatusOr<size_t> ColumnByRank(const std::vector<std::string>& first) {
                  first);
 }
 
+// Whether the columns are those that `batch resolve` writes, and the tenant's is that of the ids.
+bool IsResolved(const std::vector<std::string>& titles, size_t tenant) {
+  return TitleKey(titles[tenant]) == "id" && !ColumnsWithTitle(titles, "input").empty() &&
+         !ColumnsWithTitle(titles, "match").empty() &&
+         !ColumnsWithTitle(titles, "candidates").empty();
+}
+
 std::optional<size_t> OtherColumn(const std::vector<std::string>& titles, std::string_view title,
                                   size_t tenant) {
   for (const size_t column : ColumnsWithTitle(titles, title)) {
@@ -214,6 +221,7 @@ absl::StatusOr<ListColumns> ChooseColumns(const ListTable& table, const ListOpti
     columns.store = OtherColumn(first, "store", columns.tenant);
     columns.priority = OtherColumn(first, "priority", columns.tenant);
     columns.input = OtherColumn(first, "input", columns.tenant);
+    columns.resolved = IsResolved(first, columns.tenant);
   }
   if (titled && !columns.note.has_value()) {
     columns.note = OtherColumn(first, "note", columns.tenant);

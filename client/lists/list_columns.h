@@ -18,6 +18,7 @@ struct ListColumns {
   std::optional<size_t> priority;
   std::optional<size_t> input;
   bool titles_in_first_row = false;
+  bool resolved = false;    // TenantList::resolved
   std::string description;  // for people: 'column 2, "site_id"'
 };
 

@@ -212,6 +212,7 @@ absl::StatusOr<TenantList> ParseTenantList(std::string_view bytes, const ListOpt
     assembler.Add(table.rows[i]);
   }
   TenantList list = assembler.Finish();
+  list.resolved = columns.resolved;
   std::vector<std::string> notices = ReadingNotices(decoded, table, columns);
   list.notices.insert(list.notices.begin(), notices.begin(), notices.end());
   list.faults.insert(list.faults.end(), table.faults.begin(), table.faults.end());

@@ -57,6 +57,9 @@ struct TenantList {
   std::vector<ListFault> faults;
   std::vector<ListRepeat> repeats;
 
+  // `batch resolve` has written it, and the tenants are those of its column `id`.
+  bool resolved = false;
+
   // What a person must know to trust the rest: encoding, separator and column that were taken, and
   // what was skipped or altered. Sentences, with text of the list in them.
   std::vector<std::string> notices;

@@ -1,6 +1,7 @@
 #include "client/cli/batch_problems.h"
 
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/match.h"
@@ -37,8 +38,20 @@ TEST(BatchProblems, AreGroupedByReasonWithMostLinesFirst) {
             "--at.\n"
             "TENANT_NOT_FOUND, 1 line: line 3\n"
             "  line 3, \"line 3\": What is wrong.\n"
-            "  Next: reinstate batch resolve -f 'my list.csv' --at 2h > resolved.csv, fill in its "
-            "column id, and give that file.\n");
+            "  Next: reinstate batch resolve -f 'my list.csv' --at 2h > 'my list-resolved.csv', "
+            "fill in its column id, and give that file.\n");
+}
+
+TEST(BatchProblems, NeverNameTheListAsTheFileThatTheNextCommandWrites) {
+  for (const auto& [file, resolved] : std::vector<std::pair<std::string, std::string>>{
+           {"resolved.csv", "resolved-resolved.csv"},
+           {"lists/resolved.csv", "resolved-resolved.csv"},
+           {"resolved", "resolved-resolved.csv"},
+           {"-", "resolved.csv"}}) {
+    EXPECT_THAT(
+        NextStepFor(Line(3, "", "TENANT_NOT_FOUND"), {.file = file, .at = "2h", .batch = ""}),
+        HasSubstr("-f " + file + " --at 2h > " + resolved + ", "));
+  }
 }
 
 TEST(BatchProblems, TellsTheFirstOfMany) {

@@ -124,8 +124,11 @@ TEST_F(BatchResolveTest, WhatItWroteGoesIntoABatchOnceAPersonHasFilledInTheIds) 
       "batch", "create", "-f", File("resolved.csv", csv), "--at", "2h", "--confirm", "1"};
   // As it is, the line that is only similar is refused.
   EXPECT_EQ(Run(create), 6);
-  EXPECT_THAT(err_.str(), AllOf(HasSubstr("line 3, \"Akme\": It has nothing in column 4, \"id\"."),
-                                HasSubstr("[BATCH_LINES_INVALID]")));
+  EXPECT_THAT(err_.str(),
+              AllOf(HasSubstr("line 3, \"Akme\": It has nothing in column 4, \"id\"."),
+                    HasSubstr("  Next: fill in the column id of these lines in " + create[3] +
+                              ", and give that file again.\n"),
+                    Not(HasSubstr("batch resolve")), HasSubstr("[BATCH_LINES_INVALID]")));
   EXPECT_THAT(created_, SizeIs(0));
 
   const std::string open = "Akme,similar,,";

@@ -173,9 +173,18 @@ TEST(TenantList, ReadsWhatBatchResolveWroteAndTellsTheLinesThatNeedAnId) {
   EXPECT_EQ(list.tenants[0].store, "main");
   EXPECT_EQ(list.tenants[0].priority, "high");
   EXPECT_THAT(Faults(list), ElementsAre("3: It has nothing in column 4, \"id\"."));
+  EXPECT_TRUE(list.resolved);
   // What the line of the first list said.
   EXPECT_EQ(list.tenants[0].input, "acme");
   EXPECT_EQ(list.faults[0].input, "Akme");
+}
+
+TEST(TenantList, TakesAListForResolvedOnlyByAllThatBatchResolveWrites) {
+  const std::string resolved = "line,input,match,id,label,candidates\n1,acme,exact,1001,Acme,\n";
+  EXPECT_TRUE(Read(resolved).resolved);
+  EXPECT_FALSE(Read(resolved, {.column = "label"}).resolved);
+  EXPECT_FALSE(Read("id,input,match\n1001,acme,exact\n").resolved);
+  EXPECT_FALSE(Read("1001\n").resolved);
 }
 
 TEST(TenantList, TakesTheColumnForNotesThatItIsTold) {
