@@ -17,8 +17,10 @@ CLI::Option* AddTenantListOptions(CLI::App* command, TenantListFile* file) {
                        "The list: CSV, JSON lines or a tenant a line; - for the standard input")
           ->type_name("FILE");
   command
-      ->add_option("--column", file->column,
-                   "The column that names the tenants, by title or number; default found out")
+      ->add_option(
+          "--column", file->column,
+          "The column that names the tenants, by title, or by number where there are no titles; "
+          "default found out")
       ->type_name("NAME");
   command
       ->add_option("--encoding", file->encoding,

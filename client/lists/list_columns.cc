@@ -105,7 +105,8 @@ absl::Status Refused(std::string_view what, const std::vector<std::string>& firs
   return MakeError(
       Reason::kInvalidArgument,
       absl::StrCat(std::string(what),
-                   "; give --column with a title or number of: ", absl::StrJoin(told, ", "),
+                   "; give --column with a title, or with a number where there are no titles: ",
+                   absl::StrJoin(told, ", "),
                    first.size() > kMaxColumnsTold
                        ? absl::StrCat(" and ", first.size() - kMaxColumnsTold, " more.")
                        : "."));
@@ -229,6 +230,11 @@ absl::StatusOr<ListColumns> ChooseColumns(const ListTable& table, const ListOpti
   columns.description = absl::StrCat("column ", columns.tenant + 1);
   if (titled) {
     absl::StrAppend(&columns.description, ", ", Quoted(first[columns.tenant]));
+  } else if (!options.column.empty()) {
+    columns.notice =
+        absl::StrCat("Line ", table.rows.front().line, " is taken for the tenant ",
+                     Quoted(first[columns.tenant]),
+                     "; if that is a title, give it to --column instead of ", options.column, ".");
   }
   return columns;
 }

@@ -154,6 +154,9 @@ std::vector<std::string> ReadingNotices(const DecodedText& decoded, const ListTa
   if (!decoded.notice.empty()) {
     notices.push_back(decoded.notice);
   }
+  if (!columns.notice.empty()) {
+    notices.push_back(columns.notice);
+  }
   if (table.comments + table.blank_lines > 0) {
     notices.push_back(absl::StrCat("Skipped ", Counted(table.comments, "comment"), " and ",
                                    Counted(table.blank_lines, "empty line"), "."));

@@ -21,8 +21,9 @@ struct ListLimits {
 
 // How a list is read. What is left empty is found out, and said in TenantList::notices.
 struct ListOptions {
-  std::string column;     // the column that names the tenants: its title, or its number from 1
-  std::string note;       // the column with a note for each, likewise; empty: the one titled "note"
+  std::string column;  // the column that names the tenants: its title, or its number from 1, where
+                       // there are no titles
+  std::string note;    // the column with a note for each, likewise; empty: the one titled "note"
   std::string encoding;   // a name that iconv knows, e.g. "windows-1252"
   std::string separator;  // "comma", "semicolon", "tab", or "none": a line is one text
   ListLimits limits;

@@ -17,6 +17,7 @@ using ::testing::AllOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using ::testing::Not;
 using ::testing::SizeIs;
 
 TenantList Read(const std::string& bytes, const ListOptions& options = {}) {
@@ -114,6 +115,22 @@ TEST(TenantList, TakesTheColumnThatIsAskedFor) {
   EXPECT_THAT(Texts(Read("id,ort\n1,Rom\n", {.column = "ort"})), ElementsAre("2=Rom"));
   EXPECT_THAT(Texts(Read("7,Acme\n8,Zeta\n", {.column = "2"})), ElementsAre("1=Acme", "2=Zeta"));
   EXPECT_THAT(Texts(Read("id,name\n7,Acme\n", {.column = "2"})), ElementsAre("2=Acme"));
+}
+
+TEST(TenantList, TellsThatANumberedColumnLeavesTheFirstLineATenantUnlessItHasKnownTitles) {
+  const std::string list = "Nr;Kunde\n1;Acme\n2;Zeta\n";
+  EXPECT_THAT(Refusal(list), HasSubstr("give --column with a title, or with a number where there "
+                                       "are no titles: 1 \"Nr\", 2 \"Kunde\"."));
+  const TenantList numbered = Read(list, {.column = "2"});
+  EXPECT_THAT(Texts(numbered), ElementsAre("1=Kunde", "2=Acme", "3=Zeta"));
+  EXPECT_THAT(Notices(numbered),
+              HasSubstr("Line 1 is taken for the tenant \"Kunde\"; if that is a title, "
+                        "give it to --column instead of 2."));
+  const TenantList titled = Read(list, {.column = "Kunde"});
+  EXPECT_THAT(Texts(titled), ElementsAre("2=Acme", "3=Zeta"));
+  EXPECT_THAT(Notices(titled), Not(HasSubstr("is taken for")));
+  EXPECT_THAT(Notices(Read("id,name\n7,Acme\n", {.column = "2"})), Not(HasSubstr("is taken for")));
+  EXPECT_THAT(Notices(Read("Acme\nZeta\n")), Not(HasSubstr("is taken for")));
 }
 
 TEST(TenantList, RefusesAColumnThatThereIsNot) {
