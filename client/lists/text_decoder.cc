@@ -46,6 +46,19 @@ absl::Status CheckIsText(std::string_view bytes) {
   return absl::OkStatus();
 }
 
+// Text has no zero bytes, once it is decoded.
+absl::Status CheckNoZeroByte(std::string_view text) {
+  const size_t zero = text.find('\0');
+  if (zero == std::string_view::npos) {
+    return absl::OkStatus();
+  }
+  const std::string_view before = text.substr(0, zero);
+  return Refused(absl::StrCat("The list is no text: it has a zero byte in line ",
+                              1 + std::count(before.begin(), before.end(), '\n'),
+                              ". Give CSV, JSON lines or a tenant a line, or --encoding if it is "
+                              "text in another one."));
+}
+
 // What of a text is UTF-8.
 struct Utf8Scan {
   std::vector<int64_t> bad_lines;
@@ -167,6 +180,7 @@ absl::StatusOr<DecodedText> DecodeByContent(std::string_view bytes) {
                            ", as every second byte is zero; --encoding says "
                            "otherwise."));
   }
+  RETURN_IF_ERROR(CheckNoZeroByte(bytes));
   const Utf8Scan scan = ScanUtf8(bytes);
   if (scan.bad_lines.empty()) {
     return DecodedText{.text = std::string(bytes), .encoding = kUtf8, .notice = ""};
@@ -196,12 +210,7 @@ absl::StatusOr<DecodedText> DecodeText(std::string_view bytes, const std::string
   RETURN_IF_ERROR(CheckIsText(bytes));
   ASSIGN_OR_RETURN(DecodedText decoded,
                    encoding.empty() ? DecodeByContent(bytes) : DecodeAs(bytes, encoding));
-  if (const size_t zero = decoded.text.find('\0'); zero != std::string::npos) {
-    const auto end = decoded.text.begin() + static_cast<std::ptrdiff_t>(zero);
-    return Refused(absl::StrCat("The list has a zero byte in line ",
-                                1 + std::count(decoded.text.begin(), end, '\n'),
-                                "; it is not text, or in another encoding: give --encoding."));
-  }
+  RETURN_IF_ERROR(CheckNoZeroByte(decoded.text));
   return decoded;
 }
 

@@ -12,6 +12,7 @@ namespace {
 using namespace std::string_literals;  // NOLINT(google-build-using-namespace): for texts with zeros
 using ::testing::AllOf;
 using ::testing::HasSubstr;
+using ::testing::Not;
 
 DecodedText Decode(const std::string& bytes, const std::string& encoding = "") {
   const absl::StatusOr<DecodedText> decoded = DecodeText(bytes, encoding);
@@ -77,6 +78,11 @@ TEST(TextDecoder, RefusesWhatIsNoText) {
   EXPECT_THAT(Refusal("PK\x03\x04rest"), HasSubstr("save it as CSV"));
   EXPECT_THAT(Refusal("\x1F\x8B\x08rest"), HasSubstr("compressed"));
   EXPECT_THAT(Refusal("a\nb\0c\n"s), HasSubstr("zero byte in line 2"));
+  // As a program: well-formed characters of several bytes, and bytes that are none, among zeros.
+  EXPECT_THAT(Refusal("\x7F"
+                      "ELF\x02\0\xC3\xA9\n\xFF\0\xFF\n"s),
+              AllOf(HasSubstr("The list is no text: it has a zero byte in line 1."),
+                    HasSubstr("CSV, JSON lines or a tenant a line"), Not(HasSubstr("UTF-8"))));
 }
 
 TEST(TextDecoder, DecodesLongTextsWhole) {
