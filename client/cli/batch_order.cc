@@ -152,7 +152,7 @@ absl::StatusOr<int64_t> CountValidLines(const LineCheck& check, bool skip_invali
   }
   *console.err << RenderProblems(lines, context) << std::flush;
   if (invalid > listed) {
-    console.Say(absl::StrCat("… and ", HumanCount(invalid - listed), " more lines."));
+    console.Say(absl::StrCat("… and ", HumanNumber(invalid - listed, "more line"), "."));
   }
   if (valid <= 0) {
     return MakeError(Reason::kBatchLinesInvalid, "No line can be restored. Nothing was begun.");

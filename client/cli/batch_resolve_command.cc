@@ -31,7 +31,8 @@ absl::Status ResolveOutcome(const ResolvedList& resolved) {
       absl::StatusCode::kUnknown, kPartlyFailedReason,
       absl::StrCat(HumanCount(open), " of ",
                    HumanNumber(static_cast<int64_t>(resolved.lines.size()), "line"),
-                   " need a person: fill in the column id, then give the list to reinstate batch "
+                   open == 1 ? " needs" : " need",
+                   " a person: fill in the column id, then give the list to reinstate batch "
                    "create."));
 }
 

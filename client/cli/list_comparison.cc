@@ -21,15 +21,19 @@ enum class Finding { kUnresolved, kNotGone, kNotListed, kGone };
 struct FindingInfo {
   Finding finding;
   const char* word;
-  const char* sentence;
+  const char* of_one;  // a sentence after their number
+  const char* of_several;
   Style style;
 };
 
 constexpr std::array<FindingInfo, 4> kFindings = {{
-    {Finding::kUnresolved, "unresolved", "mean nobody for sure", Style::kBad},
-    {Finding::kNotGone, "not-gone", "are on the list and not gone", Style::kWarning},
-    {Finding::kNotListed, "not-listed", "are gone and not on the list", Style::kBad},
-    {Finding::kGone, "gone", "are on the list and gone", Style::kPlain},
+    {Finding::kUnresolved, "unresolved", "means nobody for sure", "mean nobody for sure",
+     Style::kBad},
+    {Finding::kNotGone, "not-gone", "is on the list and not gone", "are on the list and not gone",
+     Style::kWarning},
+    {Finding::kNotListed, "not-listed", "is gone and not on the list",
+     "are gone and not on the list", Style::kBad},
+    {Finding::kGone, "gone", "is on the list and gone", "are on the list and gone", Style::kPlain},
 }};
 
 const FindingInfo& InfoOf(Finding finding) { return kFindings.at(static_cast<size_t>(finding)); }
@@ -88,8 +92,9 @@ void SayCounts(const std::vector<v1::TenantResolution>& all, const Console& cons
     ++counts.at(static_cast<size_t>(FindingOf(resolution)));
   }
   for (const FindingInfo& info : kFindings) {
-    console.Say(absl::StrCat(HumanCount(counts.at(static_cast<size_t>(info.finding))), " ",
-                             info.sentence, "."));
+    const int64_t count = counts.at(static_cast<size_t>(info.finding));
+    console.Say(
+        absl::StrCat(HumanCount(count), " ", count == 1 ? info.of_one : info.of_several, "."));
   }
 }
 

@@ -224,8 +224,7 @@ void SayListNotices(const TenantList& list, const ResolvedList& resolved, const 
     repeated.push_back(repeat.line);
   }
   if (!repeated.empty()) {
-    console.Say(
-        absl::StrCat("These say again what an earlier line says: ", LineNumbers(repeated), "."));
+    console.Say(absl::StrCat("An earlier line says the same as ", LineNumbers(repeated), "."));
   }
   size_t faults = 0;
   for (const ResolvedLine& line : resolved.lines) {
@@ -234,7 +233,9 @@ void SayListNotices(const TenantList& list, const ResolvedList& resolved, const 
     }
   }
   if (faults > kMaxFaultsTold) {
-    console.Say(absl::StrCat("… and ", faults - kMaxFaultsTold, " more such lines."));
+    console.Say(absl::StrCat(
+        "… and ", HumanNumber(static_cast<int64_t>(faults - kMaxFaultsTold), "more such line"),
+        "."));
   }
 }
 

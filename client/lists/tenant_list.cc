@@ -134,8 +134,16 @@ class Assembler {
   std::unordered_map<std::string, int64_t> first_lines_;  // by store and text
 };
 
-std::string Counted(int64_t count, const char* noun) {
-  return absl::StrCat(count, " ", noun, count == 1 ? "" : "s");
+// What was left out, as a sentence; empty if nothing was.
+std::string SkippedText(const ListTable& table) {
+  std::vector<std::string> skipped;
+  for (const auto& [count, noun] :
+       {std::pair(table.comments, "comment"), std::pair(table.blank_lines, "empty line")}) {
+    if (count > 0) {
+      skipped.push_back(absl::StrCat(count, " ", noun, count == 1 ? "" : "s"));
+    }
+  }
+  return skipped.empty() ? "" : absl::StrCat("Skipped ", absl::StrJoin(skipped, " and "), ".");
 }
 
 // What was taken for what, and what was left out.
@@ -157,9 +165,8 @@ std::vector<std::string> ReadingNotices(const DecodedText& decoded, const ListTa
   if (!columns.notice.empty()) {
     notices.push_back(columns.notice);
   }
-  if (table.comments + table.blank_lines > 0) {
-    notices.push_back(absl::StrCat("Skipped ", Counted(table.comments, "comment"), " and ",
-                                   Counted(table.blank_lines, "empty line"), "."));
+  if (std::string skipped = SkippedText(table); !skipped.empty()) {
+    notices.push_back(std::move(skipped));
   }
   return notices;
 }

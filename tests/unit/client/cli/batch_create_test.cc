@@ -157,7 +157,7 @@ TEST_F(BatchCreateTest, CountsInvalidLinesThatTheDaemonDoesNotList) {
     return grpc::Status::OK;
   };
   EXPECT_EQ(Run(Create("1001\n1001\n1001\n", {"--confirm", "3"})), 6);
-  EXPECT_THAT(err_.str(), AllOf(HasSubstr("… and 1 more lines."), HasSubstr("2 of 3 lines")));
+  EXPECT_THAT(err_.str(), AllOf(HasSubstr("… and 1 more line."), HasSubstr("2 of 3 lines")));
 }
 
 TEST_F(BatchCreateTest, CutsWhatIsLongerThanALineMaySay) {

@@ -55,6 +55,12 @@ TEST_F(BatchResolveTest, ReadsTheStandardInputAndTheColumnAndEncodingThatItIsTol
   EXPECT_THAT(out_.str(), HasSubstr("\"match\": \"TENANT_RESOLUTION_KIND_EXACT\""));
 }
 
+TEST_F(BatchResolveTest, SaysOfOneLineWhatItSaysOfSeveral) {
+  EXPECT_EQ(Run(ResolveOf(File("list", "1001\n1001\nAkme\n"))), 3);
+  EXPECT_THAT(err_.str(), AllOf(HasSubstr("An earlier line says the same as line 2.\n"),
+                                HasSubstr("1 of 3 lines needs a person: ")));
+}
+
 TEST_F(BatchResolveTest, KeepsLinesThatCannotBeRead) {
   EXPECT_EQ(Run(ResolveOf(File("list.csv", "id,name\n1001,a\n,b\n"))), 3);
   EXPECT_THAT(out_.str(), HasSubstr("\r\n3,,none,,,,,,\r\n"));
@@ -157,10 +163,10 @@ TEST_F(TenantCompareListTest, SetsTheListBesideTheData) {
             "not-gone,,2,Zeta,exact,1002,Zeta,1200,0,,\r\n"
             "not-listed,gone,,,,1003,Twin,1200,0,,\r\n"
             "gone,gone,1,1001,exact,1001,Acme Corp,1200,0,,\r\n");
-  EXPECT_THAT(err_.str(), AllOf(HasSubstr("1 mean nobody for sure.\n"),
-                                HasSubstr("1 are on the list and not gone.\n"),
-                                HasSubstr("1 are gone and not on the list.\n"),
-                                HasSubstr("1 are on the list and gone.\n")));
+  EXPECT_THAT(err_.str(), AllOf(HasSubstr("1 means nobody for sure.\n"),
+                                HasSubstr("1 is on the list and not gone.\n"),
+                                HasSubstr("1 is gone and not on the list.\n"),
+                                HasSubstr("1 is on the list and gone.\n")));
 }
 
 TEST_F(TenantCompareListTest, CountsWhoIsNamedByAnyOfSeveralCalls) {
@@ -172,8 +178,9 @@ TEST_F(TenantCompareListTest, CountsWhoIsNamedByAnyOfSeveralCalls) {
   ASSERT_THAT(resolved_, SizeIs(2));
   EXPECT_FALSE(resolved_[0].with_lost());
   EXPECT_TRUE(resolved_[1].with_lost());
-  EXPECT_THAT(err_.str(), AllOf(HasSubstr("1 are gone and not on the list.\n"),
-                                HasSubstr("1 are on the list and gone.\n")));
+  EXPECT_THAT(err_.str(), AllOf(HasSubstr("60,000 mean nobody for sure.\n"),
+                                HasSubstr("1 is gone and not on the list.\n"),
+                                HasSubstr("1 is on the list and gone.\n")));
 }
 
 TEST_F(TenantCompareListTest, NeedsATenantOrAList) {

@@ -81,6 +81,12 @@ TEST(TenantList, ReadsWhatASpreadsheetOfEuropeWrites) {
                     HasSubstr("not UTF-8 in line 2"), HasSubstr("In line 2 no-break spaces")));
 }
 
+TEST(TenantList, TellsOnlyWhatItSkipped) {
+  EXPECT_THAT(Notices(Read("1001\n\n")), HasSubstr("Skipped 1 empty line."));
+  EXPECT_THAT(Notices(Read("# why\n# who\n1001\n")), HasSubstr("Skipped 2 comments."));
+  EXPECT_THAT(Notices(Read("1001\n")), Not(HasSubstr("Skipped")));
+}
+
 TEST(TenantList, FindsTheColumnByItsTitle) {
   for (const char* title :
        {"id", "ID", "tenant", "Tenant-ID", "tenantId", "customer", "Customer ID", "site", "account",
