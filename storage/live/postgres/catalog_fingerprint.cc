@@ -49,6 +49,7 @@ constexpr std::array kParts = {
 // Numbers are hashed, not texts, since each session asks for this twice.
 std::string FingerprintSql() {
   std::vector<std::string> sums;
+  sums.reserve(kParts.size());
   for (const Part& part : kParts) {
     sums.push_back(
         absl::StrCat("(SELECT pg_catalog.count(*) || '/' || coalesce(pg_catalog.sum("

@@ -17,6 +17,18 @@ constexpr size_t kKeyOverhead = 48;  // bytes, of an entry of a set
 // Tells the owner of the database, and our benchmark, what the checks cost (pg_stat_statements).
 constexpr char kMark[] = "/* constraint check */ ";
 
+// Appends the row to a key, as COPY writes it.
+void AppendRow(const PgResult& rows, int row, std::string* key) {
+  for (int column = 0; column < rows.columns(); ++column) {
+    key->append(column > 0 ? "\t" : "");
+    if (rows.IsNull(row, column)) {
+      key->append(kCopyNull);
+    } else {
+      AppendCopyField(rows.Get(row, column), key);
+    }
+  }
+}
+
 }  // namespace
 
 void KeySet::Insert(const std::string& key) {
@@ -99,15 +111,7 @@ absl::Status ForEachBatch(PgConnection* connection, std::string_view doing,
     }
     Keys batch(static_cast<size_t>(rows.rows()));
     for (int row = 0; row < rows.rows(); ++row) {
-      std::string& key = batch[static_cast<size_t>(row)];
-      for (int column = 0; column < rows.columns(); ++column) {
-        key.append(column > 0 ? "\t" : "");
-        if (rows.IsNull(row, column)) {
-          key.append(kCopyNull);
-        } else {
-          AppendCopyField(rows.Get(row, column), &key);
-        }
-      }
+      AppendRow(rows, row, &batch[static_cast<size_t>(row)]);
     }
     RETURN_IF_ERROR(check(batch));
   }

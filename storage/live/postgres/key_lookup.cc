@@ -58,6 +58,31 @@ absl::Status OfNobody(const PgTable& table) {
                    "then run the restore again"));
 }
 
+// Of a line that the selects above give: the number of the key from 1, whose it is, and the
+// payload.
+absl::Status ParseState(const PgTable& table, const RowCodec& codec, std::span<const RowKey> keys,
+                        std::string_view line, std::vector<KeyState>* states) {
+  const size_t tab = line.find('\t');
+  const size_t number = static_cast<size_t>(std::stoul(std::string(line.substr(0, tab)))) - 1;
+  const char whose = line[tab + 1];
+  line.remove_prefix(std::min(line.size(), tab + 3));
+  if (whose == 'n') {
+    return OfNobody(table);
+  }
+  if (whose == 'o') {
+    (*states)[number].owner = KeyOwner::kOtherTenant;
+    return absl::OkStatus();
+  }
+  if (codec.has_key()) {
+    ASSIGN_OR_RETURN(const RowKey found, codec.KeyOf(line));
+    if (found != keys[number]) {
+      return OfAnotherForm(table);
+    }
+  }
+  (*states)[number] = {.owner = KeyOwner::kThisTenant, .payload = std::string(line)};
+  return absl::OkStatus();
+}
+
 }  // namespace
 
 absl::StatusOr<std::vector<KeyState>> LookUpKeys(const PgTenantMap& map, const PgTablePlan& plan,
@@ -87,23 +112,7 @@ absl::StatusOr<std::vector<KeyState>> LookUpKeys(const PgTenantMap& map, const P
     if (!more) {
       return states;
     }
-    const size_t tab = line.find('\t');
-    const size_t number = static_cast<size_t>(std::stoul(std::string(line.substr(0, tab)))) - 1;
-    const char whose = line[tab + 1];
-    line.remove_prefix(std::min(line.size(), tab + 3));
-    if (whose == 'o') {
-      states[number].owner = KeyOwner::kOtherTenant;
-    } else if (whose == 'n') {
-      return OfNobody(table);
-    } else {
-      if (codec.has_key()) {
-        ASSIGN_OR_RETURN(const RowKey found, codec.KeyOf(line));
-        if (found != keys[number]) {
-          return OfAnotherForm(table);
-        }
-      }
-      states[number] = {.owner = KeyOwner::kThisTenant, .payload = std::string(line)};
-    }
+    RETURN_IF_ERROR(ParseState(table, codec, keys, line, &states));
   }
 }
 

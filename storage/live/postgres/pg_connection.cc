@@ -355,8 +355,8 @@ absl::StatusOr<int64_t> PgConnection::NextCopyIn(std::string_view doing_next) {
 
 // The server may have ended the COPY with an error, which then is the next result.
 absl::Status PgConnection::CopyFailed() {
-  const absl::Status status = ReadLastResult().status();
-  return status.ok() ? Lost() : status;
+  absl::Status status = ReadLastResult().status();
+  return status.ok() ? Lost() : std::move(status);
 }
 
 absl::Status PgConnection::Commit(absl::Time deadline, const Clock* clock) {

@@ -193,13 +193,21 @@ PostgresCut::PostgresCut(const PostgresStoreOptions& options, std::unique_ptr<Cu
   DivideIntoShards(std::max(max_shards, 1));
 }
 
-// Large heaps are divided evenly; small ones go, largest first, to the shard that has least to
-// read.
+// Small heaps go, largest first, to the shard that has least to read.
+void PostgresCut::HandOut(std::vector<Whole> wholes, std::vector<std::vector<Part>>* shards) {
+  std::stable_sort(wholes.begin(), wholes.end(),
+                   [](const Whole& a, const Whole& b) { return a.pages > b.pages; });
+  std::vector<int64_t> pages(shards->size(), 0);
+  for (Whole& whole : wholes) {
+    const auto least =
+        static_cast<size_t>(std::min_element(pages.begin(), pages.end()) - pages.begin());
+    pages[least] += whole.pages + 1;
+    (*shards)[least].push_back(std::move(whole.part));
+  }
+}
+
+// Large heaps are divided evenly.
 void PostgresCut::DivideIntoShards(int max_shards) {
-  struct Whole {
-    Part part;
-    int64_t pages = 0;
-  };
   std::vector<Whole> wholes;
   std::vector<std::vector<Part>> shards(static_cast<size_t>(max_shards));
   for (uint32_t i = 0; i < map().plans().size(); ++i) {
@@ -224,15 +232,7 @@ void PostgresCut::DivideIntoShards(int max_shards) {
       }
     }
   }
-  std::stable_sort(wholes.begin(), wholes.end(),
-                   [](const Whole& a, const Whole& b) { return a.pages > b.pages; });
-  std::vector<int64_t> pages(shards.size(), 0);
-  for (Whole& whole : wholes) {
-    const auto least =
-        static_cast<size_t>(std::min_element(pages.begin(), pages.end()) - pages.begin());
-    pages[least] += whole.pages + 1;
-    shards[least].push_back(std::move(whole.part));
-  }
+  HandOut(std::move(wholes), &shards);
   for (std::vector<Part>& shard : shards) {
     if (!shard.empty() || shards_.empty()) {
       shards_.push_back(std::move(shard));

@@ -39,11 +39,17 @@ class PostgresCut final : public Cut {
     const PgHeap* heap = nullptr;  // null: all of the table
     std::string condition;
   };
+  // A part that is not divided.
+  struct Whole {
+    Part part;
+    int64_t pages = 0;
+  };
   class ShardStream;
 
   PostgresCut(const PostgresStoreOptions& options, std::unique_ptr<CutView> view, int max_shards);
 
   void DivideIntoShards(int max_shards);
+  static void HandOut(std::vector<Whole> wholes, std::vector<std::vector<Part>>* shards);
   absl::Status TellOwnerless() const;
 
   FaultPoints* const faults_;

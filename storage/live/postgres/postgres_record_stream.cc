@@ -22,7 +22,7 @@ PostgresRecordStream::~PostgresRecordStream() {
 
 absl::StatusOr<bool> PostgresRecordStream::Next(Record* record) {
   RETURN_IF_ERROR(status_);
-  const absl::StatusOr<bool> more = DoNext(record);
+  absl::StatusOr<bool> more = DoNext(record);
   status_ = more.status();
   return more;
 }

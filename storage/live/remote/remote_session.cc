@@ -34,6 +34,12 @@ size_t SizeOf(const v1::SessionChange& entry) {
          entry.new_payload().size();
 }
 
+// Whether no more may be added to a request that holds `bytes` of changes.
+bool IsFull(const v1::SessionFindObstacles& request, size_t bytes) {
+  return bytes >= live_wire::kBatchBytes ||
+         static_cast<size_t>(request.changes_size()) >= live_wire::kMaxLookUpKeys;
+}
+
 SessionRequest OpenRequest(const RemoteStoreOptions& options, const TenantId& tenant,
                            const SessionOptions& session) {
   SessionRequest request;
@@ -158,8 +164,7 @@ absl::Status RemoteSession::LookUpSome(const std::string& table, std::span<const
   while (!last) {
     ASSIGN_OR_RETURN(SessionResponse answer, call_->Next(*ticket, {}));
     last = answer.looked_up().last();
-    if (const absl::Status status = joiner.Add(std::move(*answer.mutable_looked_up()));
-        !status.ok()) {
+    if (absl::Status status = joiner.Add(std::move(*answer.mutable_looked_up())); !status.ok()) {
       call_->Abort(status);
       return status;
     }
@@ -182,9 +187,8 @@ absl::StatusOr<std::vector<Obstacle>> RemoteSession::FindObstacles(
         v1::SessionChange& entry = *request.mutable_find_obstacles()->add_changes();
         more = splitter.Next(&entry);
         bytes += SizeOf(entry);
-        const auto entries = static_cast<size_t>(request.find_obstacles().changes_size());
         const bool is_last = !more && i + 1 == changes.size();
-        if (is_last || bytes >= live_wire::kBatchBytes || entries >= live_wire::kMaxLookUpKeys) {
+        if (is_last || IsFull(request.find_obstacles(), bytes)) {
           const size_t complete = i - first + (more ? 0 : 1);
           RETURN_IF_ERROR(FindSome(std::exchange(request, {}), first, complete, &obstacles));
           first += complete;
@@ -308,7 +312,7 @@ absl::Status RemoteSession::Rollback() {
   const absl::Status status =
       call_->Next(*ticket, {.timeout = options_.call_timeout, .uninterrupted = true}).status();
   if (!status.ok()) {
-    const absl::Status lost = MakeError(
+    absl::Status lost = MakeError(
         Reason::kSessionLost,
         absl::StrCat("the session could not be rolled back, so it was ended: ", status.message()));
     call_->Abort(lost);

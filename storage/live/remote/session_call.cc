@@ -261,7 +261,7 @@ void SessionCall::AbortLocked(const absl::Status& reason) {
   LetGo();
 }
 
-void SessionCall::Complete(absl::Status status) {
+void SessionCall::Complete(const absl::Status& status) {
   for (const TicketPtr& ticket : tickets_) {
     ticket->complete_ = true;
     ticket->status_ = status;

@@ -102,7 +102,7 @@ class SessionCall final : private grpc::ClientBidiReactor<v1::SessionRequest, v1
 
   void Deliver(v1::SessionResponse response) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void DeliverTo(Ticket& ticket, v1::SessionResponse response) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
-  void Complete(absl::Status status) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void Complete(const absl::Status& status) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void AbortLocked(const absl::Status& reason) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void Enqueue(v1::SessionRequest request, TicketPtr ticket) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void WriteOn() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);

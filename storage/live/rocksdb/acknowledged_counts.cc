@@ -6,7 +6,7 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <cstring>
+#include <system_error>
 
 #include "absl/strings/str_cat.h"
 #include "storage/base/error.h"
@@ -30,8 +30,9 @@ absl::StatusOr<std::unique_ptr<AcknowledgedCounts>> AcknowledgedCounts::Open(
     const std::string& path) {
   const int file = open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0640);
   if (file < 0) {
-    return MakeError(errno == ENOSPC ? Reason::kNoSpace : Reason::kUnavailable,
-                     absl::StrCat("cannot open ", path, ": ", std::strerror(errno)));
+    return MakeError(
+        errno == ENOSPC ? Reason::kNoSpace : Reason::kUnavailable,
+        absl::StrCat("cannot open ", path, ": ", std::generic_category().message(errno)));
   }
   auto counts = std::unique_ptr<AcknowledgedCounts>(new AcknowledgedCounts(file));
   std::array<Cell, kShards> cells = {};

@@ -303,7 +303,8 @@ absl::StatusOr<TenantMap> ReadMap(const EmbeddedDb* db, const rocksdb::Snapshot*
   return map;
 }
 
-std::unique_ptr<TenantCountStream> OpenTenantCounts(const EmbeddedDb* db, SnapshotPtr snapshot) {
+std::unique_ptr<TenantCountStream> OpenTenantCounts(const EmbeddedDb* db,
+                                                    const SnapshotPtr& snapshot) {
   return std::make_unique<CountStream>(std::make_unique<TenantWalker>(db, snapshot, "", ""));
 }
 

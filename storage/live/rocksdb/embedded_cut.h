@@ -15,7 +15,8 @@ namespace reinstate {
 absl::StatusOr<TenantMap> ReadMap(const EmbeddedDb* db, const rocksdb::Snapshot* snapshot);
 
 // A stream of the tenants in `snapshot` with the number of their rows. `db` outlives it.
-std::unique_ptr<TenantCountStream> OpenTenantCounts(const EmbeddedDb* db, SnapshotPtr snapshot);
+std::unique_ptr<TenantCountStream> OpenTenantCounts(const EmbeddedDb* db,
+                                                    const SnapshotPtr& snapshot);
 
 // A cut of an embedded store: a snapshot of the database, of which each tenant's present generation
 // is read. Shards are ranges of tenants of about equal size.

@@ -58,27 +58,23 @@ void OverlaidReader::Next() {
 
 void OverlaidReader::Settle() {
   while (true) {
-    if (!base_.Valid() && !base_.status().ok()) {
-      at_ = At::kEnd;
-      return;
-    }
-    if (overlay_ == overlay_end_) {
+    if (overlay_ == overlay_end_ || (!base_.Valid() && !base_.status().ok())) {
       at_ = base_.Valid() ? At::kBase : At::kEnd;
       return;
     }
-    if (base_.Valid() && BasePlace() < overlay_->first) {
+    const int order = base_.Valid() ? BasePlace().compare(overlay_->first) : 1;
+    if (order < 0) {
       at_ = At::kBase;
       return;
     }
-    if (base_.Valid() && BasePlace() == overlay_->first) {
-      base_.Next();
-      continue;
-    }
-    if (overlay_->second) {
+    if (order == 0) {
+      base_.Next();  // hidden
+    } else if (overlay_->second) {
       at_ = At::kOverlay;
       return;
+    } else {
+      ++overlay_;
     }
-    ++overlay_;
   }
 }
 
