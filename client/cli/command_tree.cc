@@ -10,6 +10,7 @@
 #include "client/cli/batch.h"
 #include "client/cli/help_formatter.h"
 #include "storage/base/error.h"
+#include "storage/base/status_macros.h"
 
 namespace reinstate {
 namespace {
@@ -160,18 +161,25 @@ absl::StatusOr<CommandTree::Parsed> CommandTree::Parse(std::vector<std::string> 
   try {
     app_.parse(words);
   } catch (const CLI::CallForHelp&) {
+    RETURN_IF_ERROR(CheckCommand());
     return Parsed{.action = nullptr, .text = app_.help()};  // of the command that was reached
   } catch (const CLI::ExtrasError&) {
-    const CLI::App* at = DeepestParsed(&app_);
-    const std::vector<std::string> extras = app_.remaining(/*recurse=*/true);
-    if (!actions_.contains(at) && !extras.empty() && !absl::StartsWith(extras.front(), "-")) {
-      return UnknownCommand(at, extras.front());
-    }
-    return UsageError(at, absl::StrCat("Not understood: ", absl::StrJoin(extras, " ")));
+    RETURN_IF_ERROR(CheckCommand());
+    return UsageError(
+        DeepestParsed(&app_),
+        absl::StrCat("Not understood: ", absl::StrJoin(app_.remaining(/*recurse=*/true), " ")));
   } catch (const CLI::ParseError& error) {
     return UsageError(DeepestParsed(&app_), error.what());
   }
   return ParsedCommand();
+}
+
+absl::Status CommandTree::CheckCommand() const {
+  const CLI::App* at = DeepestParsed(&app_);
+  const std::vector<std::string> extras = app_.remaining(/*recurse=*/true);
+  const bool is_unknown =
+      !actions_.contains(at) && !extras.empty() && !absl::StartsWith(extras.front(), "-");
+  return is_unknown ? UnknownCommand(at, extras.front()) : absl::OkStatus();
 }
 
 absl::StatusOr<CommandTree::Parsed> CommandTree::ParsedCommand() {

@@ -57,6 +57,8 @@ class CommandTree {
 
  private:
   void AddGlobalOptions();
+  // INVALID_ARGUMENT if the first word that was not understood stands where a command should.
+  absl::Status CheckCommand() const;
   absl::StatusOr<Parsed> ParsedCommand();
 
   CLI::App app_;

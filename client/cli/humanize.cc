@@ -94,7 +94,7 @@ std::string HumanAge(absl::Time time, absl::Time now) {
   }
   const Unit& unit = Units()[LargestUnit(distance)];
   const std::string text =
-      absl::StrCat(static_cast<int64_t>(absl::FDivDuration(distance, unit.length)), " ", unit.name);
+      absl::StrCat(std::llround(absl::FDivDuration(distance, unit.length)), " ", unit.name);
   return time > now ? absl::StrCat("in ", text) : absl::StrCat(text, " ago");
 }
 

@@ -22,11 +22,14 @@ void AddProgramCommands(CommandTree* tree) {
       ->check(CLI::IsMember({"bash", "zsh"}))
       ->required();
 
-  tree->AddCommand({"version", "Says which version of reinstate this is", "reinstate version"},
-                   [](Session& session) {
-                     session.output().Text(absl::StrCat("reinstate ", REINSTATE_VERSION, "\n"));
-                     return absl::OkStatus();
-                   });
+  tree->AddCommand(
+      {"version", "Says which version of reinstate this is", "reinstate version"},
+      [](Session& session) {
+        const bool json = session.output().format() == OutputFormat::kJson;
+        session.output().Text(json ? absl::StrCat(R"({"version": ")", REINSTATE_VERSION, "\"}\n")
+                                   : absl::StrCat("reinstate ", REINSTATE_VERSION, "\n"));
+        return absl::OkStatus();
+      });
 }
 
 }  // namespace reinstate

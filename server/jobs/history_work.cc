@@ -1,5 +1,6 @@
 #include "server/jobs/history_work.h"
 
+#include <algorithm>
 #include <filesystem>
 #include <memory>
 #include <set>
@@ -161,7 +162,15 @@ absl::Status HistoryWork::CheckDumpInstant(const std::string& store, const std::
     }
     ASSIGN_OR_RETURN(const std::vector<SnapshotInfo> snapshots,
                      history_->ListSnapshots(other.number));
-    if (!snapshots.empty() && instant <= snapshots.back().instant) {
+    if (const auto same = std::ranges::find(snapshots, instant, &SnapshotInfo::instant);
+        same != snapshots.end()) {
+      return MakeError(Reason::kClockJumped,
+                       absl::StrCat("The dump is of ", FormatInstant(instant), ", and lineage ",
+                                    lineage, " has that of this instant: ", same->id.ToString(),
+                                    ". If it is the same there is nothing to do; name another "
+                                    "lineage for a different one."));
+    }
+    if (!snapshots.empty() && instant < snapshots.back().instant) {
       return MakeError(
           Reason::kClockJumped,
           absl::StrCat("The dump is of ", FormatInstant(instant), ", and lineage ", lineage,

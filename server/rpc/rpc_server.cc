@@ -87,7 +87,9 @@ absl::StatusOr<std::unique_ptr<RpcServer>> RpcServer::Start(
       return MakeError(Reason::kUnavailable,
                        absl::StrCat("Cannot listen on ", absl::StrJoin(options.listen, ", "),
                                     ": the address is taken or is not of this machine",
-                                    tls ? ", or certificate, key and CA do not fit." : "."));
+                                    tls ? ", or certificate, key and CA do not fit." : ".",
+                                    " Another daemon may run: stop it, or name another address "
+                                    "with --listen here and --address for `reinstate`."));
     }
     rpc->addresses_.push_back(BoundAddress(options.listen[i], ports[i]));
   }

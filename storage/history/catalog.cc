@@ -202,7 +202,9 @@ absl::StatusOr<SnapshotInfo> Catalog::At(uint32_t lineage, absl::Time time) cons
           : absl::StrCat(
                 "The first snapshot is ", visible.front().id.ToString(), " of ",
                 absl::FormatTime(absl::RFC3339_full, visible.front().instant, absl::UTCTimeZone()),
-                ", which is later than the point that was asked for."));
+                ", which is later than the point that was asked for. To take it nevertheless, ask "
+                "for ",
+                visible.front().id.ToString(), "."));
 }
 
 uint64_t Catalog::LastVersion(uint32_t lineage) const {

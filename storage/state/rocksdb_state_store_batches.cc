@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "absl/strings/str_cat.h"
+#include "storage/base/error.h"
 #include "storage/state/rocksdb_state_store.h"
 #include "storage/state/state_records.h"
 
@@ -82,8 +84,12 @@ absl::StatusOr<Created> RocksDbStateStore::CreateBatch(const RequestKey& request
 }
 
 absl::StatusOr<state::BatchRecord> RocksDbStateStore::GetBatch(const std::string& id) const {
-  return GetById<state::BatchRecord>(*database_, StateFamily::kBatches, id, Reason::kBatchNotFound,
-                                     "batch (dry runs are kept for a day)");
+  auto batch = GetById<state::BatchRecord>(*database_, StateFamily::kBatches, id,
+                                           Reason::kBatchNotFound, "batch");
+  return HasReason(batch.status(), Reason::kBatchNotFound)
+             ? MakeError(Reason::kBatchNotFound,
+                         absl::StrCat(batch.status().message(), "; dry runs are kept for a day"))
+             : std::move(batch);
 }
 
 absl::StatusOr<std::vector<state::BatchRecord>> RocksDbStateStore::ListBatches(

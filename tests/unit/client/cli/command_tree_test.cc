@@ -101,6 +101,13 @@ TEST(CommandTree, GivesHelpForEachCommandUnderItsFullName) {
   EXPECT_THAT(parsed->text, HasSubstr("Usage: reinstate restore create [TENANT] [OPTIONS]"));
 }
 
+TEST(CommandTree, GivesNoHelpForWhatIsNoCommand) {
+  EXPECT_THAT(std::string(ParseStatus("reinstate audit --help").message()),
+              HasSubstr("There is no command audit; there are: "));
+  EXPECT_THAT(std::string(ParseStatus("reinstate restore begin --help").message()),
+              HasSubstr("There is no command restore begin; there are: "));
+}
+
 TEST(CommandTree, TakesAPointInAllItsForms) {
   for (const char* at :
        {"latest", "snap-1-12", "2026-04-05T07:38:00Z", "2h", "'2h ago'", "-2h", "-2h30m"}) {

@@ -53,6 +53,7 @@ TEST(HumanAge, IsInTheLargestUnit) {
   EXPECT_EQ(HumanAge(now - absl::Seconds(309), now), "5 min ago");
   EXPECT_EQ(HumanAge(now - absl::Hours(49), now), "2 d ago");
   EXPECT_EQ(HumanAge(now + absl::Hours(3), now), "in 3 h");
+  EXPECT_EQ(HumanAge(now + absl::Hours(24) * 30 - absl::Seconds(5), now), "in 30 d");
 }
 
 TEST(HumanTime, IsInUtcWithTheAge) {
