@@ -114,18 +114,19 @@ absl::Status BatchOrders::CheckTargets(const state::BatchRecord& batch, state::B
 }
 
 absl::Status BatchOrders::CheckLine(const state::BatchRecord& batch, const BatchLineOrder& order,
-                                    std::map<std::string, int64_t>* earlier, state::BatchLine* line,
+                                    std::map<std::string, std::string>* earlier,
+                                    state::BatchLine* line,
                                     std::vector<state::RestoreRecord>* restores) const {
   if (order.problem.has_value()) {
     *line->mutable_problem() = *order.problem;
     return absl::OkStatus();
   }
   RETURN_IF_ERROR(CheckTargets(batch, line, restores));
-  const auto [first, added] = earlier->emplace(line->tenant(), line->line());
-  return added ? absl::OkStatus()
-               : MakeError(Reason::kTenantTwice,
-                           absl::StrCat("tenant ", Printable(line->tenant()), " is on line ",
-                                        first->second, " already"));
+  const auto [first, added] = earlier->emplace(line->tenant(), absl::StrCat("line ", line->line()));
+  return added
+             ? absl::OkStatus()
+             : MakeError(Reason::kTenantTwice, absl::StrCat("tenant ", Printable(line->tenant()),
+                                                            " is on ", first->second, " already"));
 }
 
 absl::StatusOr<BatchParts> BatchOrders::Check(const state::BatchRecord& batch,
@@ -141,10 +142,10 @@ absl::StatusOr<BatchParts> BatchOrders::Check(const state::BatchRecord& batch,
                                   max_lines_, " (max_lines in [batches]); make several of it"));
   }
   ASSIGN_OR_RETURN(const auto members, MembersOf(batch.order()));
-  std::map<std::string, int64_t> earlier;
+  std::map<std::string, std::string> earlier;
   for (const state::BatchLine& line : present) {
     if (!line.has_problem()) {
-      earlier.emplace(line.tenant(), line.line());
+      earlier.emplace(line.tenant(), absl::StrCat("line ", line.line(), " of the batch"));
     }
   }
   BatchParts parts;

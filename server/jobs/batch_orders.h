@@ -68,10 +68,10 @@ class BatchOrders {
                                                    const state::BatchLine& line) const;
   absl::Status CheckTargets(const state::BatchRecord& batch, state::BatchLine* line,
                             std::vector<state::RestoreRecord>* restores) const;
-  // As CheckTargets, for a line of a list; `earlier` are the tenants of the lines before, with the
-  // numbers that these had there.
+  // As CheckTargets, for a line of a list; `earlier` are the tenants of the lines before, with
+  // where these are: "line 3", "line 3 of the batch" if it is of an earlier list.
   absl::Status CheckLine(const state::BatchRecord& batch, const BatchLineOrder& order,
-                         std::map<std::string, int64_t>* earlier, state::BatchLine* line,
+                         std::map<std::string, std::string>* earlier, state::BatchLine* line,
                          std::vector<state::RestoreRecord>* restores) const;
 
   const std::vector<StoreGroup> groups_;

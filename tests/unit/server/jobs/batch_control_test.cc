@@ -1,5 +1,6 @@
 // A batch under the hands of people: each order in every state, and twice.
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -14,6 +15,7 @@ namespace reinstate {
 namespace {
 
 using Strings = std::vector<std::string>;
+using ::testing::HasSubstr;
 
 class BatchControlTest : public BatchFixture {
  protected:
@@ -201,6 +203,18 @@ TEST_F(BatchControlTest, LinesThatAreOnlyCheckedAreNotAdded) {
   ASSERT_THAT(draft, IsOk());
   EXPECT_EQ(draft->invalid.size(), 1U);
   EXPECT_EQ(AllLines(id).size(), 1U);
+}
+
+TEST_F(BatchControlTest, AnAddedTenantTwiceIsSaidToBeInTheBatchOrInTheListThatIsAdded) {
+  const std::string id = Create({"t1"});
+  const auto draft =
+      batches_->Add(id, Lines({"t2", "t1", "t2"}), {.validate_only = true}, Ada(), "");
+  ASSERT_THAT(draft, IsOk());
+  ASSERT_EQ(draft->invalid.size(), 2U);
+  EXPECT_THAT(draft->invalid[0].record.problem().message(),
+              HasSubstr("tenant t1 is on line 2 of the batch already"));
+  EXPECT_THAT(draft->invalid[1].record.problem().message(),
+              HasSubstr("tenant t2 is on line 2 already"));
 }
 
 TEST_F(BatchControlTest, ATenantCanBeMovedToTheFront) {
