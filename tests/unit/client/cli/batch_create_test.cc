@@ -1,6 +1,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/strings/str_split.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "tests/unit/client/cli/batch_site.h"
@@ -122,10 +123,12 @@ TEST_F(BatchCreateTest, NamesANextCommandThatReadsTheListAsItWasRead) {
   EXPECT_EQ(Run(Create(list, {"--column", "Kunde", "--encoding", "windows-1252", "--note-column",
                               "warum", "--store", "main", "--confirm", "1"})),
             6);
-  EXPECT_THAT(err_.str(),
-              HasSubstr("  Next: reinstate batch resolve -f " + dir_.path() +
-                        "/list --column Kunde --encoding windows-1252 --note-column warum --store "
-                        "main --at 2h > "));
+  const std::string next = "batch resolve -f " + dir_.path() +
+                           "/list --column Kunde --encoding windows-1252 --note-column warum "
+                           "--store main --at 2h";
+  EXPECT_THAT(err_.str(), HasSubstr("  Next: reinstate " + next + " > list-resolved.csv, "));
+  EXPECT_EQ(Run(absl::StrSplit(next, ' ')), 3);
+  EXPECT_THAT(out_.str(), AllOf(HasSubstr("\r\n2,Café,none,"), HasSubstr("\r\n3,1001,exact,")));
   // Of a group the store whose tenants the list names.
   EXPECT_EQ(Run(Create("Akme\n1001\n", {"--group", "site", "--confirm", "1"})), 6);
   EXPECT_THAT(err_.str(), HasSubstr("/list --store main --at 2h > "));
