@@ -55,7 +55,7 @@ TEST_F(ListStory, TellsWhoIsGoneAndNotOnTheList) {
   EXPECT_EQ(compared.exit_code, 0) << compared.err;
   EXPECT_THAT(compared.out, AllOf(HasSubstr("not-gone,,1,1002,exact,1002,Globex,51,51,"),
                                   HasSubstr("not-listed,gone,,,,1001,Acme Corp,51,0,")));
-  EXPECT_THAT(compared.err, HasSubstr("1 are gone and not on the list."));
+  EXPECT_THAT(compared.err, HasSubstr("1 is gone and not on the list."));
   const ProgramResult complete =
       Run({"tenant", "compare", "-f", "-", "--at", "latest", "-o", "csv"}, "1001\n1002\n");
   EXPECT_THAT(complete.out, AllOf(HasSubstr("gone,gone,1,1001,"), Not(HasSubstr("not-listed"))));
