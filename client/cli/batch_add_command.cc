@@ -8,7 +8,6 @@
 #include "client/cli/batch_views.h"
 #include "client/cli/batch_wait.h"
 #include "client/cli/display_text.h"
-#include "client/cli/humanize.h"
 #include "client/cli/tenant_list_file.h"
 #include "client/cli/words.h"
 #include "storage/base/error.h"
@@ -26,16 +25,6 @@ struct BatchAddOptions {
   FollowOptions follow;
   bool skip_invalid = false;
 };
-
-// The point of `batch` as a text that means the same later: of a group a time, as each of its
-// stores has snapshots of its own.
-std::string PointText(const v1::Batch& batch) {
-  const v1::Point& point = batch.points(0).point();
-  if (!batch.spec().has_group()) {
-    return point.snapshot();
-  }
-  return point.has_requested_time() ? Rfc3339(ToTime(point.requested_time())) : batch.spec().at();
-}
 
 // Lines for a batch, and what the next commands about them are about.
 struct AddedLines {

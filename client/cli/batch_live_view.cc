@@ -25,6 +25,9 @@ bool Moves(const v1::Batch& batch) {
 }
 
 ProgressParts BatchParts(const v1::Batch& batch) {
+  if (IsFinal(batch)) {
+    return {};  // that all was worked off says nothing of what became of it
+  }
   return PartsOf({.what = "", .state = "", .progress = batch.progress(), .moving = Moves(batch)});
 }
 

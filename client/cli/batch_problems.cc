@@ -13,6 +13,7 @@
 #include "client/cli/display_text.h"
 #include "client/cli/humanize.h"
 #include "client/cli/restore_views.h"
+#include "client/cli/words.h"
 #include "client/lists/tenant_list.h"
 #include "storage/base/strings.h"
 
@@ -23,7 +24,7 @@ constexpr size_t kLinesTold = 10;  // of a reason
 
 struct NextStep {
   std::string_view reason;
-  // $LIST, $RESOLVED, $FILE, $AT, $BATCH, $TENANT, $RESTORE and $UNDO stand for what it is about.
+  // $LIST, $RESOLVED, $FILE, $AT, $BATCH, $TENANT, $RESTORE, $UNDO and $PLAN: what it is about.
   std::string_view step;
 };
 
@@ -34,7 +35,7 @@ constexpr std::string_view kFillIn =
     "fill in the column id of these lines in $FILE, and give that file again.";
 constexpr std::string_view kRetry = "then reinstate batch retry $BATCH";
 
-constexpr std::array<NextStep, 18> kNextSteps = {{
+constexpr std::array<NextStep, 19> kNextSteps = {{
     {"TENANT_NOT_FOUND", kResolve},
     {"INVALID_ARGUMENT", kResolve},
     {"TENANT_ID_INVALID", kResolve},
@@ -50,6 +51,7 @@ constexpr std::array<NextStep, 18> kNextSteps = {{
      "reinstate restore list --state in-doubt; look at the store, then reinstate restore resolve."},
     {"COMMIT_UNKNOWN", "look at the store, then reinstate restore resolve $RESTORE"},
     {"KEY_CONFLICT", "reinstate restore plan $TENANT --at $AT lists the keys; free them, "},
+    {"PLAN_CHANGED", "look at a new plan: $PLAN"},
     {"UNDO_CONFLICT",
      "reinstate restore get $RESTORE lists these rows; to leave them as they are: $UNDO"},
     {"STORE_BEFORE_FAILED", "mend what failed in the store before, "},
@@ -129,13 +131,44 @@ std::string UndoAgain(const v1::Batch& batch) {
                       batch.lines().total() - batch.lines().succeeded(), " --wait");
 }
 
+// The order of `batch`, as options of reinstate batch create.
+std::string OrderOptions(const v1::Batch& batch) {
+  const v1::BatchSpec& spec = batch.spec();
+  std::string text = spec.has_group() ? absl::StrCat(" --group ", ShellWord(spec.group()))
+                                      : absl::StrCat(" --store ", ShellWord(spec.store()));
+  const auto add = [&text](const char* option, const std::string& value) {
+    if (!value.empty()) {
+      absl::StrAppend(&text, " ", option, " ", ShellWord(value));
+    }
+  };
+  add("--at", PointText(batch));
+  add("--mode", WordFor(ModeOf(batch)));
+  for (const std::string& table : spec.tables()) {
+    add("--table", table);
+  }
+  absl::StrAppend(&text, spec.accept_shrunken() ? " --accept-shrunken" : "",
+                  spec.accept_uncovered_tables() ? " --accept-uncovered-tables" : "");
+  add("--reason", batch.reason());
+  add("--reference", batch.reference());
+  return text;
+}
+
+std::string PlanAgain(const v1::Batch& batch) {
+  return absl::StrCat("reinstate batch get ", ShellWord(batch.id()),
+                      " --lines --state failed -o csv > again.csv && reinstate batch create -f "
+                      "again.csv",
+                      OrderOptions(batch), " --dry-run");
+}
+
 }  // namespace
 
 ProblemContext ContextOf(const v1::Batch& batch) {
+  const bool undo = batch.kind() == v1::RESTORE_KIND_UNDO;
   return {.file = "",
           .at = batch.spec().at(),
           .batch = batch.id(),
-          .undo_again = batch.kind() == v1::RESTORE_KIND_UNDO ? UndoAgain(batch) : ""};
+          .undo_again = undo ? UndoAgain(batch) : "",
+          .plan_again = undo ? "" : PlanAgain(batch)};
 }
 
 bool RetryMayHelp(const v1::BatchLine& line) {
@@ -168,7 +201,10 @@ std::string NextStepFor(const v1::BatchLine& line, const ProblemContext& context
              {"$TENANT", OrElse(line.tenant().tenant(), "TENANT")},
              {"$RESTORE", RestoreOf(line)},
              {"$UNDO", context.undo_again.empty() ? "reinstate batch undo BATCH --skip-conflicts"
-                                                  : context.undo_again}});
+                                                  : context.undo_again},
+             {"$PLAN", context.plan_again.empty() ? "reinstate batch create -f FILE --at POINT "
+                                                    "--dry-run"
+                                                  : context.plan_again}});
 }
 
 std::string RenderProblems(const std::vector<v1::BatchLine>& lines, const ProblemContext& context) {

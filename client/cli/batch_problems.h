@@ -15,6 +15,8 @@ struct ProblemContext {
   std::string batch;  // empty before it was created
   // The command that undoes it again and leaves rows alone that have changed since; of an undo.
   std::string undo_again = {};
+  // The commands that plan what failed of it anew; of another one.
+  std::string plan_again = {};
 
   // With which `batch resolve` reads the list as it was read, and in the same store, quoted for a
   // shell: "--column Kunde".

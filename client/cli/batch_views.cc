@@ -71,6 +71,9 @@ std::string PointsText(const v1::Batch& batch, absl::Time now) {
 }
 
 std::string ProgressText(const v1::Batch& batch) {
+  if (IsFinal(batch)) {
+    return "";  // that all was worked off says nothing of what became of it
+  }
   const ProgressParts parts = PartsOf({.what = "",
                                        .state = "",
                                        .progress = batch.progress(),
@@ -82,7 +85,8 @@ std::string ProgressText(const v1::Batch& batch) {
   return text;
 }
 
-std::string TookText(const v1::Batch& batch) {
+// Also what went by before a retry.
+std::string StartToEndText(const v1::Batch& batch) {
   return batch.has_start_time() && batch.has_end_time()
              ? HumanDuration(ToTime(batch.end_time()) - ToTime(batch.start_time()))
              : "";
@@ -116,7 +120,7 @@ Fields<v1::Batch> DetailFields(absl::Time now) {
       {"created",
        [now](const Batch& b) { return TimeValue(b.has_create_time(), b.create_time(), now); }},
       {"ended", [now](const Batch& b) { return TimeValue(b.has_end_time(), b.end_time(), now); }},
-      {"took", [](const Batch& b) { return TextValue(TookText(b)); }},
+      {"start to end", [](const Batch& b) { return TextValue(StartToEndText(b)); }},
   };
 }
 
@@ -243,6 +247,17 @@ std::string GoOnCommand(const v1::Batch& batch) {
              : "";
 }
 
+std::string PointText(const v1::Batch& batch) {
+  if (batch.points().empty()) {
+    return batch.spec().at();
+  }
+  const v1::Point& point = batch.points(0).point();
+  if (!batch.spec().has_group()) {
+    return point.snapshot();
+  }
+  return point.has_requested_time() ? Rfc3339(ToTime(point.requested_time())) : batch.spec().at();
+}
+
 v1::RestoreMode ModeOf(const v1::Batch& batch) {
   return batch.spec().mode() == v1::RESTORE_MODE_UNSPECIFIED ? v1::RESTORE_MODE_CREATE_MISSING
                                                              : batch.spec().mode();
@@ -258,6 +273,7 @@ Fields<v1::Batch> BatchListFields(absl::Time now) {
       {"LINES", [](const Batch& b) { return CountValue(b.lines().total()); }, Align::kRight},
       {"SUCCEEDED", [](const Batch& b) { return CountValue(b.lines().succeeded()); },
        Align::kRight},
+      {"UNDONE", [](const Batch& b) { return CountValue(b.lines().undone()); }, Align::kRight},
       {"FAILED", [](const Batch& b) { return CountValue(b.lines().failed()); }, Align::kRight},
       {"LEFT OUT", [](const Batch& b) { return CountValue(b.lines().not_restored()); },
        Align::kRight},

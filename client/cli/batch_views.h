@@ -33,6 +33,10 @@ std::string ProblemText(const v1::BatchLine& line);
 // The command that lets a batch go on that waits for a person; empty if it does not.
 std::string GoOnCommand(const v1::Batch& batch);
 
+// The point of a batch as a text that means the same later: of a group a time, as each of its
+// stores has snapshots of its own.
+std::string PointText(const v1::Batch& batch);
+
 // The mode of a batch; CREATE_MISSING where none was asked for.
 v1::RestoreMode ModeOf(const v1::Batch& batch);
 

@@ -75,6 +75,12 @@ TEST_F(BatchCommandsTest, ListsBatches) {
   };
   EXPECT_EQ(Run({"batch", "list"}), 0);
   EXPECT_THAT(out_.str(), AllOf(HasSubstr("bat-1"), HasSubstr("dry run, mirror")));
+  batch_ = ended_;
+  batch_.mutable_lines()->set_succeeded(0);
+  batch_.mutable_lines()->set_undone(2);
+  EXPECT_EQ(Run({"batch", "list", "-o", "csv"}), 0);
+  EXPECT_THAT(out_.str(), AllOf(HasSubstr(",lines,succeeded,undone,failed,"),
+                                HasSubstr("bat-1,main,mirror,succeeded,2,0,2,0,")));
 }
 
 TEST_F(BatchCommandsTest, WatchesUntilTheEnd) {
@@ -142,6 +148,41 @@ TEST_F(BatchCommandsTest, ControlsWithoutQuestions) {
     return WireError(Reason::kBatchEnded, "It has ended.");
   };
   EXPECT_EQ(Run({"batch", "pause", "bat-1"}), 6);
+}
+
+TEST_F(BatchCommandsTest, NamesTheCommandsThatPlanAnewWhatHasChangedSinceItsPlan) {
+  ended_.set_state(v1::BATCH_STATE_PARTLY_FAILED);
+  ended_.mutable_lines()->set_succeeded(1);
+  ended_.mutable_lines()->set_failed(1);
+  ended_.mutable_spec()->add_tables("my table");
+  ended_.set_reference("INC-1");
+  lines_[1] = FailedLine(2, "1002", Reason::kPlanChanged, "Its rows have changed since.");
+  EXPECT_EQ(Run({"batch", "watch", "bat-1"}), 3);
+  EXPECT_THAT(err_.str(),
+              AllOf(HasSubstr("Next: look at a new plan: reinstate batch get bat-1 --lines --state "
+                              "failed -o csv > again.csv && reinstate batch create -f again.csv "
+                              "--store main --at snap-1-12 --mode mirror --table 'my table' "
+                              "--reference INC-1 --dry-run\n"),
+                    Not(HasSubstr("batch retry"))));
+  // They work.
+  EXPECT_EQ(Run({"batch", "get", "bat-1", "--lines", "--state", "failed", "-o", "csv"}), 0);
+  const std::string list = File("again.csv", out_.str());
+  EXPECT_EQ(Run({"batch", "create", "-f", list, "--store", "main", "--at", "snap-1-12", "--mode",
+                 "mirror", "--table", "my table", "--reference", "INC-1", "--dry-run"}),
+            0);
+  ASSERT_THAT(planned_, SizeIs(1));
+  ASSERT_EQ(planned_[0].lines_size(), 1);
+  EXPECT_EQ(planned_[0].lines(0).tenant(), "1002");
+}
+
+TEST_F(BatchCommandsTest, ShowsProgressOnlyUntilTheEnd) {
+  batch_.mutable_progress()->set_rows_done(6);
+  batch_.mutable_progress()->set_rows_total(6);
+  EXPECT_EQ(Run({"batch", "get", "bat-1"}), 0);
+  EXPECT_THAT(out_.str(), HasSubstr("100 %, 6/6 rows"));
+  batch_.set_state(v1::BATCH_STATE_PARTLY_FAILED);
+  EXPECT_EQ(Run({"batch", "get", "bat-1"}), 0);
+  EXPECT_THAT(out_.str(), Not(HasSubstr("100 %")));
 }
 
 TEST_F(BatchCommandsTest, AsksForTheNumberBeforeItCancels) {
