@@ -1,6 +1,7 @@
 #include <memory>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
@@ -45,6 +46,26 @@ absl::Status Control(const BatchControlOptions& options, ControlCall call, Sessi
     return ShowBegunBatch(std::move(batch), options.follow, session);
   }
   return PrintBatch(batch, session);
+}
+
+// Waits only for what goes on by itself: a person who has to act does not while this waits.
+absl::Status NothingToRetry(v1::Batch batch, const FollowOptions& follow, Session& session) {
+  session.Hint("Nothing of the batch has failed or was cancelled; there is nothing to retry.");
+  if (follow.wait && GoOnCommand(batch).empty()) {
+    return ShowBegunBatch(std::move(batch), follow, session);
+  }
+  return PrintBatch(batch, session);
+}
+
+absl::Status Retry(const BatchControlOptions& options, Session& session) {
+  v1::GetBatchRequest get;
+  get.set_batch(options.batch);
+  ASSIGN_OR_RETURN(ReinstateClient * client, session.Client());
+  ASSIGN_OR_RETURN(v1::Batch batch, client->GetBatch(get));
+  if (!batch.dry_run() && batch.lines().failed() + batch.lines().cancelled() == 0) {
+    return NothingToRetry(std::move(batch), options.follow, session);
+  }
+  return Control(options, &ReinstateClient::RetryBatch, session);
 }
 
 std::vector<std::string> CancelFacts(const v1::Batch& batch) {
@@ -122,19 +143,24 @@ absl::Status Prioritize(const BatchControlOptions& options, Session& session) {
   return PrintBatch(batch, session);
 }
 
+absl::Status Pause(const BatchControlOptions& options, Session& session) {
+  return Control(options, &ReinstateClient::PauseBatch, session);
+}
+
+absl::Status Resume(const BatchControlOptions& options, Session& session) {
+  return Control(options, &ReinstateClient::ResumeBatch, session);
+}
+
 struct ControlVerb {
   const char* name;
   const char* summary;
-  ControlCall call;
+  absl::Status (*run)(const BatchControlOptions& options, Session& session);
 };
 
 constexpr ControlVerb kControlVerbs[] = {
-    {"pause", "Begins no further restore; what runs rolls back and waits",
-     &ReinstateClient::PauseBatch},
-    {"resume", "Goes on after a pause; also although tenants still lose rows",
-     &ReinstateClient::ResumeBatch},
-    {"retry", "Restores again what failed or was cancelled, and nothing else",
-     &ReinstateClient::RetryBatch},
+    {"pause", "Begins no further restore; what runs rolls back and waits", Pause},
+    {"resume", "Goes on after a pause; also although tenants still lose rows", Resume},
+    {"retry", "Restores again what failed or was cancelled, and nothing else", Retry},
 };
 
 void AddAuditOptions(CLI::App* command, const Options& options) {
@@ -151,7 +177,7 @@ void AddBatchControlCommands(CommandTree* tree, CLI::App* noun) {
     CLI::App* command = tree->AddCommand(
         noun,
         {verb.name, verb.summary, absl::StrCat("reinstate batch ", verb.name, " ", kExampleBatch)},
-        [options, call = verb.call](Session& session) { return Control(*options, call, session); });
+        [options, run = verb.run](Session& session) { return run(*options, session); });
     AddBatchId(command, &options->batch);
     AddAuditOptions(command, options);
     AddWaitOption(command, &options->follow.wait);

@@ -14,11 +14,22 @@
 namespace reinstate {
 namespace {
 
-absl::Status Ended(const state::BatchRecord& batch) {
+absl::Status Ended(const BatchDesk& desk, const state::BatchRecord& batch) {
+  if (batch.state() == state::BATCH_CANCELLING) {
+    return MakeError(Reason::kBatchEnded,
+                     absl::StrCat("batch ", batch.id(), " is being cancelled"));
+  }
+  bool retry_helps = false;
+  desk.shelf->With(batch.id(), [&](const state::BatchRecord&, const BatchBoard& board) {
+    retry_helps =
+        !batch.order().dry_run() &&
+        board.Count(BatchLineState::kFailed) + board.Count(BatchLineState::kCancelled) > 0;
+  });
   return MakeError(Reason::kBatchEnded,
-                   absl::StrCat("batch ", batch.id(),
-                                " has ended, or is being cancelled; `reinstate batch retry` tries "
-                                "again what failed"));
+                   absl::StrCat("batch ", batch.id(), " has ended",
+                                retry_helps ? absl::StrCat("; `reinstate batch retry ", batch.id(),
+                                                           "` tries again what failed")
+                                            : ""));
 }
 
 absl::Status NotOfDryRun(const state::BatchRecord& batch) {
@@ -85,7 +96,7 @@ absl::StatusOr<BatchView> BatchControl::Pause(const std::string& id, const state
             .reason = reason},
            BatchAudit(present, "batch.paused", actor, reason, 0)));
   if (batch.state() != state::BATCH_PAUSED) {
-    return Ended(batch);
+    return Ended(*desk_, batch);
   }
   desk_->restores->Hold(desk_->shelf->Unfinished(id));
   desk_->wake(id);
@@ -117,7 +128,7 @@ absl::StatusOr<BatchView> BatchControl::Resume(const std::string& id, const stat
                    Move(id, StepToResume(present, reason),
                         BatchAudit(present, "batch.resumed", actor, reason, 0)));
   if (HasEnded(batch.state()) || batch.state() == state::BATCH_CANCELLING) {
-    return Ended(batch);
+    return Ended(*desk_, batch);
   }
   if (batch.state() == state::BATCH_RUNNING) {
     desk_->restores->Release(desk_->shelf->Unfinished(id));
@@ -234,7 +245,7 @@ absl::StatusOr<BatchView> BatchControl::Prioritize(const std::string& id,
     return NotOfDryRun(before);
   }
   if (HasEnded(before.state()) || before.state() == state::BATCH_CANCELLING) {
-    return Ended(before);
+    return Ended(*desk_, before);
   }
   std::set<std::string> left(tenants.begin(), tenants.end());
   BatchParts parts;

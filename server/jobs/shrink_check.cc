@@ -34,9 +34,7 @@ absl::Status ShrinkCheck::End(const std::string& id, const std::vector<std::stri
         *desk_, id, state::BATCH_CHECKING, state::BATCH_WAITING_FOR_CONSENT,
         absl::StrCat(shrunken.size(), " of its tenants still lose rows, among them ",
                      Printable(shrunken.front()),
-                     ": what deletes them may still be running. Stop it first; then "
-                     "`reinstate batch resume ",
-                     id, "`"));
+                     ": what deletes them may still be running. Stop it, then resume the batch."));
   }
   RETURN_IF_ERROR(ChangeBatchState(*desk_, id, state::BATCH_CHECKING, state::BATCH_RUNNING, ""));
   ASSIGN_OR_RETURN(const state::BatchRecord batch, desk_->state->GetBatch(id));

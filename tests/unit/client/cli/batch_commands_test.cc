@@ -140,6 +140,7 @@ TEST_F(BatchCommandsTest, SaysHowToComeBackWhereTheWaitingIsInterrupted) {
 }
 
 TEST_F(BatchCommandsTest, ControlsWithoutQuestions) {
+  batch_.mutable_lines()->set_failed(1);
   EXPECT_EQ(Run({"batch", "pause", "bat-1"}), 0);
   EXPECT_EQ(Run({"batch", "resume", "bat-1"}), 0);
   EXPECT_EQ(Run({"batch", "retry", "bat-1", "--wait"}), 0);
@@ -148,6 +149,33 @@ TEST_F(BatchCommandsTest, ControlsWithoutQuestions) {
     return WireError(Reason::kBatchEnded, "It has ended.");
   };
   EXPECT_EQ(Run({"batch", "pause", "bat-1"}), 6);
+}
+
+TEST_F(BatchCommandsTest, SaysThatThereIsNothingToRetryAndWaitsOnlyForWhatGoesOnByItself) {
+  bool watched = false;
+  const auto watch = answers_.watch_batch;
+  answers_.watch_batch = [&](const auto& request, auto* context, const auto& send) {
+    watched = true;
+    return watch(request, context, send);
+  };
+  batch_.set_state(v1::BATCH_STATE_WAITING_FOR_CONSENT);
+  batch_.set_state_message("1 of its tenants still lose rows.");
+  EXPECT_EQ(Run({"batch", "retry", "bat-1", "--wait"}), 0);
+  EXPECT_THAT(err_.str(), HasSubstr("there is nothing to retry"));
+  EXPECT_THAT(out_.str(), AllOf(HasSubstr("still lose rows."),
+                                HasSubstr("to go on   reinstate batch resume bat-1")));
+  EXPECT_FALSE(watched);
+  batch_.set_state(v1::BATCH_STATE_RUNNING);
+  EXPECT_EQ(Run({"batch", "retry", "bat-1", "--wait"}), 0);
+  EXPECT_THAT(out_.str(), HasSubstr("2 of 2 customers restored"));
+  EXPECT_TRUE(watched);
+  batch_ = ended_;
+  EXPECT_EQ(Run({"batch", "retry", "bat-1"}), 0);
+  EXPECT_THAT(err_.str(), HasSubstr("there is nothing to retry"));
+  EXPECT_THAT(controlled_, IsEmpty());
+  batch_.mutable_lines()->set_cancelled(1);
+  EXPECT_EQ(Run({"batch", "retry", "bat-1"}), 0);
+  EXPECT_THAT(controlled_, ElementsAre("RetryBatch"));
 }
 
 TEST_F(BatchCommandsTest, NamesTheCommandsThatPlanAnewWhatHasChangedSinceItsPlan) {

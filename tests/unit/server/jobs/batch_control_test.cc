@@ -98,6 +98,7 @@ TEST_F(BatchControlTest, WhatHasEndedIsNeitherPausedNorResumedNorPrioritized) {
   EXPECT_THAT(Pause(id), FailsWith(Reason::kBatchEnded));
   EXPECT_THAT(Resume(id), FailsWith(Reason::kBatchEnded));
   EXPECT_THAT(batches_->Prioritize(id, {"t1"}, 5, Ada(), ""), FailsWith(Reason::kBatchEnded));
+  EXPECT_THAT(Pause(id).status().message(), testing::EndsWith(" has ended"));
   EXPECT_EQ(Cancel(id)->record.state(), state::BATCH_SUCCEEDED);
   EXPECT_EQ(Retry(id)->record.state(), state::BATCH_SUCCEEDED);
   EXPECT_EQ(Restores(), Strings({"t1 SUCCEEDED"}));
@@ -138,9 +139,11 @@ TEST_F(BatchControlTest, ACancelLetsACommitEnd) {
   AwaitCount(id, BatchLineState::kCancelled, 2);
   EXPECT_EQ(StateOf(id), state::BATCH_CANCELLING);
   EXPECT_THAT(Pause(id), FailsWith(Reason::kBatchEnded));
+  EXPECT_THAT(Pause(id).status().message(), testing::EndsWith(" is being cancelled"));
   EXPECT_THAT(Resume(id), FailsWith(Reason::kBatchEnded));
   engine_->Release("t1");
   AwaitState(id, state::BATCH_CANCELLED);
+  EXPECT_THAT(Resume(id).status().message(), testing::HasSubstr("`reinstate batch retry bat-"));
   EXPECT_EQ(Restores(), Strings({"t1 SUCCEEDED", "t2 CANCELLED", "t3 CANCELLED"}));
 }
 
@@ -286,7 +289,10 @@ TEST_F(BatchCheckingTest, WaitsForConsentWhileATenantShrinks) {
   const std::string id = Create({"t1", "t6"});
   EXPECT_EQ(StateOf(id), state::BATCH_CHECKING);
   PassTimeUntil(id, state::BATCH_WAITING_FOR_CONSENT);
-  EXPECT_NE(Get(id).record.state_message().find("t6"), std::string::npos);
+  // What is to be done is a sentence of its own, which clients may go on after.
+  EXPECT_THAT(Get(id).record.state_message(),
+              testing::AllOf(testing::HasSubstr("t6"),
+                             testing::EndsWith(" Stop it, then resume the batch.")));
   EXPECT_TRUE(engine_->begun().empty());
   ASSERT_THAT(Resume(id), IsOk());
   AwaitState(id, state::BATCH_SUCCEEDED);
