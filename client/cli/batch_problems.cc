@@ -117,6 +117,7 @@ std::vector<Group> GroupsOf(const std::vector<v1::BatchLine>& lines) {
     group.lines.push_back(&line);
   }
   std::vector<Group> groups;
+  groups.reserve(by_reason.size());
   for (auto& [reason, group] : by_reason) {
     groups.push_back(std::move(group));
   }
