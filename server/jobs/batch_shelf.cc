@@ -280,6 +280,20 @@ void BatchShelf::AddPresent(BatchLineView* line) const {
   }
 }
 
+// What is queued ends no sooner than its store lets it begin.
+void BatchShelf::AddWait(BatchView* view) const {
+  if (view->counts[static_cast<size_t>(BatchLineState::kQueued)] == 0) {
+    return;
+  }
+  for (const state::BatchStorePoint& point : view->record.points()) {
+    const absl::Time until = restores_->HeldUntil(point.store());
+    if (until != absl::InfiniteFuture()) {
+      view->eta.low = std::max(view->eta.low, until - clock_->Now());
+      view->eta.high = std::max(view->eta.high, view->eta.low);
+    }
+  }
+}
+
 absl::StatusOr<BatchView> BatchShelf::View(const std::string& id) {
   RETURN_IF_ERROR(Load(id));
   BatchView view;
@@ -291,6 +305,7 @@ absl::StatusOr<BatchView> BatchShelf::View(const std::string& id) {
     }
     view = Overview(*batch);
   }
+  AddWait(&view);
   int64_t now_us = view.record.finished_us();
   if (now_us == 0) {
     now_us = absl::ToUnixMicros(clock_->Now());

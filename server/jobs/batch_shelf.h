@@ -82,6 +82,7 @@ class BatchShelf final : public JobObserver {
   void Tell(const std::string& batch, bool ended);
   BatchView Overview(const Batch& batch) const;
   void AddPresent(BatchLineView* line) const;
+  void AddWait(BatchView* view) const;
 
   const Clock* const clock_;
   const int workers_;

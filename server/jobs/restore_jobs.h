@@ -88,6 +88,7 @@ class RestoreJobs {
     return throttles_.Set(store, throttle, actor, reason);
   }
   std::optional<std::string> HoldingBack(const std::string& store) const;
+  absl::Time HeldUntil(const std::string& store) const { return governor_.HeldUntil(store); }
 
  private:
   void Enqueue(const state::RestoreRecord& record);

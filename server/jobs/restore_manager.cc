@@ -93,6 +93,9 @@ class RestoreManagerImpl final : public RestoreManager {
   std::optional<std::string> HoldingBack(const std::string& store) const override {
     return restores_.HoldingBack(store);
   }
+  absl::Time HeldUntil(const std::string& store) const override {
+    return restores_.HeldUntil(store);
+  }
   Watch WatchJob(const std::string& id, std::function<void()> on_change) override {
     return watchers_.Watch(id, std::move(on_change));
   }

@@ -131,6 +131,10 @@ class RestoreManager {
   // Why no restore is begun in `store` just now, as a sentence; nullopt if nothing holds back.
   virtual std::optional<std::string> HoldingBack(const std::string& store) const = 0;
 
+  // Until when the throttle of `store` or its health lets no restore begin; in the past if neither
+  // holds back, in the infinite future if nobody knows.
+  virtual absl::Time HeldUntil(const std::string& store) const = 0;
+
   // Calls `on_change` (from any thread; quick, must not call back in) whenever the restore or plan
   // with this id changes, until the returned guard is destroyed, which waits for a call under way.
   using Watch = std::shared_ptr<void>;

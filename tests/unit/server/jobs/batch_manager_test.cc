@@ -266,6 +266,26 @@ TEST_F(BatchManagerTest, LeavesADryRunAloneThatIsPausedRetriedOrChanged) {
   EXPECT_EQ(StateOf(id), state::BATCH_PLANNED);
 }
 
+TEST_F(BatchManagerTest, ExpectsTheEndNoSoonerThanTheThrottleLetsTheNextRestoreBegin) {
+  Begin(/*workers=*/1);
+  state::Throttle throttle;
+  throttle.set_rows_per_second(1);
+  ASSERT_THAT(restores_->SetThrottle("main", throttle, Ada(), ""), IsOk());
+  Hold("t2");
+  const std::string id = Create({"t1", "t2", "t3"});
+  engine_->AwaitBegun(2);  // t1 has ended, t2 is to be paid for before t3 begins
+  const absl::Duration wait = restores_->HeldUntil("main") - site_.clock().Now();
+  ASSERT_GT(wait, absl::Seconds(5));
+  const BatchView held = Get(id);
+  ASSERT_TRUE(held.eta.known);
+  EXPECT_EQ(held.eta.low, wait);
+  EXPECT_GE(held.eta.high, wait);
+  ASSERT_THAT(restores_->SetThrottle("main", {}, Ada(), ""), IsOk());
+  EXPECT_LT(Get(id).eta.low, absl::Seconds(1));
+  engine_->Release("t2");
+  AwaitState(id, state::BATCH_SUCCEEDED);
+}
+
 TEST_F(BatchManagerTest, EndsACancelledDryRun) {
   Hold("t1");
   const std::string id = Create({"t1", "t2"}, DryRun());
