@@ -101,8 +101,10 @@ void AddStoreThrottleCommand(CommandTree* tree, CLI::App* noun) {
       [options](Session& session) { return Throttle(*options, session); });
   throttle->add_option("STORE", options->store, "The store; may be left out if there is only one");
   throttle
-      ->add_option("--rows-per-second", options->rows_per_second,
-                   "Rows that restores may write, over all workers; 0 for no limit")
+      ->add_option(
+          "--rows-per-second", options->rows_per_second,
+          "Rows that restores may write, over all customers: one is one transaction at full speed, "
+          "and paid for before the next begins; 0 for no limit")
       ->type_name("N");
   throttle
       ->add_option("--bytes-per-second", options->bytes_per_second,
