@@ -369,7 +369,7 @@ absl::Status PgConnection::Commit(absl::Time deadline, const Clock* clock) {
   }
   warnings_ = 0;
   uncancellable_ = true;
-  const absl::Status status = FinishCommit(absl::Now() + left);
+  absl::Status status = FinishCommit(absl::Now() + left);
   uncancellable_ = false;
   return status;
 }
@@ -406,7 +406,8 @@ absl::Status PgConnection::FinishCommit(absl::Time until) {
 absl::Status PgConnection::JudgeCommit(const pg_result* result) {
   const std::string_view tag = result == nullptr ? "" : PQcmdStatus(const_cast<pg_result*>(result));
   if (PQresultStatus(result) == PGRES_COMMAND_OK && tag == "COMMIT" && warnings_ == 0) {
-    ResultHolder(PQgetResult(connection_));  // the end of the results, which has arrived as well
+    // The end of the results, which has arrived as well.
+    const ResultHolder end(PQgetResult(connection_));
     return absl::OkStatus();
   }
   if (PQresultStatus(result) == PGRES_COMMAND_OK && tag == "ROLLBACK") {

@@ -207,6 +207,21 @@ void PostgresCut::HandOut(std::vector<Whole> wholes, std::vector<std::vector<Par
 }
 
 // Large heaps are divided evenly.
+void PostgresCut::DivideHeaps(uint32_t table, std::vector<std::vector<Part>>* shards,
+                              std::vector<Whole>* wholes) const {
+  const int count = static_cast<int>(shards->size());
+  for (const PgHeap& heap : map().Table(map().plans()[table]).heaps) {
+    if (!heap.by_ctid || heap.pages < kPagesToDivide || count == 1) {
+      wholes->push_back({.part = {.table = table, .heap = &heap}, .pages = heap.pages});
+      continue;
+    }
+    for (int s = 0; s < count; ++s) {
+      (*shards)[static_cast<size_t>(s)].push_back(
+          {.table = table, .heap = &heap, .condition = CtidRange(heap.pages, s, count)});
+    }
+  }
+}
+
 void PostgresCut::DivideIntoShards(int max_shards) {
   std::vector<Whole> wholes;
   std::vector<std::vector<Part>> shards(static_cast<size_t>(max_shards));
@@ -221,16 +236,7 @@ void PostgresCut::DivideIntoShards(int max_shards) {
       wholes.push_back({.part = {.table = i}, .pages = table.estimated_bytes / 8192});
       continue;
     }
-    for (const PgHeap& heap : table.heaps) {
-      if (!heap.by_ctid || heap.pages < kPagesToDivide || max_shards == 1) {
-        wholes.push_back({.part = {.table = i, .heap = &heap}, .pages = heap.pages});
-        continue;
-      }
-      for (int s = 0; s < max_shards; ++s) {
-        shards[static_cast<size_t>(s)].push_back(
-            {.table = i, .heap = &heap, .condition = CtidRange(heap.pages, s, max_shards)});
-      }
-    }
+    DivideHeaps(i, &shards, &wholes);
   }
   HandOut(std::move(wholes), &shards);
   for (std::vector<Part>& shard : shards) {

@@ -49,6 +49,8 @@ class PostgresCut final : public Cut {
   PostgresCut(const PostgresStoreOptions& options, std::unique_ptr<CutView> view, int max_shards);
 
   void DivideIntoShards(int max_shards);
+  void DivideHeaps(uint32_t table, std::vector<std::vector<Part>>* shards,
+                   std::vector<Whole>* wholes) const;
   static void HandOut(std::vector<Whole> wholes, std::vector<std::vector<Part>>* shards);
   absl::Status TellOwnerless() const;
 

@@ -272,6 +272,7 @@ absl::Status RowChanges::StartCopies(std::deque<const WriteTarget*> targets) {
     return absl::OkStatus();
   }
   std::vector<std::string> statements;
+  statements.reserve(targets.size());
   for (const WriteTarget* const target : targets) {
     statements.push_back(absl::StrCat("COPY ", target->table->Sql(), " (",
                                       parts_.map->ColumnListSql(*target->plan), ") FROM STDIN"));

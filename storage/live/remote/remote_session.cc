@@ -174,30 +174,33 @@ absl::Status RemoteSession::LookUpSome(const std::string& table, std::span<const
 
 absl::StatusOr<std::vector<Obstacle>> RemoteSession::FindObstacles(
     std::span<const Change> changes) {
-  return phase_.Run(Call::kRead, [&]() -> absl::StatusOr<std::vector<Obstacle>> {
-    std::vector<Obstacle> obstacles;
-    SessionRequest request;
-    size_t bytes = 0;
-    size_t first = 0;
-    for (size_t i = 0; i < changes.size(); ++i) {
-      RETURN_IF_ERROR(CheckSize(changes[i]));
-      live_wire::ChangeSplitter splitter(changes[i]);
-      bool more = true;
-      while (more) {
-        v1::SessionChange& entry = *request.mutable_find_obstacles()->add_changes();
-        more = splitter.Next(&entry);
-        bytes += SizeOf(entry);
-        const bool is_last = !more && i + 1 == changes.size();
-        if (is_last || IsFull(request.find_obstacles(), bytes)) {
-          const size_t complete = i - first + (more ? 0 : 1);
-          RETURN_IF_ERROR(FindSome(std::exchange(request, {}), first, complete, &obstacles));
-          first += complete;
-          bytes = 0;
-        }
+  return phase_.Run(Call::kRead, [&] { return AskForObstacles(changes); });
+}
+
+absl::StatusOr<std::vector<Obstacle>> RemoteSession::AskForObstacles(
+    std::span<const Change> changes) {
+  std::vector<Obstacle> obstacles;
+  SessionRequest request;
+  size_t bytes = 0;
+  size_t first = 0;
+  for (size_t i = 0; i < changes.size(); ++i) {
+    RETURN_IF_ERROR(CheckSize(changes[i]));
+    live_wire::ChangeSplitter splitter(changes[i]);
+    bool more = true;
+    while (more) {
+      v1::SessionChange& entry = *request.mutable_find_obstacles()->add_changes();
+      more = splitter.Next(&entry);
+      bytes += SizeOf(entry);
+      const bool is_last = !more && i + 1 == changes.size();
+      if (is_last || IsFull(request.find_obstacles(), bytes)) {
+        const size_t complete = i - first + (more ? 0 : 1);
+        RETURN_IF_ERROR(FindSome(std::exchange(request, {}), first, complete, &obstacles));
+        first += complete;
+        bytes = 0;
       }
     }
-    return obstacles;
-  });
+  }
+  return obstacles;
 }
 
 absl::Status RemoteSession::FindSome(SessionRequest request, size_t first, size_t changes,

@@ -58,6 +58,7 @@ class RemoteSession final : public TenantSession {
   absl::Status AwaitChanges(size_t max_left);
   absl::Status LookUpSome(const std::string& table, std::span<const RowKey> keys,
                           std::vector<KeyState>* states);
+  absl::StatusOr<std::vector<Obstacle>> AskForObstacles(std::span<const Change> changes);
   // Sends `request`, with which `changes` changes are complete, of which the first has the place
   // `first`, and appends what is in their way.
   absl::Status FindSome(v1::SessionRequest request, size_t first, size_t changes,

@@ -59,7 +59,7 @@ void OverlaidReader::Next() {
 void OverlaidReader::Settle() {
   while (true) {
     if (overlay_ == overlay_end_ || (!base_.Valid() && !base_.status().ok())) {
-      at_ = base_.Valid() ? At::kBase : At::kEnd;
+      at_ = BaseOrEnd();
       return;
     }
     const int order = base_.Valid() ? BasePlace().compare(overlay_->first) : 1;

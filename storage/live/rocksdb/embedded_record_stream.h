@@ -50,6 +50,7 @@ class OverlaidReader {
   enum class At { kBase, kOverlay, kEnd };
 
   std::string_view BasePlace() const { return base_.key().substr(prefix_bytes_); }
+  At BaseOrEnd() const { return base_.Valid() ? At::kBase : At::kEnd; }
   void Settle();
 
   const size_t prefix_bytes_;  // of what comes before the place in a key
