@@ -3,11 +3,13 @@
 #include <algorithm>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "storage/base/status_macros.h"
+#include "storage/live/postgres/key_batch.h"
 
 namespace reinstate {
 namespace {
@@ -15,11 +17,16 @@ namespace {
 // The server holds its plan of a statement in memory, for as long as the connection lives.
 constexpr size_t kTablesAStatement = 64;
 
-// Of the statement all fails where one table may not be read by the role.
-bool IsRestricted(const PgTenantMap& map, const PgTablePlan& plan) {
-  return map.Table(plan).row_security ||
-         std::any_of(plan.path.begin(), plan.path.end(), [&map](const PathStep& step) {
-           return map.catalog().Find(step.parent)->row_security;
+bool MayRead(const PgTable& table) {
+  return table.privileges.schema_usage && table.privileges.select && !table.row_security;
+}
+
+// Of the statement all fails where the role may not read one table, which need not be one that is
+// restored.
+bool MayRead(const PgTenantMap& map, const PgTablePlan& plan) {
+  return MayRead(map.Table(plan)) &&
+         std::all_of(plan.path.begin(), plan.path.end(), [&map](const PathStep& step) {
+           return MayRead(*map.catalog().Find(step.parent));
          });
 }
 
@@ -34,10 +41,15 @@ absl::StatusOr<std::set<PgOid>> FindEmptyTables(const PgTenantMap& map, const Te
                                                 PgConnection* connection) {
   std::vector<const PgTablePlan*> plans;
   for (const PgTablePlan& plan : map.plans()) {
-    if (plan.relation == Relation::kOwned && map.HasIndexesToOwner(plan) &&
-        !IsRestricted(map, plan)) {
+    if (plan.relation == Relation::kOwned && map.HasIndexesToOwner(plan) && MayRead(map, plan)) {
       plans.push_back(&plan);
     }
+  }
+  // The plan that the server keeps is for any tenant: to look for one that may not be there it must
+  // not take a walk through the table for short.
+  const std::string_view mode = connection->OnceSet(PlanModeSql(PlanMode::kProbe));
+  if (!mode.empty()) {
+    RETURN_IF_ERROR(connection->Execute("choose how to look", std::string(mode)));
   }
   std::set<PgOid> empty;
   for (size_t begin = 0; begin < plans.size(); begin += kTablesAStatement) {
