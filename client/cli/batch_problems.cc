@@ -33,6 +33,9 @@ constexpr std::string_view kResolve =
     "file.";
 constexpr std::string_view kFillIn =
     "fill in the column id of these lines in $FILE, and give that file again.";
+constexpr std::string_view kDoByHand =
+    "mend the hook, and do by hand what it was to do: the rows are back, so there is nothing to "
+    "retry.";
 constexpr std::string_view kRetry = "then reinstate batch retry $BATCH";
 
 constexpr std::array<NextStep, 19> kNextSteps = {{
@@ -66,6 +69,14 @@ std::string_view StepOf(std::string_view reason) {
   const auto* found = std::find_if(kNextSteps.begin(), kNextSteps.end(),
                                    [&](const NextStep& step) { return step.reason == reason; });
   return found == kNextSteps.end() ? std::string_view() : found->step;
+}
+
+// Whether all restores of the line have succeeded, so that only what follows them has failed.
+bool RowsAreBack(const v1::BatchLine& line) {
+  return line.restores_size() > 0 &&
+         std::ranges::all_of(line.restores(), [](const v1::BatchLineRestore& restore) {
+           return restore.state() == v1::RESTORE_STATE_SUCCEEDED;
+         });
 }
 
 std::string RestoreOf(const v1::BatchLine& line) {
@@ -176,13 +187,15 @@ bool RetryMayHelp(const v1::BatchLine& line) {
   const std::string_view step = StepOf(ReasonOf(line));
   return (line.state() == v1::BATCH_LINE_STATE_FAILED ||
           line.state() == v1::BATCH_LINE_STATE_CANCELLED) &&
-         (step.empty() || step.ends_with(", "));
+         !RowsAreBack(line) && (step.empty() || step.ends_with(", "));
 }
 
 std::string NextStepFor(const v1::BatchLine& line, const ProblemContext& context) {
   std::string_view known = StepOf(ReasonOf(line));
   if (known == kResolve && context.list_resolved) {
     known = kFillIn;
+  } else if (RowsAreBack(line)) {
+    known = kDoByHand;
   }
   std::string step(known);
   if (step.empty() && context.batch.empty()) {

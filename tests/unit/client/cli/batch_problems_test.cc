@@ -54,6 +54,19 @@ TEST(BatchProblems, NeverNameTheListAsTheFileThatTheNextCommandWrites) {
   }
 }
 
+TEST(BatchProblems, OfferNoRetryWhereOnlyAHookAfterTheRestoreHasFailed) {
+  v1::BatchLine line = Line(3, "1001", "HOOK_FAILED");
+  line.set_state(v1::BATCH_LINE_STATE_FAILED);
+  const ProblemContext context = {.file = "", .at = "2h", .batch = "bat-1"};
+  v1::BatchLineRestore& restore = *line.add_restores();
+  restore.set_state(v1::RESTORE_STATE_FAILED);
+  EXPECT_TRUE(RetryMayHelp(line)) << "of a hook before it";
+  EXPECT_EQ(NextStepFor(line, context), "mend the hook, then reinstate batch retry bat-1");
+  restore.set_state(v1::RESTORE_STATE_SUCCEEDED);
+  EXPECT_FALSE(RetryMayHelp(line));
+  EXPECT_THAT(NextStepFor(line, context), HasSubstr("do by hand what it was to do"));
+}
+
 TEST(BatchProblems, TellsTheFirstOfMany) {
   std::vector<v1::BatchLine> lines;
   for (int i = 1; i <= 25; ++i) {
