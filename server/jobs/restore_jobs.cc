@@ -6,7 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "server/jobs/job_failure.h"
 #include "server/jobs/job_log.h"
-#include "server/restore/restore_run.h"
+#include "server/restore/restore_audit.h"
 #include "storage/base/error.h"
 #include "storage/base/status_macros.h"
 #include "storage/state/job_state_words.h"

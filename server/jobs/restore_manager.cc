@@ -8,7 +8,7 @@
 #include "server/jobs/order_checker.h"
 #include "server/jobs/plan_jobs.h"
 #include "server/jobs/restore_jobs.h"
-#include "server/restore/restore_run.h"
+#include "server/restore/restore_audit.h"
 #include "storage/base/error.h"
 #include "storage/base/id_generator.h"
 #include "storage/base/status_macros.h"

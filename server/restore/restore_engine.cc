@@ -10,6 +10,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "server/restore/certificate.h"
+#include "server/restore/restore_audit.h"
 #include "server/restore/restore_run.h"
 #include "storage/base/error.h"
 #include "storage/base/status_macros.h"

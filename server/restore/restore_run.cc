@@ -1,23 +1,22 @@
 #include "server/restore/restore_run.h"
 
 #include <algorithm>
-#include <nlohmann/json.hpp>
 #include <utility>
 #include <vector>
 
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_join.h"
 #include "server/restore/bound_identity.h"
 #include "server/restore/certificate.h"
 #include "server/restore/evidence.h"
+#include "server/restore/plan_consents.h"
+#include "server/restore/restore_audit.h"
 #include "server/restore/restore_planner.h"
 #include "server/restore/undo_planner.h"
 #include "server/restore/undo_writer.h"
 #include "server/restore/verifier.h"
 #include "storage/base/error.h"
 #include "storage/base/status_macros.h"
-#include "storage/model/key_text.h"
 
 namespace reinstate {
 namespace {
@@ -53,19 +52,6 @@ state::Failure ToFailure(const absl::Status& status) {
   return failure;
 }
 
-// What is in the way of a row of a plan, as " (…)"; empty if it is another tenant's row with its
-// key.
-std::string ObstacleText(const state::Sample& conflict) {
-  if (conflict.action() == "no partition") {
-    return " (no partition takes it)";
-  }
-  const std::string whose = conflict.holder() == state::THIS_TENANT ? "a row of the tenant itself"
-                            : conflict.holder() == state::OTHER_TENANT ? "a row of another tenant"
-                                                                       : "a row of nobody";
-  return absl::StrCat(" (", conflict.constraint().empty() ? "its key" : conflict.constraint(), ": ",
-                      whose, ")");
-}
-
 bool IsUndo(const state::RestoreRecord& record) { return !record.order().undo_of().empty(); }
 
 // A restore writes several times its rows to the log: indexes, and whole pages.
@@ -86,39 +72,6 @@ void WarnOfHealth(const StoreHealth& health, state::PlanSummary* summary) {
 }
 
 }  // namespace
-
-AuditDraft RestoreAudit(const state::RestoreRecord& record, const std::string& action) {
-  return RestoreAudit(record, action, record.order().actor(), record.order().reason());
-}
-
-AuditDraft CancelAudit(const state::RestoreRecord& record) {
-  return RestoreAudit(record, "restore.cancelled", record.cancelled_by(), record.cancel_reason());
-}
-
-AuditDraft RestoreAudit(const state::RestoreRecord& record, const std::string& action,
-                        const state::Actor& actor, const std::string& reason) {
-  AuditDraft audit;
-  *audit.mutable_actor() = actor;
-  audit.set_action(action);
-  audit.set_subject(record.id());
-  audit.set_store(record.order().store());
-  audit.set_tenant(record.order().tenant());
-  nlohmann::json details = {{"mode", state::Mode_Name(record.order().mode())},
-                            {"snapshot", record.order().point().snapshot()},
-                            {"plan_digest", absl::BytesToHexString(record.plan().digest())},
-                            {"rows_changed", record.plan().rows_to_change()},
-                            {"reason", reason},
-                            {"ordered_by", record.order().actor().name()},
-                            {"reference", record.order().reference()}};
-  if (IsUndo(record)) {
-    details["undo_of"] = record.order().undo_of();
-  }
-  if (record.has_failure()) {
-    details["failure"] = record.failure().reason();
-  }
-  audit.set_details(details.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));
-  return audit;
-}
 
 RestoreRun::~RestoreRun() { Close(); }
 
@@ -182,67 +135,6 @@ absl::StatusOr<state::PlanSummary> RestoreRun::PlanOnly() {
   return std::move(plan.summary);
 }
 
-absl::Status RestoreRun::CheckConflicts(const state::PlanSummary& summary) const {
-  if (summary.taken_count() > 0) {
-    const auto first =
-        std::find_if(summary.conflicts().begin(), summary.conflicts().end(),
-                     [](const state::Sample& sample) { return sample.action() != "changed"; });
-    return MakeError(
-        Reason::kKeyConflict,
-        absl::StrCat("other rows have the keys or unique values of ", summary.taken_count(),
-                     " rows now, or there is no partition for them",
-                     first == summary.conflicts().end()
-                         ? ""
-                         : absl::StrCat("; the first is row ", PrintableKey(first->key()),
-                                        " of table ", first->table(), ObstacleText(*first)),
-                     "; a plan names them all"));
-  }
-  if (summary.conflict_count() > 0 && !record_.order().skip_undo_conflicts()) {
-    return MakeError(Reason::kUndoConflict,
-                     absl::StrCat(summary.conflict_count(),
-                                  summary.conflict_count() == 1 ? " row has" : " rows have",
-                                  " changed since the restore, the first in table ",
-                                  summary.conflicts(0).table(),
-                                  "; an undo with --skip-conflicts leaves such rows alone"));
-  }
-  return absl::OkStatus();
-}
-
-absl::Status RestoreRun::CheckConsents(const TenantPlan& plan) const {
-  const state::RestoreOrder& order = record_.order();
-  const state::PlanSummary& summary = plan.summary;
-  RETURN_IF_ERROR(CheckConflicts(summary));
-  if (summary.shrunken() && !order.accept_shrunken()) {
-    return MakeError(
-        Reason::kPointShrunken,
-        absl::StrCat("at this point tenant ", order.tenant(), " has less than half of the ",
-                     summary.peak_rows(), " rows that it had in ", summary.peak_snapshot(),
-                     "; choose that snapshot, or accept it with --accept-shrunken"));
-  }
-  if (summary.unresolved_tables_size() > 0 && !order.accept_uncovered()) {
-    return MakeError(Reason::kTableUnresolved,
-                     absl::StrCat("it is not known how these tables relate to tenants: ",
-                                  absl::StrJoin(summary.unresolved_tables(), ", "),
-                                  "; resolve them in the config, or leave them out with "
-                                  "--accept-uncovered-tables"));
-  }
-  if (summary.uncovered_tables_size() > 0 && order.mode() == state::MIRROR &&
-      !order.accept_uncovered()) {
-    return MakeError(
-        Reason::kTablesUncovered,
-        absl::StrCat(
-            "the snapshot does not cover these tables, which a mirror would leave as they are: ",
-            absl::StrJoin(summary.uncovered_tables(), ", "),
-            "; accept with --accept-uncovered-tables"));
-  }
-  if (!order.plan_digest().empty() && order.plan_digest() != summary.digest()) {
-    return MakeError(Reason::kPlanChanged,
-                     "the live rows have changed since the plan was made; look at a new plan and "
-                     "order by its digest");
-  }
-  return absl::OkStatus();
-}
-
 absl::Status RestoreRun::ApplyActions(const TenantPlan& plan, ProgressMeter* meter,
                                       state::Intent* intent) {
   meter->BeginPass(state::APPLYING, plan.actions.size(), plan.summary.bytes_to_write());
@@ -301,7 +193,7 @@ absl::Status RestoreRun::Attempt() {
   ASSIGN_OR_RETURN(const TenantPlan plan, MakePlan(find_conflicts_, &meter));
   *record_.mutable_plan() = plan.summary;
   parts_.control->ReportPlan(plan.summary);
-  RETURN_IF_ERROR(CheckConsents(plan));
+  RETURN_IF_ERROR(CheckConsents(record_.order(), plan.summary));
 
   state::Intent intent;
   *intent.mutable_plan() = plan.summary;

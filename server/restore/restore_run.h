@@ -55,10 +55,6 @@ class RestoreRun {
   absl::Status CheckStore();
   void Close();
   absl::StatusOr<TenantPlan> MakePlan(bool find_conflicts, ProgressMeter* meter);
-  // Refuses a plan that may not be carried out.
-  absl::Status CheckConsents(const TenantPlan& plan) const;
-  // KEY_CONFLICT, UNDO_CONFLICT: rows that cannot be settled.
-  absl::Status CheckConflicts(const state::PlanSummary& summary) const;
 
   absl::Status RunAttempts();
   // Whether conflicts are looked for from the first attempt on.
@@ -94,16 +90,5 @@ class RestoreRun {
   bool find_conflicts_ = false;
   std::optional<state::Certificate> certificate_;  // once recorded
 };
-
-// The audit entry of what became of `record`, by `action`, e.g. "restore.succeeded", in the name of
-// who ordered it.
-AuditDraft RestoreAudit(const state::RestoreRecord& record, const std::string& action);
-
-// The same of what somebody else did with it, and why.
-AuditDraft RestoreAudit(const state::RestoreRecord& record, const std::string& action,
-                        const state::Actor& actor, const std::string& reason);
-
-// The same of a cancelled one, in the name of who asked for that.
-AuditDraft CancelAudit(const state::RestoreRecord& record);
 
 }  // namespace reinstate
