@@ -46,7 +46,7 @@ absl::StatusOr<AddedLines> ReadLines(const BatchAddOptions& options, const v1::B
   resolve.any_store = batch.spec().has_group();
   ASSIGN_OR_RETURN(const ResolvedList resolved, ResolveList(list, resolve, session));
   for (const std::string& notice : list.notices) {
-    session.Hint(Printable(notice));
+    session.console().Say(Printable(notice));
   }
   AddedLines lines;
   v1::AddToBatchRequest& request = lines.request;
@@ -57,7 +57,7 @@ absl::StatusOr<AddedLines> ReadLines(const BatchAddOptions& options, const v1::B
   request.set_skip_invalid(options.skip_invalid);
   request.set_reason(options.reason);
   request.set_request_id(options.request_id);
-  lines.context = ContextOf(options.file, list, resolve.store, batch.spec().at());
+  lines.context = ContextOf(options.file, list, resolve.store, PointText(batch));
   return lines;
 }
 

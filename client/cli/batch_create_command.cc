@@ -112,7 +112,7 @@ absl::StatusOr<OrderOfList> ReadOrder(const BatchCreateOptions& options, Session
   resolve.any_store = request.spec().has_group();
   ASSIGN_OR_RETURN(const ResolvedList resolved, ResolveList(list, resolve, session));
   for (const std::string& notice : list.notices) {
-    session.Hint(Printable(notice));
+    session.console().Say(Printable(notice));
   }
   for (v1::BatchLineSpec& line : LineSpecsOf(resolved)) {
     *request.add_lines() = std::move(line);
@@ -164,6 +164,7 @@ absl::Status CreateFromList(const BatchCreateOptions& options, Session& session)
   ASSIGN_OR_RETURN(OrderOfList order, ReadOrder(options, session));
   v1::CreateBatchRequest& request = order.request;
   ASSIGN_OR_RETURN(const v1::Batch checked, Check(request, session));
+  order.context.at = PointText(checked);
   ASSIGN_OR_RETURN(const int64_t count,
                    CountValidLines({.sent = {request.lines().begin(), request.lines().end()},
                                     .invalid = {checked.invalid().begin(), checked.invalid().end()},
@@ -289,7 +290,7 @@ void AddBatchCreateCommand(CommandTree* tree, CLI::App* noun) {
       {"create", "Restores the tenants of a list, or as a dry run has planned",
        "reinstate batch create -f customers.csv --at 2h --dry-run\n"
        "reinstate batch create -f resolved.csv --at 2h --skip-invalid --reference INC-77 --wait\n"
-       "reinstate batch create -f - --column 3 --group site --at snap-1-12 --confirm 883\n"
+       "reinstate batch create -f - --column 3 --group site --at 2026-04-05T07:38:00Z\n"
        "reinstate batch create --plan bat-01HF8Z3V9K2M4N6P8Q0R2S4T6V --confirm 883 --wait "
        "--summary summary.csv"},
       [options](Session& session) { return Create(*options, session); });

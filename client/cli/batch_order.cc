@@ -130,7 +130,7 @@ std::vector<v1::BatchLineSpec> LineSpecsOf(const ResolvedList& list) {
 
 ProblemContext ContextOf(const TenantListFile& file, const TenantList& list,
                          const std::string& store, const std::string& at) {
-  ProblemContext context{.file = file.path, .at = at, .batch = ""};
+  ProblemContext context{.file = file.path, .at = at};
   context.list_resolved = list.resolved;
   context.list_options = ReadingOptions(file);
   if (!store.empty()) {

@@ -65,16 +65,24 @@ std::string Head(const v1::Batch& batch, absl::Time now) {
                       ".\n\n");
 }
 
-std::string ConflictsText(const std::vector<v1::BatchLine>& lines, const std::string& at) {
+// The rows of a line that cannot be settled, with the commands that list them.
+std::string ConflictText(const v1::Batch& batch, const v1::BatchLine& line) {
+  std::string text = absl::StrCat("  line ", line.line(), ", ", NameOf(line), ": ",
+                                  HumanNumber(TotalsOf(line).conflicts(), "row"), "\n");
+  for (const v1::BatchLineRestore& restore : line.restores()) {
+    if (restore.totals().conflicts() > 0) {
+      absl::StrAppend(&text, "    ", Printable(PlanCommand(batch, restore)), "\n");
+    }
+  }
+  return text;
+}
+
+std::string ConflictsText(const v1::Batch& batch, const std::vector<v1::BatchLine>& lines) {
   std::string text;
   size_t with_conflicts = 0;
   for (const v1::BatchLine& line : lines) {
-    const int64_t conflicts = TotalsOf(line).conflicts();
-    if (conflicts > 0 && ++with_conflicts <= kShownConflicts) {
-      absl::StrAppend(&text, "  line ", line.line(), ", ", NameOf(line), ": ",
-                      HumanNumber(conflicts, "row"), "; reinstate restore plan ",
-                      Printable(ShellWord(line.tenant().tenant())), " --at ",
-                      Printable(ShellWord(at)), "\n");
+    if (TotalsOf(line).conflicts() > 0 && ++with_conflicts <= kShownConflicts) {
+      absl::StrAppend(&text, ConflictText(batch, line));
     }
   }
   if (with_conflicts == 0) {
@@ -130,11 +138,11 @@ absl::Status PrintBatchPlan(const v1::Batch& batch, Session& session) {
   if (!largest.empty()) {
     output.Text(output.Table(largest, LargestFields()));
   }
-  output.Text(ConflictsText(lines, batch.spec().at()));
+  output.Text(ConflictsText(batch, lines));
   std::erase_if(lines, [](const v1::BatchLine& line) { return !line.has_problem(); });
   if (!lines.empty()) {
     output.Text("\nNot planned:\n");
-    output.Text(RenderProblems(lines, {.file = "", .at = batch.spec().at(), .batch = ""}));
+    output.Text(RenderProblems(lines, ContextOf(batch)));
   }
   output.Text("\n");
   for (const std::string& address : batch.store_addresses()) {

@@ -24,7 +24,8 @@ constexpr size_t kLinesTold = 10;  // of a reason
 
 struct NextStep {
   std::string_view reason;
-  // $LIST, $RESOLVED, $FILE, $AT, $BATCH, $TENANT, $RESTORE, $UNDO and $PLAN: what it is about.
+  // $LIST, $RESOLVED, $FILE, $AT, $BATCH, $TENANT and $RESTORE: what it is about. $PLAN_ONE, $PLAN
+  // and $UNDO: commands that plan the restore or the batch anew, and that undo what is left.
   std::string_view step;
 };
 
@@ -53,7 +54,7 @@ constexpr std::array<NextStep, 19> kNextSteps = {{
     {"TENANT_IN_DOUBT",
      "reinstate restore list --state in-doubt; look at the store, then reinstate restore resolve."},
     {"COMMIT_UNKNOWN", "look at the store, then reinstate restore resolve $RESTORE"},
-    {"KEY_CONFLICT", "reinstate restore plan $TENANT --at $AT lists the keys; free them, "},
+    {"KEY_CONFLICT", "$PLAN_ONE lists the keys; free them, "},
     {"PLAN_CHANGED", "look at a new plan: $PLAN"},
     {"UNDO_CONFLICT",
      "reinstate restore get $RESTORE lists these rows; to leave them as they are: $UNDO"},
@@ -79,13 +80,14 @@ bool RowsAreBack(const v1::BatchLine& line) {
          });
 }
 
-std::string RestoreOf(const v1::BatchLine& line) {
+// The restore of the line that failed, or else its first one; nothing in it if there is none.
+v1::BatchLineRestore RestoreOf(const v1::BatchLine& line) {
   for (const v1::BatchLineRestore& restore : line.restores()) {
     if (restore.has_failure()) {
-      return restore.restore();
+      return restore;
     }
   }
-  return line.restores_size() > 0 ? line.restores(0).restore() : "RESTORE";
+  return line.restores_size() > 0 ? line.restores(0) : v1::BatchLineRestore();
 }
 
 std::string OrElse(const std::string& text, const char* otherwise) {
@@ -137,7 +139,19 @@ std::vector<Group> GroupsOf(const std::vector<v1::BatchLine>& lines) {
   return groups;
 }
 
-std::string UndoAgain(const v1::Batch& batch) {
+bool IsUndo(const ProblemContext& context) {
+  return context.batch.has_value() && context.batch->kind() == v1::RESTORE_KIND_UNDO;
+}
+
+bool CanRetry(const ProblemContext& context) {
+  return context.batch.has_value() && !context.batch->dry_run();
+}
+
+std::string UndoAgain(const ProblemContext& context) {
+  if (!IsUndo(context)) {
+    return "reinstate batch undo BATCH --skip-conflicts";
+  }
+  const v1::Batch& batch = *context.batch;
   return absl::StrCat("reinstate batch undo ", ShellWord(batch.undo_of()),
                       " --skip-conflicts --confirm ",
                       batch.lines().total() - batch.lines().succeeded(), " --wait");
@@ -165,7 +179,11 @@ std::string OrderOptions(const v1::Batch& batch) {
   return text;
 }
 
-std::string PlanAgain(const v1::Batch& batch) {
+std::string PlanAgain(const ProblemContext& context) {
+  if (!context.batch.has_value() || IsUndo(context)) {
+    return "reinstate batch create -f FILE --at POINT --dry-run";
+  }
+  const v1::Batch& batch = *context.batch;
   return absl::StrCat("reinstate batch get ", ShellWord(batch.id()),
                       " --lines --state failed -o csv > again.csv && reinstate batch create -f "
                       "again.csv",
@@ -175,12 +193,7 @@ std::string PlanAgain(const v1::Batch& batch) {
 }  // namespace
 
 ProblemContext ContextOf(const v1::Batch& batch) {
-  const bool undo = batch.kind() == v1::RESTORE_KIND_UNDO;
-  return {.file = "",
-          .at = batch.spec().at(),
-          .batch = batch.id(),
-          .undo_again = undo ? UndoAgain(batch) : "",
-          .plan_again = undo ? "" : PlanAgain(batch)};
+  return {.at = PointText(batch), .batch = batch};
 }
 
 bool RetryMayHelp(const v1::BatchLine& line) {
@@ -198,27 +211,26 @@ std::string NextStepFor(const v1::BatchLine& line, const ProblemContext& context
     known = kDoByHand;
   }
   std::string step(known);
-  if (step.empty() && context.batch.empty()) {
+  if (step.empty() && !CanRetry(context)) {
     step = "correct the lines, or go on without them: --skip-invalid";
   } else if (step.empty()) {
     step = "reinstate batch retry $BATCH";
   } else if (step.ends_with(", ")) {
-    absl::StrAppend(&step,
-                    Absl(context.batch.empty() ? std::string_view("then try again.") : kRetry));
+    absl::StrAppend(&step, Absl(CanRetry(context) ? kRetry : std::string_view("then try again.")));
   }
+  const v1::BatchLineRestore restore = RestoreOf(line);
   return absl::StrReplaceAll(
       step, {{"$LIST", ListWords(context)},
              {"$RESOLVED", ResolvedFile(context.file)},
              {"$FILE", context.file == "-" ? "the list" : OrElse(context.file, "FILE")},
              {"$AT", OrElse(context.at, "POINT")},
-             {"$BATCH", OrElse(context.batch, "BATCH")},
+             {"$BATCH", OrElse(context.batch.has_value() ? context.batch->id() : "", "BATCH")},
              {"$TENANT", OrElse(line.tenant().tenant(), "TENANT")},
-             {"$RESTORE", RestoreOf(line)},
-             {"$UNDO", context.undo_again.empty() ? "reinstate batch undo BATCH --skip-conflicts"
-                                                  : context.undo_again},
-             {"$PLAN", context.plan_again.empty() ? "reinstate batch create -f FILE --at POINT "
-                                                    "--dry-run"
-                                                  : context.plan_again}});
+             {"$RESTORE", OrElse(restore.restore(), "RESTORE")},
+             {"$UNDO", UndoAgain(context)},
+             {"$PLAN_ONE", context.batch.has_value() ? PlanCommand(*context.batch, restore)
+                                                     : "reinstate restore plan"},
+             {"$PLAN", PlanAgain(context)}});
 }
 
 std::string RenderProblems(const std::vector<v1::BatchLine>& lines, const ProblemContext& context) {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -10,13 +11,9 @@ namespace reinstate {
 
 // What the next commands are about.
 struct ProblemContext {
-  std::string file;   // the list
-  std::string at;     // the point
-  std::string batch;  // empty before it was created
-  // The command that undoes it again and leaves rows alone that have changed since; of an undo.
-  std::string undo_again = {};
-  // The commands that plan what failed of it anew; of another one.
-  std::string plan_again = {};
+  std::string file = {};                // the list
+  std::string at = {};                  // the point, not as a time ago
+  std::optional<v1::Batch> batch = {};  // nullopt before it was created
 
   // With which `batch resolve` reads the list as it was read, and in the same store, quoted for a
   // shell: "--column Kunde".

@@ -3,6 +3,8 @@
 #include <string>
 #include <vector>
 
+#include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "client/cli/batch_commands.h"
@@ -11,6 +13,7 @@
 #include "client/cli/batch_wait.h"
 #include "client/cli/display_text.h"
 #include "client/cli/humanize.h"
+#include "client/cli/progress.h"
 #include "client/cli/restore_views.h"
 #include "client/cli/words.h"
 #include "storage/base/error.h"
@@ -51,6 +54,19 @@ std::string DurationText(const v1::BatchLine& line) {
              : "";
 }
 
+// When to ask again about a line that has not ended; empty once it has.
+std::string BatchText(const v1::Batch& batch, const v1::BatchLine& line) {
+  const bool open =
+      line.state() == v1::BATCH_LINE_STATE_QUEUED || line.state() == v1::BATCH_LINE_STATE_RUNNING;
+  if (!open) {
+    return "";
+  }
+  const std::string eta =
+      PartsOf({.what = "", .state = "", .progress = batch.progress(), .moving = true}).eta;
+  return absl::StrCat(WordFor(batch.state()), ", ", CustomersText(batch), eta.empty() ? "" : ", ",
+                      eta, eta.empty() ? "" : " for all of them");
+}
+
 // One customer, for whoever asks about it.
 Fields<v1::BatchLine> CustomerFields(const v1::Batch& batch, absl::Time now) {
   using Line = v1::BatchLine;
@@ -64,6 +80,7 @@ Fields<v1::BatchLine> CustomerFields(const v1::Batch& batch, absl::Time now) {
        [](const Line& l) {
          return TextValue(l.state() == v1::BATCH_LINE_STATE_RUNNING ? DoingText(l) : "");
        }},
+      {"batch", [batch](const Line& l) { return TextValue(BatchText(batch, l)); }},
       {"why", [](const Line& l) { return TextValue(ProblemText(l), Style::kBad); }},
       {"next",
        [context](const Line& l) {
@@ -107,9 +124,29 @@ absl::StatusOr<std::vector<v1::BatchLine>> ListLines(const BatchReadingOptions& 
   return client->ListBatchLines(request);
 }
 
+bool Mentions(const std::string& text, const std::string& words) {
+  return absl::StrContains(absl::AsciiStrToLower(text), absl::AsciiStrToLower(words));
+}
+
+// The lines of the customer that is asked for, or else those with a name that it is a part of.
+absl::StatusOr<std::vector<v1::BatchLine>> FindCustomer(const BatchReadingOptions& options,
+                                                        Session& session) {
+  ASSIGN_OR_RETURN(std::vector<v1::BatchLine> lines, ListLines(options, session));
+  if (lines.empty()) {
+    BatchReadingOptions any = options;
+    any.tenant.clear();
+    ASSIGN_OR_RETURN(lines, ListLines(any, session));
+    std::erase_if(lines, [&](const v1::BatchLine& line) {
+      return !Mentions(line.tenant().label(), options.tenant) &&
+             !Mentions(line.input(), options.tenant);
+    });
+  }
+  return lines;
+}
+
 absl::Status ShowCustomer(const BatchReadingOptions& options, Session& session) {
   ASSIGN_OR_RETURN(const v1::Batch batch, GetBatch(options.batch, session));
-  ASSIGN_OR_RETURN(const std::vector<v1::BatchLine> lines, ListLines(options, session));
+  ASSIGN_OR_RETURN(const std::vector<v1::BatchLine> lines, FindCustomer(options, session));
   if (lines.empty()) {
     return MakeError(Reason::kTenantNotFound,
                      absl::StrCat("The batch ", options.batch, " has no customer '", options.tenant,
@@ -173,7 +210,7 @@ void AddGet(CommandTree* tree, CLI::App* noun, const Options& options) {
       [options](Session& session) { return Get(*options, session); });
   AddBatchId(get, &options->batch);
   get->add_option("--tenant", options->tenant,
-                  "Only this customer: an id, a label, or what the list said")
+                  "Only this customer: an id, a label, or what the list said, or a part of it")
       ->type_name("NAME");
   get->add_flag("--lines", options->lines, "All lines, with what became of each");
   get->add_option("--state", options->states, "Only lines in this state; may be repeated")

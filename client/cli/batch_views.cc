@@ -1,5 +1,6 @@
 #include "client/cli/batch_views.h"
 
+#include <algorithm>
 #include <cstdint>
 #include <utility>
 
@@ -255,7 +256,27 @@ std::string PointText(const v1::Batch& batch) {
   if (!batch.spec().has_group()) {
     return point.snapshot();
   }
-  return point.has_requested_time() ? Rfc3339(ToTime(point.requested_time())) : batch.spec().at();
+  if (point.has_requested_time()) {
+    return Rfc3339(ToTime(point.requested_time()));
+  }
+  // Of "latest": no other store had a newer one at that instant.
+  absl::Time latest = absl::InfinitePast();
+  for (const v1::BatchStorePoint& store : batch.points()) {
+    latest = std::max(latest, ToTime(store.point().instant()));
+  }
+  return Rfc3339(latest);
+}
+
+std::string PlanCommand(const v1::Batch& batch, const v1::BatchLineRestore& restore) {
+  std::string at = PointText(batch);
+  for (const v1::BatchStorePoint& store : batch.points()) {
+    if (store.store() == restore.store()) {
+      at = store.point().snapshot();
+    }
+  }
+  return absl::StrCat("reinstate restore plan ", ShellWord(restore.tenant()), " --store ",
+                      ShellWord(restore.store()), " --at ", ShellWord(at), " --mode ",
+                      WordFor(ModeOf(batch)));
 }
 
 v1::RestoreMode ModeOf(const v1::Batch& batch) {

@@ -37,6 +37,9 @@ std::string GoOnCommand(const v1::Batch& batch);
 // stores has snapshots of its own.
 std::string PointText(const v1::Batch& batch);
 
+// The command that plans one of its restores anew: in the same store, from the same snapshot.
+std::string PlanCommand(const v1::Batch& batch, const v1::BatchLineRestore& restore);
+
 // The mode of a batch; CREATE_MISSING where none was asked for.
 v1::RestoreMode ModeOf(const v1::Batch& batch);
 

@@ -42,6 +42,17 @@ void HintNext(const v1::Batch& batch, bool retry_may_help, const Session& sessio
   }
 }
 
+// That not all of the list is restored is known from the start.
+absl::Status LeftOut(const v1::Batch& batch) {
+  const int64_t left_out = batch.lines().not_restored();
+  return left_out == 0
+             ? absl::OkStatus()
+             : MakeErrorFromName(
+                   absl::StatusCode::kUnknown, kPartlyFailedReason,
+                   absl::StrCat(left_out, " of ", batch.lines().total(), " lines of the batch ",
+                                batch.id(), " are left out; it goes on with the others."));
+}
+
 absl::Status SummaryError(const std::string& path) {
   return MakeError(Reason::kInvalidArgument,
                    absl::StrCat("The summary cannot be written to ", path, "."));
@@ -125,7 +136,7 @@ absl::Status ShowBegunBatch(v1::Batch batch, const FollowOptions& options, Sessi
     RETURN_IF_ERROR(PrintBatch(batch, session));
     session.Hint(absl::StrCat("It goes on by itself. To follow it: reinstate batch watch ",
                               ShellWord(batch.id())));
-    return absl::OkStatus();
+    return LeftOut(batch);
   }
   session.Hint(absl::StrCat("Batch ", batch.id(), ". It goes on by itself, also without this."));
   ASSIGN_OR_RETURN(batch, WaitForBatch(batch.id(), /*stream=*/false, session));

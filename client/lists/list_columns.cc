@@ -220,7 +220,6 @@ absl::StatusOr<ListColumns> ChooseColumns(const ListTable& table, const ListOpti
   columns.titles_in_first_row = titled && !beside;
   if (titled) {
     columns.store = OtherColumn(first, "store", columns.tenant);
-    columns.priority = OtherColumn(first, "priority", columns.tenant);
     columns.input = OtherColumn(first, "input", columns.tenant);
     columns.resolved = IsResolved(first, columns.tenant);
   }

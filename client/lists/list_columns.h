@@ -15,7 +15,6 @@ struct ListColumns {
   size_t tenant = 0;
   std::optional<size_t> store;
   std::optional<size_t> note;
-  std::optional<size_t> priority;
   std::optional<size_t> input;
   bool titles_in_first_row = false;
   bool resolved = false;    // TenantList::resolved

@@ -50,7 +50,6 @@ class Assembler {
     }
     tenant.store = Cell(row, columns_.store);
     tenant.note = Cell(row, columns_.note);
-    tenant.priority = Cell(row, columns_.priority);
     NoteRepeat(tenant);
     if (tenant.text.find_first_of("\r\n") != std::string::npos) {
       broken_.push_back(row.line);

@@ -35,7 +35,6 @@ struct ListedTenant {
   std::string text;   // an id or a label, as people wrote it, without spaces around it
   std::string store;  // of the columns with these titles; empty if there is none
   std::string note;
-  std::string priority;
   std::string input;  // what `batch resolve` was given for it; empty in any other list
 };
 
@@ -74,8 +73,9 @@ struct TenantList {
 // - Plain text, a tenant a line.
 //
 // In UTF-8, UTF-16 or Windows-1252, told apart by byte order mark and content, with any line ends.
-// Empty lines and those that begin with # are skipped and counted; spaces that only look like
-// spaces are taken as such. Also what `batch resolve` wrote: its column `id` names the tenant.
+// Empty lines and comments, which begin with # and a space, are skipped and counted; spaces that
+// only look like spaces are taken as such. Also what `batch resolve` wrote: its column `id` names
+// the tenant.
 //
 // INVALID_ARGUMENT, with line numbers, if the whole cannot be relied on: bytes that are not of the
 // encoding, a quote that is not closed, columns of which none is known to name the tenant, more

@@ -8,7 +8,10 @@ namespace reinstate {
 
 bool TextLine::blank() const { return TrimmedCell(text).empty(); }
 
-bool TextLine::comment() const { return TrimmedCell(text).starts_with('#'); }
+bool TextLine::comment() const {
+  const std::string_view cell = TrimmedCell(text);
+  return cell == "#" || cell.starts_with("# ") || cell.starts_with("#\t");
+}
 
 absl::StatusOr<std::vector<TextLine>> SplitLines(std::string_view text, const ListLimits& limits) {
   std::vector<TextLine> lines;

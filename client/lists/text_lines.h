@@ -17,7 +17,7 @@ struct TextLine {
 
   // Nothing but white space.
   bool blank() const;
-  // Begins with #, perhaps after white space.
+  // Begins with # and white space, or is only that: "#1 Pizza" is a name.
   bool comment() const;
 };
 

@@ -44,8 +44,24 @@ TEST_F(BatchCommandsTest, TellsTheManagerWhoAsksAboutOneCustomer) {
   EXPECT_THAT(out_.str(), AllOf(HasSubstr("1002 \"Zeta\""), HasSubstr("failed"),
                                 HasSubstr("TENANT_BUSY: Its rows change too fast."),
                                 HasSubstr("reinstate batch retry bat-1"), Not(HasSubstr("1001"))));
+  EXPECT_EQ(Run({"batch", "get", "bat-1", "--tenant", "acme"}), 0);  // a part of the label
+  EXPECT_THAT(out_.str(), AllOf(HasSubstr("1001 \"Acme Corp\""), Not(HasSubstr("1002"))));
   EXPECT_EQ(Run({"batch", "get", "bat-1", "--tenant", "Nobody"}), 5);
   EXPECT_THAT(err_.str(), HasSubstr("[TENANT_NOT_FOUND]"));
+}
+
+TEST_F(BatchCommandsTest, TellsTheManagerWhenACustomerMayBeBack) {
+  lines_[1] = LineIn(2, "1002", v1::BATCH_LINE_STATE_QUEUED);
+  batch_.mutable_progress()->mutable_eta_low()->set_seconds(240);
+  batch_.mutable_progress()->mutable_eta_high()->set_seconds(360);
+  EXPECT_EQ(Run({"batch", "get", "bat-1", "--tenant", "1002"}), 0);
+  EXPECT_THAT(out_.str(),
+              HasSubstr("running, 0 of 2 customers restored, ETA 4 min to 6 min for all "
+                        "of them"));
+  // Of one that is back there is nothing to wait for.
+  lines_[1].set_state(v1::BATCH_LINE_STATE_SUCCEEDED);
+  EXPECT_EQ(Run({"batch", "get", "bat-1", "--tenant", "1002"}), 0);
+  EXPECT_THAT(out_.str(), Not(HasSubstr("ETA")));
 }
 
 TEST_F(BatchCommandsTest, ListsLinesOfAState) {
@@ -331,7 +347,7 @@ TEST_F(BatchCommandsTest, AddsLinesUnderThePointOfTheBatch) {
   EXPECT_EQ(Run({"batch", "add", "bat-1", "-f", File("bad", "Kunde\nAkme\n"), "--column", "Kunde",
                  "--confirm", "1"}),
             6);
-  EXPECT_THAT(err_.str(), HasSubstr("/bad --column Kunde --store main --at 2h > "));
+  EXPECT_THAT(err_.str(), HasSubstr("/bad --column Kunde --store main --at snap-1-12 > "));
 }
 
 TEST_F(BatchCommandsTest, EscapesWhatOthersWrote) {

@@ -112,7 +112,8 @@ TEST_F(BatchCreateTest, ListsWhatIsWrongByReasonWithTheNextCommandAndStops) {
             HasSubstr("The name is ambiguous, several tenants have it: 1003"),
             HasSubstr("TENANT_NOT_AT_POINT, 1 line: line 4\n"),
             HasSubstr("  Next: reinstate tenant show 1009 --versions"),
-            HasSubstr("  Next: reinstate batch resolve -f " + dir_.path() + "/list --at 2h > "),
+            HasSubstr("  Next: reinstate batch resolve -f " + dir_.path() +
+                      "/list --at snap-1-12 > "),
             HasSubstr("4 of 5 lines cannot be restored. Nothing was begun."),
             HasSubstr("[BATCH_LINES_INVALID]")));
   EXPECT_THAT(created_, IsEmpty());
@@ -125,18 +126,22 @@ TEST_F(BatchCreateTest, NamesANextCommandThatReadsTheListAsItWasRead) {
             6);
   const std::string next = "batch resolve -f " + dir_.path() +
                            "/list --column Kunde --encoding windows-1252 --note-column warum "
-                           "--store main --at 2h";
+                           "--store main --at snap-1-12";
   EXPECT_THAT(err_.str(), HasSubstr("  Next: reinstate " + next + " > list-resolved.csv, "));
   EXPECT_EQ(Run(absl::StrSplit(next, ' ')), 3);
   EXPECT_THAT(out_.str(), AllOf(HasSubstr("\r\n2,Café,none,"), HasSubstr("\r\n3,1001,exact,")));
   // Of a group the store whose tenants the list names.
   EXPECT_EQ(Run(Create("Akme\n1001\n", {"--group", "site", "--confirm", "1"})), 6);
-  EXPECT_THAT(err_.str(), HasSubstr("/list --store main --at 2h > "));
+  EXPECT_THAT(err_.str(), HasSubstr("/list --store main --at 2026-04-05T07:38:00Z > "));
 }
 
 TEST_F(BatchCreateTest, KeepsTheLinesThatItSkips) {
-  EXPECT_EQ(Run(Create("1001\nAkme\n1009\n", {"--confirm", "1", "--skip-invalid"})), 0);
-  EXPECT_THAT(err_.str(), HasSubstr("2 lines left out, as --skip-invalid says."));
+  batch_.mutable_lines()->set_total(3);
+  batch_.mutable_lines()->set_not_restored(2);
+  // Nothing fails, and yet it is no success: also where nobody waits for the end.
+  EXPECT_EQ(Run(Create("1001\nAkme\n1009\n", {"--confirm", "1", "--skip-invalid"})), 3);
+  EXPECT_THAT(err_.str(), AllOf(HasSubstr("2 lines left out, as --skip-invalid says."),
+                                HasSubstr("2 of 3 lines of the batch bat-1 are left out")));
   ASSERT_THAT(created_, SizeIs(1));
   EXPECT_TRUE(created_[0].spec().skip_invalid());
   ASSERT_EQ(created_[0].lines_size(), 3);
@@ -202,8 +207,8 @@ TEST_F(BatchCreateTest, ADryRunNamesConflictsAndLinesThatItCouldNotPlan) {
   lines_[1] = FailedLine(2, "1002", Reason::kCorrupt, "A checksum is wrong.");
   EXPECT_EQ(Run(Create("1001\n1002\n", {"--dry-run"})), 3);
   EXPECT_THAT(out_.str(),
-              AllOf(HasSubstr("line 1, 1001 \"Acme Corp\": 3 rows; reinstate restore plan 1001 "
-                              "--at 2h\n"),
+              AllOf(HasSubstr("line 1, 1001 \"Acme Corp\": 3 rows\n    reinstate restore plan 1001 "
+                              "--store main --at snap-1-12 --mode mirror\n"),
                     HasSubstr("CORRUPT, 1 line: line 2\n")));
   EXPECT_THAT(err_.str(), HasSubstr("1 of 2 lines of the batch bat-plan were planned (1 failed)"));
 }

@@ -98,6 +98,7 @@ void FillPlan(v1::Batch* plan) {
   v1::BatchStorePoint* point = plan->add_points();
   point->set_store("main");
   point->mutable_point()->set_snapshot("snap-1-12");
+  point->mutable_point()->mutable_instant()->set_seconds(1'775'374'680);  // 2026-04-05T07:38:00Z
   plan->set_digest(std::string(64, 'd'));
   v1::BatchLine* largest = plan->add_largest();
   *largest = LineIn(1, "1001", v1::BATCH_LINE_STATE_SUCCEEDED);

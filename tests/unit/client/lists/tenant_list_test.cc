@@ -52,10 +52,16 @@ std::vector<std::string> Faults(const TenantList& list) {
 std::string Notices(const TenantList& list) { return absl::StrJoin(list.notices, "\n"); }
 
 TEST(TenantList, ReadsPlainIdsAndSkipsCommentsAndEmptyLines) {
-  const TenantList list = Read("# from INC-1234\r\n1001\r\n\r\n  1002  \r\n\t\r\n#x\r\n1003");
+  const TenantList list = Read("# from INC-1234\r\n1001\r\n\r\n  1002  \r\n\t\r\n#\tx\r\n1003");
   EXPECT_THAT(Texts(list), ElementsAre("2=1001", "4=1002", "7=1003"));
   EXPECT_THAT(Notices(list), AllOf(HasSubstr("UTF-8, a tenant a line"),
                                    HasSubstr("Skipped 2 comments and 2 empty lines")));
+}
+
+TEST(TenantList, TakesANumberSignBeforeAWordAsPartOfTheName) {
+  const TenantList list = Read("#1 Pizza\n#\n# a comment\n#Kaffee\n");
+  EXPECT_THAT(Texts(list), ElementsAre("1=#1 Pizza", "4=#Kaffee"));
+  EXPECT_THAT(Notices(list), HasSubstr("Skipped 2 comments."));
 }
 
 TEST(TenantList, ReadsPlainNamesWithCommasAndQuotesInThem) {
@@ -156,12 +162,10 @@ TEST(TenantList, TakesTheSeparatorThatTheFirstLineOrTheCallerSays) {
   EXPECT_THAT(Refusal("a\n", {.separator = "pipe"}), HasSubstr("comma, semicolon, tab or none"));
 }
 
-TEST(TenantList, CarriesStoreNoteAndPriority) {
-  const TenantList list =
-      Read("tenant\tstore\tpriority\tnote\n1001\twiki\thigh\tcalls every hour\n1002\n");
+TEST(TenantList, CarriesStoreAndNote) {
+  const TenantList list = Read("tenant\tstore\tnote\n1001\twiki\tcalls every hour\n1002\n");
   ASSERT_THAT(list.tenants, SizeIs(2));
   EXPECT_EQ(list.tenants[0].store, "wiki");
-  EXPECT_EQ(list.tenants[0].priority, "high");
   EXPECT_EQ(list.tenants[0].note, "calls every hour");
   EXPECT_EQ(list.tenants[1].store, "");
 }
@@ -189,12 +193,11 @@ TEST(TenantList, RefusesOneJsonArray) {
 
 TEST(TenantList, ReadsWhatBatchResolveWroteAndTellsTheLinesThatNeedAnId) {
   const TenantList list = Read(
-      "line,input,match,id,label,rows_at_point,rows_live,candidates,store,note,priority\r\n"
-      "1,acme,normalised,1001,Acme Corp,12,,,main,,high\r\n"
-      "2,Akme,similar,,,,,\"1001 \"\"Acme Corp\"\" 0.75\",main,,\r\n");
+      "line,input,match,id,label,rows_at_point,rows_live,candidates,store,note\r\n"
+      "1,acme,normalised,1001,Acme Corp,12,,,main,\r\n"
+      "2,Akme,similar,,,,,\"1001 \"\"Acme Corp\"\" 0.75\",main,\r\n");
   EXPECT_THAT(Texts(list), ElementsAre("2=1001"));
   EXPECT_EQ(list.tenants[0].store, "main");
-  EXPECT_EQ(list.tenants[0].priority, "high");
   EXPECT_THAT(Faults(list), ElementsAre("3: It has nothing in column 4, \"id\"."));
   EXPECT_TRUE(list.resolved);
   // What the line of the first list said.
