@@ -234,7 +234,9 @@ void AddBatchReadingCommands(CommandTree* tree, CLI::App* noun) {
   AddBatchId(
       tree->AddCommand(
           noun,
-          {"watch", "Follows a batch until it has ended; -o json writes each state as a line",
+          {"watch",
+           "Follows a batch until it has ended; -o json writes each state, and each customer that "
+           "has ended, as a line",
            absl::StrCat("reinstate batch watch ", kExampleBatch, "\nreinstate batch watch ",
                         kExampleBatch, " -o json")},
           [options](Session& session) { return Watch(*options, session); }),

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "client/cli/batch_events.h"
 #include "client/cli/batch_live_view.h"
 #include "client/cli/batch_problems.h"
 #include "client/cli/batch_views.h"
@@ -74,11 +75,12 @@ absl::Status WriteSummary(const std::string& batch, const std::string& path, Ses
 absl::StatusOr<v1::Batch> WaitForBatch(const std::string& id, bool stream, Session& session) {
   ASSIGN_OR_RETURN(ReinstateClient * client, session.Client());
   BatchLiveView view(&session.console());
+  BatchEvents events(&session);
   absl::Status written;
   ReinstateClient::WaitObserver<v1::Batch> observer;
   observer.on_update = [&](const v1::Batch& batch) {
     if (stream) {
-      written.Update(session.output().JsonLine(batch));
+      written.Update(events.Write(batch));
     } else {
       view.Show(batch);
     }

@@ -10,8 +10,8 @@
 
 namespace reinstate {
 
-// Waits until a batch is final, with a live view on stderr, or with `stream` each state as a line
-// of JSON on stdout; through restarts of the daemon. When interrupted, says that the batch goes on,
+// Waits until a batch is final, with a live view on stderr, or with `stream` as BatchEvents writes
+// it; through restarts of the daemon. When interrupted, says that the batch goes on,
 // and how to come back. Errors are those of waiting.
 absl::StatusOr<v1::Batch> WaitForBatch(const std::string& id, bool stream, Session& session);
 

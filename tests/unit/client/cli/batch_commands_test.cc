@@ -3,6 +3,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/strings/str_split.h"
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
 #include "gmock/gmock.h"
@@ -19,6 +20,7 @@ using ::testing::IsEmpty;
 using ::testing::Not;
 using ::testing::SizeIs;
 using ::testing::StartsWith;
+using ::testing::UnorderedElementsAre;
 
 using BatchCommandsTest = BatchSite;
 
@@ -105,13 +107,17 @@ TEST_F(BatchCommandsTest, WatchesUntilTheEnd) {
   EXPECT_THAT(err_.str(), HasSubstr("reinstate batch summary bat-1"));
 }
 
-TEST_F(BatchCommandsTest, StreamsEachStateAsALineOfJson) {
+TEST_F(BatchCommandsTest, StreamsStatesAndEachCustomerOnceAsLinesOfJson) {
+  lines_[1] = FailedLine(2, "1002", Reason::kTenantBusy, "Its rows change too fast.");
   EXPECT_EQ(Run({"batch", "watch", "bat-1", "-o", "json"}), 0);
-  const std::string text = out_.str();
-  ASSERT_EQ(std::count(text.begin(), text.end(), '\n'), 2);
-  const std::string first = text.substr(0, text.find('\n'));
-  EXPECT_THAT(first, AllOf(StartsWith("{\"id\":\"bat-1\""), HasSubstr("BATCH_STATE_RUNNING")));
-  EXPECT_THAT(text.substr(first.size()), HasSubstr("BATCH_STATE_SUCCEEDED"));
+  const std::vector<std::string> events = absl::StrSplit(out_.str(), '\n', absl::SkipEmpty());
+  EXPECT_THAT(events,
+              UnorderedElementsAre(
+                  AllOf(StartsWith("{\"id\":\"bat-1\""), HasSubstr("BATCH_STATE_RUNNING")),
+                  AllOf(StartsWith("{\"line\":\"1\""), HasSubstr("BATCH_LINE_STATE_SUCCEEDED")),
+                  AllOf(StartsWith("{\"line\":\"2\""), HasSubstr("TENANT_BUSY")),
+                  AllOf(StartsWith("{\"id\":\"bat-1\""), HasSubstr("BATCH_STATE_SUCCEEDED"))));
+  EXPECT_THAT(events.back(), HasSubstr("BATCH_STATE_SUCCEEDED"));
 }
 
 TEST_F(BatchCommandsTest, ExitsAsTheBatchEnds) {
