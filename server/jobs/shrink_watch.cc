@@ -17,15 +17,15 @@ absl::StatusOr<LiveRows> CountLiveRows(const StoreRegistry& stores,
   LiveRows rows;
   for (const auto& [name, tenants] : wanted) {
     ASSIGN_OR_RETURN(const ServedStore* store, stores.Find(name));
-    ASSIGN_OR_RETURN(const auto counts, store->live->CountTenants());
-    TenantCount count;
-    while (true) {
-      ASSIGN_OR_RETURN(const bool more, counts->Next(&count));
-      if (!more) {
-        break;
-      }
-      if (count.rows > 0 && tenants.count(count.tenant.value()) != 0) {
-        rows[name][count.tenant.value()] = count.rows;
+    std::vector<TenantId> ids;
+    ids.reserve(tenants.size());
+    for (const std::string& tenant : tenants) {
+      ids.push_back(TenantId::FromStored(tenant));
+    }
+    ASSIGN_OR_RETURN(const std::vector<int64_t> counts, store->live->CountRowsOf(ids));
+    for (size_t i = 0; i < ids.size(); ++i) {
+      if (counts[i] > 0) {
+        rows[name][ids[i].value()] = counts[i];
       }
     }
   }

@@ -15,8 +15,8 @@ namespace reinstate {
 // The rows that tenants have live, by store and tenant; those without rows are left out.
 using LiveRows = std::map<std::string, std::map<std::string, int64_t>>;
 
-// Counts the rows of the tenants of `lines`, in one view a store. Errors of
-// LiveStore::CountTenants and StoreRegistry::Find.
+// Counts the rows of the tenants of `lines`, each tenant's in one view; of no other tenants. Errors
+// of LiveStore::CountRowsOf and StoreRegistry::Find.
 absl::StatusOr<LiveRows> CountLiveRows(const StoreRegistry& stores,
                                        const std::vector<state::BatchLine>& lines);
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <atomic>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "reinstate/v1/live_store_service.grpc.pb.h"
@@ -16,6 +17,7 @@
 #include "server/rpc/request_checks.h"
 #include "storage/base/error.h"
 #include "storage/base/status_macros.h"
+#include "storage/model/vector_stream.h"
 
 namespace reinstate {
 namespace {
@@ -31,6 +33,31 @@ using Base =
                Wire::WithRawCallbackMethod_CloseCut, Wire::WithCallbackMethod_Session>;
 
 constexpr int kMaxShards = 256;
+constexpr int kMaxCountedTenants = 1000;
+
+// The rows of the tenants that are named, of those that have any.
+absl::StatusOr<std::vector<TenantCount>> CountNamed(LiveStore* store,
+                                                    const v1::CountTenantsRequest& request) {
+  if (request.tenants_size() > kMaxCountedTenants) {
+    return FieldError("tenants",
+                      absl::StrCat("must not name more than ", kMaxCountedTenants, " of them."));
+  }
+  std::vector<TenantId> tenants;
+  for (const std::string& named : request.tenants()) {
+    ASSIGN_OR_RETURN(const TenantId tenant, ParseTenant("tenants", named));
+    tenants.push_back(tenant);
+  }
+  std::sort(tenants.begin(), tenants.end());
+  tenants.erase(std::unique(tenants.begin(), tenants.end()), tenants.end());
+  ASSIGN_OR_RETURN(const std::vector<int64_t> rows, store->CountRowsOf(tenants));
+  std::vector<TenantCount> counts;
+  for (size_t i = 0; i < tenants.size(); ++i) {
+    if (rows[i] > 0) {
+      counts.push_back({.tenant = tenants[i], .rows = rows[i]});
+    }
+  }
+  return counts;
+}
 
 }  // namespace
 
@@ -206,6 +233,10 @@ absl::StatusOr<v1::EstimateTenantResponse> LiveStoreServiceImpl::Calls::Estimate
 absl::StatusOr<std::unique_ptr<StreamSource>> LiveStoreServiceImpl::Calls::Count(
     const Call& /*call*/, const v1::CountTenantsRequest& request) {
   ASSIGN_OR_RETURN(LiveStore* const store, find_store_(request.store()));
+  if (request.tenants_size() > 0) {
+    ASSIGN_OR_RETURN(std::vector<TenantCount> counts, CountNamed(store, request));
+    return MakeTenantCountSource(std::make_unique<CountVectorStream>(std::move(counts)));
+  }
   ASSIGN_OR_RETURN(std::unique_ptr<TenantCountStream> counts, store->CountTenants());
   return MakeTenantCountSource(std::move(counts));
 }

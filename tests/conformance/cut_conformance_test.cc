@@ -274,5 +274,25 @@ TEST_P(CutTest, CountsTheRowsOfEveryTenant) {
   EXPECT_EQ(counted, expected);
 }
 
+TEST_P(CutTest, CountsTheRowsOfThoseTenantsThatAreNamed) {
+  const StoreContents contents = Fill(25);
+  ASSERT_THAT(application()->DeleteTenant(Tenant("tenant 7")), IsOk());
+  const auto rows_of = [&contents](const std::string& tenant) {
+    return std::count_if(contents.begin(), contents.end(),
+                         [&](const auto& entry) { return std::get<0>(entry.first) == tenant; });
+  };
+  const std::vector<TenantId> tenants = {Tenant("tenant 9"), Tenant("tenant 7"), Tenant("nobody's"),
+                                         Tenant("tenant 10"), Tenant("tenant 9")};
+  const auto rows = live()->CountRowsOf(tenants);
+  ASSERT_THAT(rows, IsOk());
+  EXPECT_GT(rows_of("tenant 9"), 0);
+  EXPECT_THAT(*rows, testing::ElementsAre(rows_of("tenant 9"), 0, 0, rows_of("tenant 10"),
+                                          rows_of("tenant 9")));
+  EXPECT_THAT(*live()->CountRowsOf({}), testing::IsEmpty());
+  std::vector<TenantId> many(2500, Tenant("nobody's"));
+  many.push_back(Tenant("tenant 10"));
+  EXPECT_EQ(live()->CountRowsOf(many)->back(), rows_of("tenant 10"));
+}
+
 }  // namespace
 }  // namespace reinstate

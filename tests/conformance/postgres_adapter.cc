@@ -267,6 +267,13 @@ class TranslatedStore final : public LiveStore {
       }
     }
   }
+  absl::StatusOr<std::vector<int64_t>> CountRowsOf(std::span<const TenantId> tenants) override {
+    ASSIGN_OR_RETURN(std::vector<int64_t> counts, store_->CountRowsOf(tenants));
+    for (int64_t& rows : counts) {
+      rows -= application_->has_owners() && rows > 0 ? 1 : 0;
+    }
+    return counts;
+  }
   StoreHealth ProbeHealth() override { return store_->ProbeHealth(); }
 
  private:

@@ -44,8 +44,8 @@ struct StoreHooks {
   std::function<absl::Status()> begin;
   // Called instead of ProbeHealth.
   std::function<StoreHealth()> health;
-  // Called once the answer of CountTenants is there.
-  std::function<void()> counted_tenants;
+  // Called once the answer of CountRowsOf is there.
+  std::function<void()> counted_rows;
 };
 
 // A live store that passes everything on to another one, but for what the hooks say. Borrows both.
@@ -90,9 +90,12 @@ class WrappedStore final : public LiveStore {
     return store_->EstimateTenant(tenant);
   }
   absl::StatusOr<std::unique_ptr<TenantCountStream>> CountTenants() override {
-    auto counts = store_->CountTenants();
-    if (hooks_->counted_tenants) {
-      hooks_->counted_tenants();
+    return store_->CountTenants();
+  }
+  absl::StatusOr<std::vector<int64_t>> CountRowsOf(std::span<const TenantId> tenants) override {
+    auto counts = store_->CountRowsOf(tenants);
+    if (hooks_->counted_rows) {
+      hooks_->counted_rows();
     }
     return counts;
   }

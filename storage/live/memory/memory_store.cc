@@ -79,6 +79,16 @@ absl::StatusOr<std::unique_ptr<TenantCountStream>> MemoryStore::CountTenants() {
   return std::make_unique<CountVectorStream>(std::move(counts));
 }
 
+absl::StatusOr<std::vector<int64_t>> MemoryStore::CountRowsOf(std::span<const TenantId> tenants) {
+  const MemoryView view = state_->TakeView();
+  std::vector<int64_t> rows;
+  rows.reserve(tenants.size());
+  for (const TenantId& tenant : tenants) {
+    rows.push_back(SizeOf(*view.Tenant(tenant), state_->options()).rows);
+  }
+  return rows;
+}
+
 StoreHealth MemoryStore::ProbeHealth() { return {}; }
 
 absl::Status MemoryStore::Write(std::span<const RecordWrite> writes, bool /*sync*/) {

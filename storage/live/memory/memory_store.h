@@ -52,6 +52,7 @@ class MemoryStore final : public LiveStore, public RecordStore {
                                                             const SessionOptions& options) override;
   absl::StatusOr<SizeEstimate> EstimateTenant(const TenantId& tenant) override;
   absl::StatusOr<std::unique_ptr<TenantCountStream>> CountTenants() override;
+  absl::StatusOr<std::vector<int64_t>> CountRowsOf(std::span<const TenantId> tenants) override;
   StoreHealth ProbeHealth() override;
 
   // With keys_span_tenants a put of a key that another tenant has is KEY_EXISTS.

@@ -166,20 +166,19 @@ std::string PgTenantMap::OwnerTextSql(const PgTablePlan& plan) const {
   return absl::StrCat(OwnerSql(plan), "::text");
 }
 
-std::string PgTenantMap::OwnerIsSql(const PgTablePlan& plan, const std::string& tenant) const {
+std::string PgTenantMap::OwnedByValueSql(const PgTablePlan& plan, const std::string& value) const {
   if (plan.relation != Relation::kOwned) {
     return "false";
   }
-  return absl::StrCat(ComparesWithoutCast(plan) ? RawOwnerSql(plan) : OwnerSql(plan), " = ",
-                      tenant);
+  return absl::StrCat(ComparesWithoutCast(plan) ? RawOwnerSql(plan) : OwnerSql(plan), " = ", value);
 }
 
 std::string PgTenantMap::OwnedBySql(const PgTablePlan& plan, const TenantId& tenant) const {
-  return OwnerIsSql(plan, CastLiteral(tenant.value(), tenant_type()));
+  return OwnedByValueSql(plan, CastLiteral(tenant.value(), tenant_type()));
 }
 
 std::string PgTenantMap::OwnedByParameterSql(const PgTablePlan& plan) const {
-  return OwnerIsSql(plan, absl::StrCat("$1::", tenant_type()));
+  return OwnedByValueSql(plan, absl::StrCat("$1::", tenant_type()));
 }
 
 bool PgTenantMap::HasIndexesToOwner(const PgTablePlan& plan) const {

@@ -60,6 +60,8 @@ class PgTenantMap {
 
   // A condition that is true for the rows of `tenant` only, and that indexes serve.
   std::string OwnedBySql(const PgTablePlan& plan, const TenantId& tenant) const;
+  // The same for the tenant whose id is `value`, SQL of the type tenant_type().
+  std::string OwnedByValueSql(const PgTablePlan& plan, const std::string& value) const;
   // The same for the tenant whose id is the parameter $1 of the statement.
   std::string OwnedByParameterSql(const PgTablePlan& plan) const;
 
@@ -89,7 +91,6 @@ class PgTenantMap {
 
   std::string RawOwnerSql(const PgTablePlan& plan) const;
   bool ComparesWithoutCast(const PgTablePlan& plan) const;
-  std::string OwnerIsSql(const PgTablePlan& plan, const std::string& tenant) const;
 
   PgCatalog catalog_;
   MapConfig config_;

@@ -16,6 +16,7 @@
 #include "storage/live/postgres/role_checks.h"
 #include "storage/live/postgres/row_codec.h"
 #include "storage/live/postgres/sql_text.h"
+#include "storage/live/postgres/tenant_rows.h"
 #include "storage/live/postgres/write_refusal.h"
 
 namespace reinstate {
@@ -374,7 +375,7 @@ absl::StatusOr<SizeEstimate> PostgresStore::EstimateTenant(const TenantId& tenan
   return estimate;
 }
 
-absl::StatusOr<std::unique_ptr<TenantCountStream>> PostgresStore::CountTenants() {
+absl::StatusOr<PostgresStore::Scan> PostgresStore::OpenScan() {
   PgOptions scanning = connecting_;
   scanning.silence_timeout = options_.scan_timeout;
   scanning.identity = ExpectedIdentity();
@@ -382,10 +383,22 @@ absl::StatusOr<std::unique_ptr<TenantCountStream>> PostgresStore::CountTenants()
   RETURN_IF_ERROR(CheckRole(connection.get(), options_.allow_superuser));
   RETURN_IF_ERROR(connection->Begin({.repeatable_read = true, .read_only = true}));
   ASSIGN_OR_RETURN(PgCatalog catalog, ReadCatalog(connection.get()));
-  ASSIGN_OR_RETURN(const PgTenantMap map, PgTenantMap::Make(std::move(catalog), options_.map));
-  RETURN_IF_ERROR(connection->StartCopyOut("count the tenants' rows",
-                                           absl::StrCat("COPY (", CountSql(map), ") TO STDOUT")));
-  return std::make_unique<CountStream>(std::move(connection));
+  ASSIGN_OR_RETURN(PgTenantMap map, PgTenantMap::Make(std::move(catalog), options_.map));
+  return Scan{.connection = std::move(connection), .map = std::move(map)};
+}
+
+absl::StatusOr<std::unique_ptr<TenantCountStream>> PostgresStore::CountTenants() {
+  ASSIGN_OR_RETURN(Scan scan, OpenScan());
+  RETURN_IF_ERROR(scan.connection->StartCopyOut(
+      "count the tenants' rows", absl::StrCat("COPY (", CountSql(scan.map), ") TO STDOUT")));
+  return std::make_unique<CountStream>(std::move(scan.connection));
+}
+
+absl::StatusOr<std::vector<int64_t>> PostgresStore::CountRowsOf(std::span<const TenantId> tenants) {
+  ASSIGN_OR_RETURN(const Scan scan, OpenScan());
+  absl::StatusOr<std::vector<int64_t>> rows =
+      CountTenantRows(scan.map, tenants, scan.connection.get());
+  return !rows.ok() && IsOfBadValue(*scan.connection) ? NotAnId(scan.map) : std::move(rows);
 }
 
 }  // namespace reinstate

@@ -53,6 +53,8 @@ class PostgresStore final : public LiveStore {
   absl::StatusOr<SizeEstimate> EstimateTenant(const TenantId& tenant) override;
 
   absl::StatusOr<std::unique_ptr<TenantCountStream>> CountTenants() override;
+  // TENANT_ID_INVALID if one of them can be no tenant of the store.
+  absl::StatusOr<std::vector<int64_t>> CountRowsOf(std::span<const TenantId> tenants) override;
   StoreHealth ProbeHealth() override { return health_.Probe(); }
 
   // The map as it is now, with its facts.
@@ -68,6 +70,12 @@ class PostgresStore final : public LiveStore {
   absl::Status AskInTransaction(const Question& question);
   absl::StatusOr<std::unique_ptr<PgConnection>> Connect() const;
   std::string ExpectedIdentity();
+  // A view of the tables for something that may take long, on a connection of its own.
+  struct Scan {
+    std::unique_ptr<PgConnection> connection;
+    PgTenantMap map;
+  };
+  absl::StatusOr<Scan> OpenScan();
   absl::Status ReadMapWith(PgConnection* connection, std::shared_ptr<const PgTenantMap>* map);
   absl::StatusOr<TenantId> CanonicalTenantOf(const PgTenantMap& map, TenantId tenant);
   void Remember(std::shared_ptr<const PgTenantMap> map);

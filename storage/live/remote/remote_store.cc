@@ -10,6 +10,7 @@
 #include <iterator>
 #include <optional>
 #include <string_view>
+#include <unordered_map>
 #include <utility>
 
 #include "absl/strings/ascii.h"
@@ -199,6 +200,34 @@ absl::StatusOr<SizeEstimate> RemoteStore::EstimateTenant(const TenantId& tenant)
 
 absl::StatusOr<std::unique_ptr<TenantCountStream>> RemoteStore::CountTenants() {
   return std::make_unique<RemoteTenantCounts>(connection_->stub.get(), options_);
+}
+
+absl::StatusOr<std::vector<int64_t>> RemoteStore::CountRowsOf(std::span<const TenantId> tenants) {
+  std::unordered_map<std::string, int64_t> counted;  // 0: not yet
+  for (const TenantId& tenant : tenants) {
+    counted.emplace(tenant.value(), 0);
+  }
+  for (auto rest = tenants; !rest.empty();) {
+    const auto some = rest.first(std::min(rest.size(), live_wire::kMaxCountedTenants));
+    rest = rest.subspan(some.size());
+    RemoteTenantCounts counts(connection_->stub.get(), options_, some);
+    TenantCount count;
+    while (true) {
+      ASSIGN_OR_RETURN(const bool more, counts.Next(&count));
+      if (!more) {
+        break;
+      }
+      if (const auto found = counted.find(count.tenant.value()); found != counted.end()) {
+        found->second = count.rows;
+      }
+    }
+  }
+  std::vector<int64_t> rows;
+  rows.reserve(tenants.size());
+  for (const TenantId& tenant : tenants) {
+    rows.push_back(counted[tenant.value()]);
+  }
+  return rows;
 }
 
 StoreHealth RemoteStore::ProbeHealth() {

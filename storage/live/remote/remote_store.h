@@ -60,6 +60,7 @@ class RemoteStore final : public LiveStore {
                                                             const SessionOptions& options) override;
   absl::StatusOr<SizeEstimate> EstimateTenant(const TenantId& tenant) override;
   absl::StatusOr<std::unique_ptr<TenantCountStream>> CountTenants() override;
+  absl::StatusOr<std::vector<int64_t>> CountRowsOf(std::span<const TenantId> tenants) override;
   StoreHealth ProbeHealth() override;
 
  private:

@@ -18,7 +18,8 @@ using std::chrono::steady_clock;
 }  // namespace
 
 RemoteTenantCounts::RemoteTenantCounts(v1::LiveStoreService::Stub* stub,
-                                       const RemoteStoreOptions& options)
+                                       const RemoteStoreOptions& options,
+                                       std::span<const TenantId> tenants)
     : stub_(stub),
       options_(options),
       tenants_(
@@ -26,6 +27,9 @@ RemoteTenantCounts::RemoteTenantCounts(v1::LiveStoreService::Stub* stub,
           [&](grpc::ClientContext* context) {
             v1::CountTenantsRequest request;
             request.set_store(options.store);
+            for (const TenantId& tenant : tenants) {
+              request.add_tenants(tenant.value());
+            }
             return stub->CountTenants(context, request);
           },
           [](v1::CountTenantsResponse* response) { return response->mutable_tenants(); }),

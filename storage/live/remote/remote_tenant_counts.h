@@ -1,6 +1,7 @@
 #pragma once
 
 #include <chrono>
+#include <span>
 #include <string>
 
 #include "reinstate/v1/live_store_service.grpc.pb.h"
@@ -9,6 +10,7 @@
 #include "storage/live/remote/remote_store.h"
 #include "storage/live/remote/response_stream.h"
 #include "storage/model/streams.h"
+#include "storage/model/tenant_id.h"
 
 namespace reinstate {
 
@@ -16,8 +18,10 @@ namespace reinstate {
 // meanwhile whether it is there: UNAVAILABLE if it has not been heard for a lease.
 class RemoteTenantCounts final : public TenantCountStream {
  public:
-  // `stub` outlives the stream.
-  RemoteTenantCounts(v1::LiveStoreService::Stub* stub, const RemoteStoreOptions& options);
+  // `tenants`: whose rows, at most live_wire::kMaxCountedTenants; empty: everybody's. A server may
+  // give those of others too. `stub` outlives the stream.
+  RemoteTenantCounts(v1::LiveStoreService::Stub* stub, const RemoteStoreOptions& options,
+                     std::span<const TenantId> tenants = {});
   ~RemoteTenantCounts() override;
   RemoteTenantCounts(const RemoteTenantCounts&) = delete;
   RemoteTenantCounts& operator=(const RemoteTenantCounts&) = delete;

@@ -9,6 +9,7 @@ namespace reinstate::live_wire {
 
 inline constexpr size_t kMaxLookUpKeys = 1000;
 inline constexpr size_t kMaxLookUpBytes = 1 << 20;
+inline constexpr size_t kMaxCountedTenants = 1000;
 inline constexpr size_t kMaxKeyBytes = 256 << 10;
 inline constexpr size_t kMaxTokenBytes = 4 << 10;
 inline constexpr size_t kMaxPressureBytes = 40;

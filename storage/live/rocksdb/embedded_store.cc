@@ -209,6 +209,24 @@ absl::StatusOr<std::unique_ptr<TenantCountStream>> EmbeddedStore::CountTenants()
   return OpenTenantCounts(db_.get(), db_->TakeSnapshot());
 }
 
+absl::StatusOr<std::vector<int64_t>> EmbeddedStore::CountRowsOf(std::span<const TenantId> tenants) {
+  const SnapshotPtr snapshot = db_->TakeSnapshot();
+  std::vector<int64_t> rows;
+  rows.reserve(tenants.size());
+  for (const TenantId& tenant : tenants) {
+    ASSIGN_OR_RETURN(const std::optional<TenantHead> head, db_->ReadHead(tenant, snapshot.get()));
+    int64_t records = 0;
+    if (head.has_value()) {
+      ASSIGN_OR_RETURN(records, CountRecords({.db = db_.get(),
+                                              .snapshot = snapshot,
+                                              .tenant = tenant,
+                                              .generation = head->generation}));
+    }
+    rows.push_back(records);
+  }
+  return rows;
+}
+
 StoreHealth EmbeddedStore::ProbeHealth() {
   if (absl::Status settled = db_->Settle(); !settled.ok()) {
     return {.writable = false, .pressure = "", .detail = std::string(settled.message())};

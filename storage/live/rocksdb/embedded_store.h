@@ -40,6 +40,7 @@ class EmbeddedStore final : public LiveStore, public RecordStore {
                                                             const SessionOptions& options) override;
   absl::StatusOr<SizeEstimate> EstimateTenant(const TenantId& tenant) override;
   absl::StatusOr<std::unique_ptr<TenantCountStream>> CountTenants() override;
+  absl::StatusOr<std::vector<int64_t>> CountRowsOf(std::span<const TenantId> tenants) override;
   StoreHealth ProbeHealth() override;
 
   // After a NO_SPACE the writes are not there; if the machine crashes before there is space again,

@@ -1,3 +1,4 @@
+#include <gmock/gmock.h>
 #include <grpcpp/security/server_credentials.h>
 #include <grpcpp/server.h>
 #include <grpcpp/server_builder.h>
@@ -348,6 +349,12 @@ TEST_F(HostileServerTest, CannotMixUpTheRowsOfACut) {
       << "a cut that does not say that it is ordered";
 }
 
+TEST_F(HostileServerTest, MayCountOtherTenantsThanWereAskedFor) {
+  liar_.counts = "tenants { tenant: 'a' rows: 1 } tenants { tenant: 'b' rows: 2 }";
+  const std::vector<TenantId> tenants = {TenantId::FromStored("none"), TenantId::FromStored("b")};
+  EXPECT_THAT(*store_->CountRowsOf(tenants), testing::ElementsAre(0, 2));
+}
+
 TEST_F(HostileServerTest, CannotGiveNumbersThatAreNone) {
   const auto broken = FailsWith(Reason::kInternal);
   EXPECT_THAT(store_->EstimateTenant(TenantId::FromStored("acme")), broken);
@@ -371,6 +378,7 @@ TEST_F(HostileServerTest, CannotGiveNumbersThatAreNone) {
       found = (*stream)->Next(&count);
     }
     EXPECT_THAT(found, broken) << counts;
+    EXPECT_THAT(store_->CountRowsOf({{TenantId::FromStored("a")}}), broken) << counts;
   }
   liar_.cut =
       "cut: 'c' lease { seconds: 10 } instant {} shards: 1"

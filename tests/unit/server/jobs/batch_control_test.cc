@@ -258,7 +258,7 @@ class BatchCheckingTest : public BatchControlTest {
   void SetUp() override {
     options_.shrink_watch = kWatch;
     BatchFixture::SetUp();
-    hooks_.counted_tenants = [this] {
+    hooks_.counted_rows = [this] {
       MutexLock lock(&mu_);
       counted_.push_back(site_.clock().Now());
       changed_.SignalAll();
@@ -269,7 +269,7 @@ class BatchCheckingTest : public BatchControlTest {
   }
   void TearDown() override {
     End();
-    hooks_.counted_tenants = nullptr;
+    hooks_.counted_rows = nullptr;
   }
 
   void AwaitCounted(size_t times) {

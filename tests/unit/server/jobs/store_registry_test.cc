@@ -42,6 +42,9 @@ class ShiftingStore final : public LiveStore {
   absl::StatusOr<std::unique_ptr<TenantCountStream>> CountTenants() override {
     return store_->CountTenants();
   }
+  absl::StatusOr<std::vector<int64_t>> CountRowsOf(std::span<const TenantId> tenants) override {
+    return store_->CountRowsOf(tenants);
+  }
   StoreHealth ProbeHealth() override { return store_->ProbeHealth(); }
 
  private:

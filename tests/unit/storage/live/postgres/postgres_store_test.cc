@@ -141,6 +141,7 @@ TEST_F(PostgresStoreTest, ReadsAndChangesNothingOfAnotherDatabaseThanTheOneItExp
   EXPECT_THAT(store->OpenTenant(tenant, {}), FailsWith(Reason::kStoreIdentityChanged));
   EXPECT_THAT(store->OpenCut({}), FailsWith(Reason::kStoreIdentityChanged));
   EXPECT_THAT(store->CountTenants(), FailsWith(Reason::kStoreIdentityChanged));
+  EXPECT_THAT(store->CountRowsOf({}), FailsWith(Reason::kStoreIdentityChanged));
   store->Expect(store->Identity()->id);
   EXPECT_THAT(store->OpenTenant(tenant, {}), IsOk()) << "once somebody has confirmed it";
 }
@@ -162,6 +163,16 @@ TEST_F(PostgresStoreTest, CountsEveryTenantsRowsInTheOrderOfIds) {
   }
   EXPECT_FALSE(*(*counts)->Next(&count));
   EXPECT_FALSE(*(*counts)->Next(&count));
+}
+
+TEST_F(PostgresStoreTest, CountsTheRowsOfThoseThatAreNamed) {
+  Fill();
+  const auto store = Open();
+  const std::vector<TenantId> tenants = {TenantId::FromStored(Id(5)), TenantId::FromStored(Id(9)),
+                                         TenantId::FromStored(Id(2))};
+  EXPECT_THAT(*store->CountRowsOf(tenants), testing::ElementsAre(1501, 0, 601));
+  const std::vector<TenantId> no_id = {TenantId::FromStored("acme")};
+  EXPECT_THAT(store->CountRowsOf(no_id), FailsWith(Reason::kTenantIdInvalid));
 }
 
 TEST_F(PostgresStoreTest, CountsNobodyInAnEmptyStore) {

@@ -255,6 +255,7 @@ TEST_F(EmbeddedStoreTest, CountsWhatItReadsWhereGenerationsWereBuiltOfFiles) {
   TenantCount count;
   ASSERT_TRUE(*(*counts)->Next(&count));
   EXPECT_EQ(count.rows, 2);
+  EXPECT_THAT(*store_->CountRowsOf({{count.tenant}}), testing::ElementsAre(2));
 }
 
 TEST_F(EmbeddedStoreTest, HidesAGenerationFromCutsThatWereOpenBefore) {
