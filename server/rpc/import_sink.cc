@@ -287,8 +287,7 @@ absl::Status ImportSink::CheckHeader(const v1::DumpHeader& header) {
 // A repetition of a call that succeeded is answered with the job, though the dump is there by now;
 // whether it is one is known once all has come.
 absl::Status ImportSink::CheckInstant(absl::Time instant) {
-  const absl::Status status =
-      parts_.history_jobs->CheckDumpInstant(store_->name, lineage_, instant);
+  absl::Status status = parts_.history_jobs->CheckDumpInstant(store_->name, lineage_, instant);
   if (status.ok() || call_.request.id.empty()) {
     return status;
   }

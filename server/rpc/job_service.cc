@@ -53,7 +53,7 @@ class JobServiceImpl final : public Base {
   absl::StatusOr<std::unique_ptr<StreamSource>> Watch(const Call& /*call*/,
                                                       const v1::WatchJobRequest& request) {
     HistoryJobs* const jobs = parts_.history_jobs;
-    const std::string id = request.job();
+    const std::string& id = request.job();
     return std::make_unique<WatchSource<v1::Job>>(
         [=](std::function<void()> wake) { return jobs->WatchJob(id, std::move(wake)); },
         [=]() -> absl::StatusOr<WatchSource<v1::Job>::State> {

@@ -158,7 +158,7 @@ absl::StatusOr<v1::Plan> RestoreServiceImpl::ReadPlan(const Call& /*call*/,
 
 RestoreServiceImpl::StreamOr RestoreServiceImpl::FollowPlan(const Call& /*call*/,
                                                             const v1::WatchPlanRequest& request) {
-  const std::string id = request.plan();
+  const std::string& id = request.plan();
   return std::make_unique<WatchSource<v1::Plan>>(
       [=, this](std::function<void()> wake) {
         return parts_.restores->WatchJob(id, std::move(wake));
@@ -272,7 +272,7 @@ absl::StatusOr<v1::Restore> RestoreServiceImpl::Get(const Call& /*call*/,
 
 RestoreServiceImpl::StreamOr RestoreServiceImpl::Follow(const Call& /*call*/,
                                                         const v1::WatchRestoreRequest& request) {
-  const std::string id = request.restore();
+  const std::string& id = request.restore();
   return std::make_unique<WatchSource<v1::Restore>>(
       [=, this](std::function<void()> wake) {
         return parts_.restores->WatchJob(id, std::move(wake));

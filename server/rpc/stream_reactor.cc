@@ -85,8 +85,8 @@ void StreamReactor::Step() {
   }
 }
 
-void StreamReactor::Write(grpc::ByteBuffer message) {
-  message_ = std::move(message);
+void StreamReactor::Write(const grpc::ByteBuffer& message) {
+  message_ = message;
   // The lock hands what this step did over to the next one, whichever thread that runs on.
   MutexLock lock(&mu_);
   StartWrite(&message_);

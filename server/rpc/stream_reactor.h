@@ -48,7 +48,7 @@ class StreamReactor final : public grpc::ServerWriteReactor<grpc::ByteBuffer>,
   // Of the holder of busy_, on the pool.
   void Open(const MakeSource& make_source);
   void Step();
-  void Write(grpc::ByteBuffer message);
+  void Write(const grpc::ByteBuffer& message);
   void End(const absl::Status& status);
 
   // From any thread.

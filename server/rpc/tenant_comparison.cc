@@ -65,6 +65,7 @@ class TenantComparison final : public StreamSource {
  private:
   absl::Status ChooseTables(const TenantMap& map);
   absl::Status OpenTable();
+  void CountRow(bool then, bool now);
   absl::Status CompareRow();
   void CloseTable();
   void Complete(v1::TenantComparison* wire) const;
@@ -152,20 +153,24 @@ absl::Status TenantComparison::OpenTable() {
   return now_.Open(std::move(now));
 }
 
-// Takes the smaller key of both sides.
-absl::Status TenantComparison::CompareRow() {
-  const bool take_then = then_.has_row() && (!now_.has_row() || then_.row().key <= now_.row().key);
-  const bool take_now = now_.has_row() && (!then_.has_row() || now_.row().key <= then_.row().key);
-  progress_.rows += (take_then ? 1 : 0) + (take_now ? 1 : 0);
-  if (take_then && take_now) {
+void TenantComparison::CountRow(bool then, bool now) {
+  progress_.rows += (then ? 1 : 0) + (now ? 1 : 0);
+  if (then && now) {
     const bool equal = then_.row().payload == now_.row().payload;
     counts_.set_equal(counts_.equal() + (equal ? 1 : 0));
     counts_.set_differs(counts_.differs() + (equal ? 0 : 1));
-  } else if (take_then) {
+  } else if (then) {
     counts_.set_only_in_history(counts_.only_in_history() + 1);
   } else {
     counts_.set_only_live(counts_.only_live() + 1);
   }
+}
+
+// Takes the smaller key of both sides.
+absl::Status TenantComparison::CompareRow() {
+  const bool take_then = then_.has_row() && (!now_.has_row() || then_.row().key <= now_.row().key);
+  const bool take_now = now_.has_row() && (!then_.has_row() || now_.row().key <= then_.row().key);
+  CountRow(take_then, take_now);
   if (take_then) {
     RETURN_IF_ERROR(then_.Advance());
   }

@@ -47,6 +47,8 @@ class TenantExport final : public StreamSource {
   absl::Status Produce(v1::ExportTenantResponse* response);
   void FillHeader(v1::ExportTenantResponse* response) const;
   // Leaves `*rows` without rows if there are none left.
+  // Makes the parts of the next row of the table; false, and on to the next table, if it has none.
+  absl::StatusOr<bool> ReadParts();
   absl::Status FillRows(v1::DumpRows* rows);
   absl::StatusOr<bool> ReadRow(v1::DumpRow* row);
   void FillEnd(v1::DumpEnd* end) const;
@@ -171,27 +173,34 @@ void TenantExport::FillHeader(v1::ExportTenantResponse* response) const {
   ToWire(sum_, header->mutable_counts());
 }
 
+absl::StatusOr<bool> TenantExport::ReadParts() {
+  v1::DumpRow row;
+  ASSIGN_OR_RETURN(const bool found, ReadRow(&row));
+  if (!found) {
+    stream_.reset();
+    ++table_;
+    return false;
+  }
+  for (v1::DumpRow& part : SplitDumpRow(std::move(row))) {
+    parts_.push_back(std::move(part));
+  }
+  return true;
+}
+
 absl::Status TenantExport::FillRows(v1::DumpRows* rows) {
   size_t bytes = 0;
   while (bytes < kDumpMessageBytes && table_ < tables_.size()) {
-    if (parts_.empty()) {
-      v1::DumpRow row;
-      ASSIGN_OR_RETURN(const bool found, ReadRow(&row));
-      if (!found) {
-        stream_.reset();
-        ++table_;
-        if (rows->rows_size() > 0) {
-          return absl::OkStatus();
-        }
-        continue;
-      }
-      for (v1::DumpRow& part : SplitDumpRow(std::move(row))) {
-        parts_.push_back(std::move(part));
-      }
+    bool found = !parts_.empty();
+    if (!found) {
+      ASSIGN_OR_RETURN(found, ReadParts());
     }
-    // Parts of a long row are alone in their messages.
-    if ((parts_.size() > 1 || parts_.front().more()) && rows->rows_size() > 0) {
+    // Rows of one message are of one table, and parts of a long row are alone in theirs.
+    const bool alone = !found || parts_.size() > 1 || parts_.front().more();
+    if (alone && rows->rows_size() > 0) {
       return absl::OkStatus();
+    }
+    if (!found) {
+      continue;
     }
     rows->set_tenant(order_.tenant.value());
     rows->set_table(static_cast<int32_t>(table_));
