@@ -267,8 +267,8 @@ absl::Status DaemonImpl::MakeJobs() {
   batches.max_lines = config().max_batch_lines;
   batches.shrink_watch = config().shrink_watch;
   batches.workers = restores.workers;
-  batches_ = BatchManager::Create(std::move(batches), stores_.get(), history_.history.get(),
-                                  state_.get(), restores_.get());
+  batches_ = BatchManager::Create(batches, stores_.get(), history_.history.get(), state_.get(),
+                                  restores_.get());
 
   HistoryJobsOptions history_jobs;
   history_jobs.schedules = Schedules();

@@ -135,6 +135,27 @@ struct Metrics::Families {
                                              "From the arrival of a call to its status; streams "
                                              "are left out.")
                                          .Register(*registry);
+
+  // All that is counted of a store, from 0 on.
+  void AddStore(const std::string& store) {
+    rows.Add({{"store", store}});
+    bytes.Add({{"store", store}});
+    for (const char* reason : kHeldBackBy) {
+      held_back.Add({{"store", store}, {"reason", reason}});
+    }
+    for (const char* kind : {"restore", "undo"}) {
+      restore_duration.Add({{"store", store}, {"kind", kind}}, JobBuckets());
+      for (const char* state : {"succeeded", "failed", "cancelled", "in_doubt"}) {
+        restores_ended.Add({{"store", store}, {"kind", kind}, {"state", state}});
+      }
+    }
+    for (const char* kind : {"take_snapshot", "verify_snapshot", "apply_retention"}) {
+      job_duration.Add({{"store", store}, {"kind", kind}}, JobBuckets());
+      for (const char* state : {"succeeded", "failed", "cancelled"}) {
+        jobs_ended.Add({{"store", store}, {"kind", kind}, {"state", state}});
+      }
+    }
+  }
 };
 
 Metrics::Metrics(const std::string& version, const std::vector<std::string>& stores,
@@ -142,23 +163,7 @@ Metrics::Metrics(const std::string& version, const std::vector<std::string>& sto
     : families_(std::make_unique<Families>()) {
   families_->build_info.Add({{"version", version}}).Set(1);
   for (const std::string& store : stores) {
-    families_->rows.Add({{"store", store}});
-    families_->bytes.Add({{"store", store}});
-    for (const char* reason : kHeldBackBy) {
-      families_->held_back.Add({{"store", store}, {"reason", reason}});
-    }
-    for (const char* kind : {"restore", "undo"}) {
-      families_->restore_duration.Add({{"store", store}, {"kind", kind}}, JobBuckets());
-      for (const char* state : {"succeeded", "failed", "cancelled", "in_doubt"}) {
-        families_->restores_ended.Add({{"store", store}, {"kind", kind}, {"state", state}});
-      }
-    }
-    for (const char* kind : {"take_snapshot", "verify_snapshot", "apply_retention"}) {
-      families_->job_duration.Add({{"store", store}, {"kind", kind}}, JobBuckets());
-      for (const char* state : {"succeeded", "failed", "cancelled"}) {
-        families_->jobs_ended.Add({{"store", store}, {"kind", kind}, {"state", state}});
-      }
-    }
+    families_->AddStore(store);
   }
   for (const std::string& hook : hooks) {
     families_->hook_retries.Add({{"hook", hook}});

@@ -130,7 +130,7 @@ std::unique_ptr<StreamSource> BatchBroadcast::Follow(const std::string& batch) {
 }
 
 std::shared_ptr<BatchBroadcast::Topic> BatchBroadcast::Join(const std::string& batch) {
-  const auto made = std::make_shared<Topic>();
+  auto made = std::make_shared<Topic>();
   made->batch = batch;
   {
     MutexLock lock(&mu_);
@@ -174,31 +174,30 @@ void BatchBroadcast::LookAt(const std::string& batch, absl::Time time) {
   }
 }
 
-void BatchBroadcast::Run() {
-  while (true) {
-    std::shared_ptr<Topic> topic;  // let go without the lock
-    {
-      MutexLock lock(&mu_);
-      while (!stopping_ && topic == nullptr) {
-        const absl::Time now = absl::Now();
-        const auto next =
-            std::min_element(due_.begin(), due_.end(),
-                             [](const auto& a, const auto& b) { return a.second < b.second; });
-        if (next == due_.end()) {
-          changed_.Wait(&mu_);
-        } else if (next->second > now) {
-          changed_.WaitFor(&mu_, std::min(next->second - now, kLongestSleep));
-        } else {
-          const auto found = topics_.find(next->first);
-          topic = found == topics_.end() ? nullptr : found->second.lock();
-          due_.erase(next);
-          looked_ = now;
-        }
-      }
-      if (stopping_) {
-        return;
-      }
+std::shared_ptr<BatchBroadcast::Topic> BatchBroadcast::TakeDue() {
+  std::shared_ptr<Topic> topic;
+  MutexLock lock(&mu_);
+  while (!stopping_ && topic == nullptr) {
+    const absl::Time now = absl::Now();
+    const auto next = std::min_element(
+        due_.begin(), due_.end(), [](const auto& a, const auto& b) { return a.second < b.second; });
+    if (next == due_.end()) {
+      changed_.Wait(&mu_);
+    } else if (next->second > now) {
+      changed_.WaitFor(&mu_, std::min(next->second - now, kLongestSleep));
+    } else {
+      const auto found = topics_.find(next->first);
+      topic = found == topics_.end() ? nullptr : found->second.lock();
+      due_.erase(next);
+      looked_ = now;
     }
+  }
+  return topic;
+}
+
+void BatchBroadcast::Run() {
+  // A topic is let go without the lock.
+  while (const std::shared_ptr<Topic> topic = TakeDue()) {
     if (const auto next = Update(topic.get()); next.has_value()) {
       MutexLock lock(&mu_);
       due_.emplace(topic->batch, *next);  // unless it is to be looked at sooner

@@ -65,6 +65,8 @@ class BatchBroadcast {
   void LookSoon(const std::string& batch);
   // Unless it is to be looked at sooner.
   void LookAt(const std::string& batch, absl::Time time) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // Waits for the next batch that is due; null once this stops.
+  std::shared_ptr<Topic> TakeDue();
   void Run();
   // Builds the state if it is time to; else returns when it will be.
   std::optional<absl::Time> Update(Topic* topic);
