@@ -21,7 +21,9 @@ enum class PgTypeClass { kInteger, kText, kPaddedText, kUuid, kEnum, kOther };
 struct PgColumn {
   PgAttnum number = 0;
   std::string name;
-  std::string type;       // SQL, with its length; for people and for schemas
+  // SQL, with its length; for people and for schemas: without its schema if that is public or the
+  // system's, whatever the search_path is.
+  std::string type;
   std::string cast_type;  // SQL, without its length: casts to it never cut a value
   PgTypeClass type_class = PgTypeClass::kOther;  // of a domain: of what it is over
   // Whether two values are equal for the server exactly if their texts are the same. Not so for

@@ -58,6 +58,8 @@ LEFT JOIN pg_catalog.pg_depend d
 LEFT JOIN pg_catalog.pg_extension e ON e.oid = d.refobjid
 ORDER BY t.nspname COLLATE "C", t.relname COLLATE "C")";
 
+// The names of types for people and schemas do not depend on the search_path: a snapshot that was
+// taken under another one would seem to be of other columns. Those for SQL do.
 constexpr std::string_view kColumnFacts = R"(, bases AS (
   WITH RECURSIVE base(oid, base, typmod) AS (
     SELECT oid, oid, -1 FROM pg_catalog.pg_type WHERE typtype <> 'd'
@@ -65,7 +67,9 @@ constexpr std::string_view kColumnFacts = R"(, bases AS (
     SELECT y.oid, b.base, CASE WHEN y.typtypmod >= 0 THEN y.typtypmod ELSE b.typmod END
     FROM pg_catalog.pg_type y JOIN base b ON y.typtype = 'd' AND y.typbasetype = b.oid)
   SELECT * FROM base)
-SELECT a.attrelid, a.attnum, a.attname, pg_catalog.format_type(a.atttypid, a.atttypmod),
+SELECT a.attrelid, a.attnum, a.attname, CASE yn.nspname
+    WHEN 'pg_catalog' THEN pg_catalog.format_type(a.atttypid, a.atttypmod)
+    WHEN 'public' THEN bare.name ELSE pg_catalog.quote_ident(yn.nspname) || '.' || bare.name END,
   pg_catalog.format_type(a.atttypid, -1), b.base, y.typtype,
   CASE WHEN a.atttypmod >= 0 THEN a.atttypmod ELSE b.typmod END,
   coalesce(l.collisdeterministic, true), a.attnotnull, a.attgenerated <> '', a.attidentity = 'a',
@@ -73,6 +77,13 @@ SELECT a.attrelid, a.attnum, a.attname, pg_catalog.format_type(a.atttypid, a.att
 FROM tables t JOIN pg_catalog.pg_attribute a ON a.attrelid = t.oid
 LEFT JOIN pg_catalog.pg_attrdef f ON f.adrelid = a.attrelid AND f.adnum = a.attnum
 JOIN bases b ON b.oid = a.atttypid JOIN pg_catalog.pg_type y ON y.oid = b.base
+JOIN pg_catalog.pg_type own ON own.oid = a.atttypid
+JOIN pg_catalog.pg_namespace yn ON yn.oid = own.typnamespace
+CROSS JOIN LATERAL (
+  SELECT CASE WHEN pg_catalog.starts_with(s.text, s.prefix)
+    THEN pg_catalog.substr(s.text, pg_catalog.length(s.prefix) + 1) ELSE s.text END AS name
+  FROM (SELECT pg_catalog.format_type(a.atttypid, a.atttypmod) AS text,
+               pg_catalog.quote_ident(yn.nspname) || '.' AS prefix) s) bare
 LEFT JOIN pg_catalog.pg_collation l ON l.oid = a.attcollation
 WHERE a.attnum > 0 AND NOT a.attisdropped
 ORDER BY a.attrelid, a.attnum)";

@@ -5,6 +5,7 @@
 #include <map>
 #include <string>
 
+#include "absl/strings/str_cat.h"
 #include "storage/live/postgres/catalog_facts.h"
 #include "storage/live/postgres/pg_connection.h"
 #include "tests/support/postgres_server.h"
@@ -64,6 +65,22 @@ TEST_F(CatalogReaderTest, SeesTablesAtTheirRootsAndNothingOfTheSystem) {
   EXPECT_EQ(p.heaps[1].name, "p2");
   EXPECT_EQ(catalog.FindByHeap(p.heaps[0].oid), &p);
   EXPECT_EQ(catalog.FindByName("b"), catalog.FindByName("app.b"));
+}
+
+TEST_F(CatalogReaderTest, TypesHaveTheSameNameUnderEachSearchPath) {
+  Run("CREATE SCHEMA \"a b\"; CREATE TYPE \"a b\".mood AS ENUM ('x'); CREATE DOMAIN short AS text;"
+      "CREATE TABLE t(a \"a b\".mood, b \"a b\".mood[], c short, d varchar(9)[], e \"char\")");
+  for (const char* const path : {"public", "\"a b\"", "\"a b\", public", "pg_catalog"}) {
+    Run(absl::StrCat("SET search_path = ", path));
+    std::vector<std::string> types;
+    const PgCatalog catalog = Read();
+    for (const PgColumn& column : catalog.FindByName("t")->columns) {
+      types.push_back(column.type);
+    }
+    EXPECT_THAT(types, ElementsAre("\"a b\".mood", "\"a b\".mood[]", "short",
+                                   "character varying(9)[]", "\"char\""))
+        << path;
+  }
 }
 
 TEST_F(CatalogReaderTest, ClassifiesTypesByHowTheirValuesCompare) {
