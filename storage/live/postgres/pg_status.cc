@@ -43,6 +43,8 @@ constexpr Translation kTranslations[] = {
     {"42P01", Reason::kLiveChanged, "a table is gone"},
     {"42703", Reason::kLiveChanged, "a column is gone"},
     {"42704", Reason::kLiveChanged, "an object is gone"},
+    {"42883", Reason::kUnsupported, "a function is gone, or the role does not find it"},
+    {"3F000", Reason::kLiveChanged, "a schema is gone"},
     {"28", Reason::kNotAllowed, "the role or its password was refused"},
     {"2200H", Reason::kUnsupported,
      "a sequence has no number left; give it more room (ALTER SEQUENCE … MAXVALUE …)"},
@@ -81,9 +83,15 @@ std::string Field(const pg_result* result, int code) {
   return text == nullptr ? "" : text;
 }
 
+// A table, function, type or column, or a schema that would have it.
+bool IsNotFound(std::string_view sqlstate) {
+  return sqlstate == "42P01" || sqlstate == "42883" || sqlstate == "42704" || sqlstate == "42703" ||
+         sqlstate == "3F000";
+}
+
 // Whether the messages of this SQLSTATE hold names of objects only.
 bool HoldsNamesOnly(std::string_view sqlstate) {
-  return sqlstate == "42501" || sqlstate == "42P01" || sqlstate == "55P03";
+  return sqlstate == "42501" || sqlstate == "55P03" || IsNotFound(sqlstate);
 }
 
 std::string Place(const PgServerError& error) {
@@ -139,6 +147,7 @@ PgServerError ServerErrorOf(const pg_result* result) {
   if (HoldsNamesOnly(error.sqlstate)) {
     error.object = Field(result, PG_DIAG_MESSAGE_PRIMARY);
   }
+  error.in_function = !Field(result, PG_DIAG_INTERNAL_QUERY).empty();
   error.copy_line = LineOfCopy(Field(result, PG_DIAG_CONTEXT));
   return error;
 }
@@ -150,6 +159,16 @@ absl::Status StatusOfServerError(const PgServerError& error, std::string_view do
         Reason::kUnsupported,
         absl::StrCat("could not ", Absl(doing), ": there is no partition of ", error.schema, ".",
                      error.table, " for a row; create it, then try again (SQLSTATE 23514)"));
+  }
+  if (error.in_function && IsNotFound(error.sqlstate)) {
+    return MakeError(
+        Reason::kUnsupported,
+        absl::StrCat("could not ", Absl(doing),
+                     ": a function that the database calls there, in a check, an index or a "
+                     "generated column, does not find what it names; say in the configuration of "
+                     "the store which schemas it needs (search_path = [...]), or set that on the "
+                     "function (SQLSTATE ",
+                     error.sqlstate, Place(error), ")"));
   }
   for (const Translation& translation : kTranslations) {
     if (error.sqlstate.starts_with(translation.sqlstate)) {

@@ -19,6 +19,8 @@ struct PgServerError {
   std::string column;
   std::string constraint;
   std::string object;  // the whole message where it holds only names: that of a missing privilege
+  // Whether it arose in a statement of a function or of the server's own, not in ours.
+  bool in_function = false;
   int64_t copy_line = 0;  // of COPY … FROM: the line that it is about, from 1; 0 if it is not known
 };
 

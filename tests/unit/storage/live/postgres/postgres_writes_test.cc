@@ -13,6 +13,7 @@
 namespace reinstate {
 namespace {
 
+using testing::AllOf;
 using testing::AnyOf;
 using testing::ElementsAre;
 using testing::HasSubstr;
@@ -33,6 +34,22 @@ class PostgresWritesTest : public SessionWorld {
 };
 
 // --- Whose rows are ---
+
+TEST_F(PostgresWritesTest, AFunctionInACheckThatNeedsASearchPathSaysSo) {
+  Run("CREATE SCHEMA app");
+  Run("CREATE FUNCTION app.is_low(int) RETURNS bool LANGUAGE sql AS 'SELECT $1 < 9'");
+  Run("CREATE FUNCTION app.is_fine(int) RETURNS bool LANGUAGE plpgsql AS "
+      "'BEGIN RETURN is_low($1); END'");
+  Run("CREATE TABLE issue(id int PRIMARY KEY, tenant_id text, CHECK (app.is_fine(id)))");
+  const std::vector<Change> changes = {Insert("issue", {"1"}, "1\ta")};
+  const absl::Status status = Commit(Transaction("a").get(), changes);
+  EXPECT_THAT(status, FailsWith(Reason::kUnsupported));
+  EXPECT_THAT(std::string(status.message()),
+              AllOf(HasSubstr("table issue"), HasSubstr("is_low"), HasSubstr("search_path")));
+
+  options_.search_path = {"app"};
+  EXPECT_THAT(Commit(Transaction("a").get(), changes), IsOk());
+}
 
 TEST_F(PostgresWritesTest, AColumnThatRefersToAnotherNumberOfTheTenantsGivesNobodyElsesRows) {
   config_.tenant_table = "tenants";
