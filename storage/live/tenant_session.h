@@ -105,8 +105,8 @@ class TenantSession {
   // adapter whose store is to be asked instead.
   virtual absl::StatusOr<std::optional<TenantMap>> Catalog() { return std::nullopt; }
 
-  // For each of `keys` (at most 1,000) whose it is, regardless of tenant, in the order of `keys`.
-  // UNSUPPORTED if an ownerless row has one: it is neither free nor anybody's.
+  // For each of `keys` (at most 1,000) whose it is, regardless of tenant, in the order of `keys`. A
+  // row that belongs to nobody is given as the tenant's: it can become so with what it belongs to.
   virtual absl::StatusOr<std::vector<KeyState>> LookUp(const std::string& table,
                                                        std::span<const RowKey> keys) = 0;
 

@@ -1,5 +1,7 @@
 #include "storage/live/postgres/key_lookup.h"
 
+#include <algorithm>
+
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "storage/base/error.h"
@@ -12,20 +14,23 @@
 namespace reinstate {
 namespace {
 
-// A row is its key's number, whose it is (m mine, n nobody's, o another's), and its payload.
+// A row is its key's number, whose it is (m mine or nobody's, o another's), and its payload. Whose
+// it is may cost a look at other tables, so it is asked once a row.
 std::string KeyedSelect(const PgTenantMap& map, const PgTablePlan& plan, const TenantId& tenant,
                         const KeyBatch& batch) {
   const PgTable& table = map.Table(plan);
-  const std::string owned = map.OwnedBySql(plan, tenant);
   std::vector<std::string> columns;
+  std::vector<std::string> shown;
   for (const PgColumn* column : table.PayloadColumns()) {
-    columns.push_back(
-        absl::StrCat("CASE WHEN ", owned, " THEN t.", QuoteIdentifier(column->name), " END"));
+    const std::string name = absl::StrCat("f", columns.size());
+    columns.push_back(absl::StrCat("t.", QuoteIdentifier(column->name), " AS ", name));
+    shown.push_back(absl::StrCat("CASE WHEN mine THEN ", name, " END"));
   }
-  return absl::StrCat("SELECT k.n, CASE WHEN ", owned, " THEN 'm' WHEN ", map.OwnerSql(plan),
-                      " IS NULL THEN 'n' ELSE 'o' END, ", absl::StrJoin(columns, ", "), " FROM ",
-                      batch.Sql(), ", ", map.FromSql(plan), " WHERE ",
-                      EqualToBatch(table, table.key, "t"));
+  return absl::StrCat("SELECT n, CASE WHEN mine THEN 'm' ELSE 'o' END, ",
+                      absl::StrJoin(shown, ", "), " FROM (SELECT k.n, (",
+                      map.OwnedBySql(plan, tenant), ") IS NOT FALSE AS mine, ",
+                      absl::StrJoin(columns, ", "), " FROM ", batch.Sql(), ", ", map.FromSql(plan),
+                      " WHERE ", EqualToBatch(table, table.key, "t"), " OFFSET 0) s");
 }
 
 // Rows without a key cannot be another's: their key is their contents.
@@ -50,14 +55,6 @@ absl::Status OfAnotherForm(const PgTable& table) {
                    "1.0 and 1.00); such rows are not matched"));
 }
 
-absl::Status OfNobody(const PgTable& table) {
-  return MakeError(
-      Reason::kUnsupported,
-      absl::StrCat("a key that the restore needs in table ", table.DisplayName(),
-                   " is that of a row which belongs to nobody; give it an owner or delete it, "
-                   "then run the restore again"));
-}
-
 // Of a line that the selects above give: the number of the key from 1, whose it is, and the
 // payload.
 absl::Status ParseState(const PgTable& table, const RowCodec& codec, std::span<const RowKey> keys,
@@ -66,9 +63,6 @@ absl::Status ParseState(const PgTable& table, const RowCodec& codec, std::span<c
   const size_t number = static_cast<size_t>(std::stoul(std::string(line.substr(0, tab)))) - 1;
   const char whose = line[tab + 1];
   line.remove_prefix(std::min(line.size(), tab + 3));
-  if (whose == 'n') {
-    return OfNobody(table);
-  }
   if (whose == 'o') {
     (*states)[number].owner = KeyOwner::kOtherTenant;
     return absl::OkStatus();

@@ -159,6 +159,48 @@ TEST_F(PostgresOddSchema, APlanNamesRowsWhoseUniqueValuesAreTaken) {
   EXPECT_EQ(Value("SELECT string_agg(id::text, ' ' ORDER BY id) FROM users"), "1 2 3 4 9");
 }
 
+TEST_F(PostgresOddSchema, RowsThatOnlyLostTheirOwnerAreTheTenantsAgainWithIt) {
+  Run("CREATE TABLE projects (id int PRIMARY KEY, site text);"
+      "CREATE TABLE tasks (id int PRIMARY KEY, project int, title text);"
+      "CREATE TABLE notes (id int PRIMARY KEY, of_type text, of_id int);"
+      "INSERT INTO projects VALUES (1, 'a'), (2, 'a'), (3, 'b');"
+      "INSERT INTO tasks VALUES (1, 1, 'x'), (2, 1, 'y'), (3, 2, 'z'), (4, 3, 'x');"
+      "INSERT INTO notes VALUES (1, 'task', 1), (2, 'project', 2), (3, 'task', 4)");
+  options_.map.references = {
+      {.table = "tasks", .columns = {"project"}, .parent = "projects", .parent_columns = {"id"}}};
+  options_.map.owner_expressions = {
+      {"notes",
+       "CASE of_type WHEN 'project' THEN (SELECT site FROM projects p WHERE p.id = t.of_id) ELSE "
+       "(SELECT site FROM tasks s JOIN projects p ON p.id = s.project WHERE s.id = t.of_id) END"}};
+  TakeSnapshot();
+  Run("DELETE FROM projects WHERE site = 'a'; DELETE FROM tasks WHERE id = 3");
+  const auto plan = Plan(Order("a"));
+  ASSERT_THAT(plan, IsOk());
+  EXPECT_EQ(plan->conflict_count(), 0);
+  EXPECT_EQ(plan->rows_to_change(), 3) << "two projects and a task";
+  ExpectRestored(Order("a"));
+  EXPECT_EQ(Value("SELECT count(*) FROM tasks JOIN projects p ON p.id = project"), "4");
+
+  // What is not as it was may be somebody's work: it is named.
+  Run("DELETE FROM projects WHERE site = 'a'; UPDATE tasks SET title = 'new' WHERE id = 2");
+  const auto changed = Plan(Order("a"));
+  ASSERT_THAT(changed, IsOk());
+  ASSERT_EQ(changed->conflict_count(), 1);
+  EXPECT_EQ(changed->conflicts(0).table(), "tasks");
+  EXPECT_EQ(PrintableKey(changed->conflicts(0).key()), "2");
+  EXPECT_EQ(changed->conflicts(0).holder(), state::NOBODY);
+  EXPECT_EQ(world_->Restore(Order("a")).failure().reason(), "KEY_CONFLICT");
+  Run("DELETE FROM tasks WHERE id = 2");
+  ExpectRestored(Order("a", state::MIRROR));
+  EXPECT_EQ(Value("SELECT string_agg(title, ' ' ORDER BY id) FROM tasks"), "x y z x");
+
+  // The control arm: without what it belongs to it is nobody's still, and that is no success.
+  Run("DELETE FROM projects WHERE site = 'a'; DELETE FROM tasks WHERE id = 1");
+  state::RestoreOrder without = Order("a");
+  without.add_tables("tasks");
+  EXPECT_EQ(world_->Restore(without).state(), state::FAILED);
+}
+
 TEST_F(PostgresOddSchema, ValuesThatChangePlacesAreInNobodysWay) {
   Run("CREATE TABLE users (id int PRIMARY KEY, site text, email text UNIQUE);"
       "INSERT INTO users SELECT g, 'a', 'e' || g FROM generate_series(1, 3000) g");

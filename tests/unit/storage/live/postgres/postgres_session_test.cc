@@ -185,13 +185,30 @@ TEST_F(PostgresSessionTest, SaysThatAKeyIsEqualButWrittenDifferently) {
   EXPECT_THAT(Transaction("a")->LookUp(Id("price"), other), FailsWith(Reason::kUnsupported));
 }
 
-TEST_F(PostgresSessionTest, DoesNotTakeOverARowOfNobody) {
+TEST_F(PostgresSessionTest, ShowsARowOfNobodyToWhoAsksForItsKey) {
   Run("CREATE TABLE issue(id int PRIMARY KEY, tenant_id text)");
-  Run("INSERT INTO issue VALUES (1, NULL)");
-  const std::vector<RowKey> keys = {Key({"1"})};
-  const absl::Status status = Transaction("a")->LookUp(Id("issue"), keys).status();
-  EXPECT_THAT(status, FailsWith(Reason::kUnsupported)) << "a plan has to show it";
-  EXPECT_THAT(std::string(status.message()), HasSubstr("issue"));
+  Run("CREATE TABLE comment(id int PRIMARY KEY, issue int)");
+  Run("INSERT INTO issue VALUES (1, NULL), (2, 'a'), (3, 'b')");
+  Run("INSERT INTO comment VALUES (1, 1), (2, 2), (3, 3), (4, 77), (5, NULL)");
+  config_.references = {
+      {.table = "comment", .columns = {"issue"}, .parent = "issue", .parent_columns = {"id"}}};
+  const auto look = [this](const std::string& table, int keys) {
+    std::vector<RowKey> wanted;
+    for (int i = 1; i <= keys; ++i) {
+      wanted.push_back(Key({std::to_string(i)}));
+    }
+    const auto states = Transaction("a")->LookUp(Id(table), wanted);
+    EXPECT_THAT(states, IsOk());
+    std::vector<std::string> seen;
+    for (const KeyState& state : *states) {
+      seen.push_back(state.owner == KeyOwner::kOtherTenant ? "another's"
+                                                           : state.payload.value_or("free"));
+    }
+    return seen;
+  };
+  EXPECT_THAT(look("issue", 4), ElementsAre("1\t\\N", "2\ta", "another's", "free"));
+  EXPECT_THAT(look("comment", 6),
+              ElementsAre("1\t1", "2\t2", "another's", "4\t77", "5\t\\N", "free"));
 }
 
 TEST_F(PostgresSessionTest, SaysWhichTriggersWouldFire) {
