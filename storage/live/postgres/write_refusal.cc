@@ -11,9 +11,11 @@ namespace reinstate {
 namespace {
 
 std::string Lacks(const PgTable& table, const std::string& privilege) {
+  const std::string schemas =
+      table.schema == "public" ? "" : absl::StrCat(" with -v schemas=public,", table.schema);
   return absl::StrCat("the role of the store lacks ", privilege, " on it (GRANT ", privilege,
-                      " ON ", table.Sql(),
-                      " TO …; deploy/postgres/role.sql grants all that is needed)");
+                      " ON ", table.Sql(), " TO …; deploy/postgres/role.sql", schemas,
+                      " grants all that is needed)");
 }
 
 }  // namespace
