@@ -431,11 +431,16 @@ const std::vector<Tail>& Tails() {
          return 100 * std::lognormal_distribution<double>(0, 1)(*random);
        },
        0.55},
-      {"lognormal, 2",  // as in the replay
+      {"lognormal, 2",
        [](std::mt19937* random) {
          return 100 * std::lognormal_distribution<double>(0, 2)(*random);
        },
        0.35},
+      {"replay",  // the rows as there, and for each site besides as much as for its first 490
+       [](std::mt19937* random) {
+         return 250 + 152 * std::lognormal_distribution<double>(0, 2)(*random);
+       },
+       0.45},
       {"exponential",
        [](std::mt19937* random) { return 100 * std::exponential_distribution<double>(1)(*random); },
        0.6},
