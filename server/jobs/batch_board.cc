@@ -355,6 +355,33 @@ std::vector<BatchBoard::Place> BatchBoard::Due() const {
   return due;
 }
 
+std::map<std::string, StoreThrottle::Size> BatchBoard::BeforeTheLast() const {
+  std::map<std::string, StoreThrottle::Size> before;
+  if (dry_run_) {
+    return before;  // plans are not throttled
+  }
+  std::map<std::string, StoreThrottle::Size> largest;
+  for (const Line& line : lines_) {
+    for (size_t i = 0; i < line.targets.size(); ++i) {
+      const state::BatchLine::Target& record = line.record.targets(static_cast<int>(i));
+      if (HasEnded(line.state) || !Waits(line.targets[i]) || line.targets[i].running) {
+        continue;
+      }
+      StoreThrottle::Size& sum = before[record.store()];
+      sum.rows += record.rows();
+      sum.bytes += record.bytes();
+      StoreThrottle::Size& most = largest[record.store()];
+      most = {.rows = std::max(most.rows, record.rows()),
+              .bytes = std::max(most.bytes, record.bytes())};
+    }
+  }
+  for (auto& [store, sum] : before) {
+    sum.rows -= largest[store].rows;
+    sum.bytes -= largest[store].bytes;
+  }
+  return before;
+}
+
 BatchEta::Estimate BatchBoard::Eta(int lanes, absl::Time since, absl::Time now) const {
   std::vector<BatchEta::Left> left;
   for (const Line& line : lines_) {

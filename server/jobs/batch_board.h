@@ -11,6 +11,7 @@
 
 #include "absl/time/time.h"
 #include "server/jobs/batch_eta.h"
+#include "server/jobs/store_throttle.h"
 #include "storage/state/state.pb.h"
 
 namespace reinstate {
@@ -113,6 +114,10 @@ class BatchBoard {
   std::vector<Place> Unfinished() const;
   // Targets that have no restore yet, though those before them on their line have succeeded.
   std::vector<Place> Due() const;
+
+  // The rows and bytes of what waits to be begun in each store, by the manifests, but for the
+  // largest of it, which begins last. Without stores where nothing waits; nothing in a dry run.
+  std::map<std::string, StoreThrottle::Size> BeforeTheLast() const;
 
   // When it ends, worked off by at most so many lanes; it has run without a pause since `since`.
   BatchEta::Estimate Eta(int lanes, absl::Time since, absl::Time now) const;

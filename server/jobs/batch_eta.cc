@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
+#include <queue>
 
 namespace reinstate {
 namespace {
@@ -12,14 +14,64 @@ constexpr double kWidest = 0.5;
 constexpr absl::Duration kPaceTime = absl::Minutes(1);
 // Pace and costs are those of at most so many restores.
 constexpr size_t kRuns = 4096;
+// The large ones are those that have this share of the bytes, and so many at least.
+constexpr double kLargeShare = 1.0 / 3;
+constexpr size_t kLeastLarge = 8;
 // What a restore counts for at most, of what it should have taken; and how often what they should
 // have taken is found out anew by that.
-constexpr double kMostOfExpected = 2;
+constexpr double kMostOfExpected = 1.5;
 constexpr int kFits = 4;
 // At first all lanes are taken to be busy; this is worth so much of measured time.
 constexpr absl::Duration kPriorTime = absl::Milliseconds(200);
+// Between two restores a lane is idle for a moment: of this share of a lane it is taken for a whole
+// one.
+constexpr double kWholeLane = 0.3;
+
+// The most is taken for at most so many times the least, and so much of the way from one to the
+// other is gone: a fixed part of the costs is the rule.
+constexpr double kFarthestApart = 10;
+constexpr double kTowardsMost = 0.25;
+
+struct Mean {
+  double bytes = 0;
+  double seconds = 0;
+};
+
+// When the last ends, in seconds: `running` have so much left, `queued` are yet to begin, ascending
+// by bytes and given with their costs. As Scheduler: the shortest first, but the largest as soon as
+// it would end after all the others.
+double HandOut(const std::vector<double>& running,
+               const std::vector<std::pair<double, double>>& queued, size_t lanes) {
+  std::priority_queue<double, std::vector<double>, std::greater<>> ends(running.begin(),
+                                                                        running.end());
+  double last = running.empty() ? 0 : *std::max_element(running.begin(), running.end());
+  double waiting = 0;
+  for (const auto& [bytes, seconds] : queued) {
+    waiting += bytes;
+  }
+  auto first = queued.begin();
+  auto behind = queued.end();
+  for (double now = 0; first != behind;) {
+    if (ends.size() >= lanes) {
+      now = ends.top();
+      ends.pop();
+      continue;
+    }
+    const auto others = static_cast<double>(ends.size());
+    const bool largest = others > 0 && (behind - 1)->first >= waiting / (others + 1);
+    const auto [bytes, seconds] = largest ? *--behind : *first++;
+    waiting -= bytes;
+    ends.push(now + seconds);
+    last = std::max(last, now + seconds);
+  }
+  return last;
+}
 
 }  // namespace
+
+double BatchEta::Costs::Most(double bytes) const {
+  return std::max(Least(bytes), most_per_byte * bytes);
+}
 
 void BatchEta::Ended(int64_t bytes, absl::Duration took, absl::Time finished) {
   ++samples_;
@@ -34,7 +86,7 @@ void BatchEta::Ended(int64_t bytes, absl::Duration took, absl::Time finished) {
 
 double BatchEta::BusyLanes(const std::vector<Left>& left, int lanes, absl::Time since,
                            absl::Time now) const {
-  absl::Time from = std::max(since, now - kPaceTime);
+  absl::Time from = now - std::min(kPaceTime, (now - since) / 2);
   if (last_.size() == kRuns) {
     from = std::max(from, last_.front().end);
   }
@@ -53,45 +105,58 @@ double BatchEta::BusyLanes(const std::vector<Left>& left, int lanes, absl::Time 
 }
 
 // With both parts at least zero: a part that would be negative is left out.
-BatchEta::Line BatchEta::FitWithin(const std::optional<Line>& most) const {
-  const auto n = static_cast<double>(last_.size());
-  double sum_bytes = 0;
-  double sum_seconds = 0;
-  double sum_bytes_squared = 0;
-  double sum_products = 0;
-  for (const Run& run : last_) {
-    const double seconds =
-        most ? std::min(run.seconds, kMostOfExpected * most->Seconds(run.bytes)) : run.seconds;
-    sum_bytes += run.bytes;
-    sum_seconds += seconds;
-    sum_bytes_squared += run.bytes * run.bytes;
-    sum_products += run.bytes * seconds;
-  }
-  const double spread = n * sum_bytes_squared - sum_bytes * sum_bytes;
-  if (spread > 0) {
-    const double slope = (n * sum_products - sum_bytes * sum_seconds) / spread;
-    const double fixed = (sum_seconds - slope * sum_bytes) / n;
-    if (slope >= 0 && fixed >= 0) {
-      return {.fixed_seconds = fixed, .seconds_per_byte = slope};
+BatchEta::Costs BatchEta::FitWithin(const Sizes& runs, size_t large, const Costs* most) {
+  const auto mean = [&](size_t begin, size_t end) {
+    Mean mean;
+    for (size_t i = begin; i < end; ++i) {
+      const auto& [bytes, seconds] = runs[i];
+      mean.bytes += bytes;
+      mean.seconds +=
+          most == nullptr ? seconds : std::min(seconds, kMostOfExpected * most->Least(bytes));
     }
-    if (fixed < 0) {
-      return {.fixed_seconds = 0, .seconds_per_byte = sum_products / sum_bytes_squared};
-    }
+    const auto count = static_cast<double>(std::max<size_t>(1, end - begin));
+    return Mean{.bytes = mean.bytes / count, .seconds = mean.seconds / count};
+  };
+  const Mean of_large = mean(0, large);
+  const Mean of_small = mean(large, runs.size());
+  const bool differ = large < runs.size() && of_large.bytes > of_small.bytes;
+  Costs costs{.most_per_byte = of_large.bytes > 0 ? of_large.seconds / of_large.bytes : 0};
+  if (differ) {
+    costs.seconds_per_byte =
+        std::max(0.0, (of_large.seconds - of_small.seconds) / (of_large.bytes - of_small.bytes));
+    costs.fixed_seconds = of_large.seconds - costs.seconds_per_byte * of_large.bytes;
   }
-  return {.fixed_seconds = sum_seconds / n, .seconds_per_byte = 0};
+  if (!differ || costs.fixed_seconds < 0) {
+    costs.fixed_seconds = of_large.bytes > 0 ? 0 : of_large.seconds;
+    costs.seconds_per_byte = costs.most_per_byte;
+  }
+  return costs;
 }
 
-BatchEta::Line BatchEta::Fit() const {
-  std::optional<Line> line;
-  for (int i = 0; i < kFits; ++i) {
-    line = FitWithin(line);
+BatchEta::Costs BatchEta::Fit() const {
+  Sizes runs;
+  runs.reserve(last_.size());
+  double bytes = 0;
+  for (const Run& run : last_) {
+    runs.emplace_back(run.bytes, run.seconds);
+    bytes += run.bytes;
   }
-  return *line;
+  std::sort(runs.begin(), runs.end(), std::greater<>());
+  size_t large = 0;
+  const size_t least = std::min(kLeastLarge, (runs.size() + 1) / 2);
+  for (double sum = 0; large < least || (large < runs.size() && sum < kLargeShare * bytes);) {
+    sum += runs[large++].first;
+  }
+  Costs costs = FitWithin(runs, large, nullptr);
+  for (int i = 1; i < kFits; ++i) {
+    costs = FitWithin(runs, large, &costs);
+  }
+  return costs;
 }
 
 absl::Duration BatchEta::Cost(int64_t bytes) const {
   return samples_ == 0 ? absl::ZeroDuration()
-                       : absl::Seconds(Fit().Seconds(static_cast<double>(bytes)));
+                       : absl::Seconds(Fit().Least(static_cast<double>(bytes)));
 }
 
 BatchEta::Estimate BatchEta::Of(const std::vector<Left>& left, int lanes, absl::Time since,
@@ -99,19 +164,36 @@ BatchEta::Estimate BatchEta::Of(const std::vector<Left>& left, int lanes, absl::
   if (samples_ == 0) {
     return {};
   }
-  const Line line = Fit();
-  absl::Duration sum;
-  absl::Duration largest;
+  const Costs costs = Fit();
+  double sum_least = 0;
+  double sum_most = 0;
+  double largest = 0;
+  std::vector<double> running;
+  Sizes queued;
   for (const Left& one : left) {
-    const absl::Duration cost = absl::Seconds(line.Seconds(static_cast<double>(one.bytes)));
-    const absl::Duration rest = std::max(absl::ZeroDuration(), cost - one.ran);
-    sum += rest;
-    largest = std::max(largest, rest);
+    const auto bytes = static_cast<double>(one.bytes);
+    const double ran = absl::ToDoubleSeconds(one.ran);
+    const double least = std::max(0.0, costs.Least(bytes) - ran);
+    const double most = std::max(0.0, costs.Most(bytes) - ran);
+    sum_least += least;
+    sum_most += most;
+    largest = std::max(largest, least);
+    if (one.ran > absl::ZeroDuration()) {
+      running.push_back(most);
+    } else {
+      queued.emplace_back(bytes, most);
+    }
   }
+  std::sort(queued.begin(), queued.end());
   const double busy = BusyLanes(left, std::max(1, lanes), since, now);
-  const absl::Duration likely = std::max(sum / busy, largest);
-  const double width =
-      std::clamp(1 / std::sqrt(static_cast<double>(samples_)), kNarrowest, kWidest);
+  const auto whole = static_cast<size_t>(std::max(1.0, std::ceil(busy - kWholeLane)));
+  const double most = std::max(sum_most / busy, HandOut(running, queued, whole));
+  const double least = std::max({sum_least / busy, largest, most / kFarthestApart});
+  const absl::Duration likely =
+      absl::Seconds(std::pow(least, 1 - kTowardsMost) * std::pow(most, kTowardsMost));
+  const double apart = most > 0 ? (most - least) / (most + least) : 0;
+  const double width = std::clamp(std::max(apart, 1 / std::sqrt(static_cast<double>(samples_))),
+                                  kNarrowest, kWidest);
   return {.known = true, .low = likely * (1 - width), .high = likely * (1 + width)};
 }
 

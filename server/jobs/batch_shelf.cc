@@ -253,6 +253,7 @@ BatchView BatchShelf::Overview(const Batch& batch) const {
   view.started_us = board.started_us();
   if (!HasEnded(batch.record.state())) {
     view.eta = board.Eta(workers_, batch.running_since, clock_->Now());
+    view.before_the_last = board.BeforeTheLast();
   }
   for (const BatchBoard::Place place : board.Running(kRunningShown)) {
     view.running.push_back(LineOf(board.lines()[place.line]));
@@ -280,13 +281,10 @@ void BatchShelf::AddPresent(BatchLineView* line) const {
   }
 }
 
-// What is queued ends no sooner than its store lets it begin.
+// What is queued ends no sooner than its store lets the last of it begin.
 void BatchShelf::AddWait(BatchView* view) const {
-  if (view->counts[static_cast<size_t>(BatchLineState::kQueued)] == 0) {
-    return;
-  }
-  for (const state::BatchStorePoint& point : view->record.points()) {
-    const absl::Time until = restores_->HeldUntil(point.store());
+  for (const auto& [store, before] : view->before_the_last) {
+    const absl::Time until = restores_->HeldUntil(store, before);
     if (until != absl::InfiniteFuture()) {
       view->eta.low = std::max(view->eta.low, until - clock_->Now());
       view->eta.high = std::max(view->eta.high, view->eta.low);

@@ -1,12 +1,14 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "server/jobs/batch_board.h"
 #include "server/jobs/batch_eta.h"
+#include "server/jobs/store_throttle.h"
 #include "storage/state/state.pb.h"
 
 namespace reinstate {
@@ -44,6 +46,7 @@ struct BatchView {
   std::vector<int64_t> counts = std::vector<int64_t>(kBatchLineStates);  // lines by BatchLineState
   state::Progress progress;  // by the manifests: of all lines, and of what has ended or runs
   BatchEta::Estimate eta;
+  std::map<std::string, StoreThrottle::Size> before_the_last;  // BatchBoard::BeforeTheLast
   double rows_per_second = 0;
   double bytes_per_second = 0;
   RowCounts rows;  // of what has succeeded

@@ -88,7 +88,9 @@ class RestoreJobs {
     return throttles_.Set(store, throttle, actor, reason);
   }
   std::optional<std::string> HoldingBack(const std::string& store) const;
-  absl::Time HeldUntil(const std::string& store) const { return governor_.HeldUntil(store); }
+  absl::Time HeldUntil(const std::string& store, const StoreThrottle::Size& before) const {
+    return governor_.HeldUntil(store, before);
+  }
 
  private:
   void Enqueue(const state::RestoreRecord& record);

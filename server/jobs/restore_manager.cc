@@ -93,8 +93,8 @@ class RestoreManagerImpl final : public RestoreManager {
   std::optional<std::string> HoldingBack(const std::string& store) const override {
     return restores_.HoldingBack(store);
   }
-  absl::Time HeldUntil(const std::string& store) const override {
-    return restores_.HeldUntil(store);
+  absl::Time HeldUntil(const std::string& store, const StoreThrottle::Size& before) const override {
+    return restores_.HeldUntil(store, before);
   }
   Watch WatchJob(const std::string& id, std::function<void()> on_change) override {
     return watchers_.Watch(id, std::move(on_change));

@@ -13,6 +13,7 @@
 #include "server/hooks/hook.h"
 #include "server/jobs/job_observer.h"
 #include "server/jobs/store_registry.h"
+#include "server/jobs/store_throttle.h"
 #include "server/restore/restore_engine.h"
 #include "storage/state/state_store.h"
 
@@ -131,9 +132,11 @@ class RestoreManager {
   // Why no restore is begun in `store` just now, as a sentence; nullopt if nothing holds back.
   virtual std::optional<std::string> HoldingBack(const std::string& store) const = 0;
 
-  // Until when the throttle of `store` or its health lets no restore begin; in the past if neither
-  // holds back, in the infinite future if nobody knows.
-  virtual absl::Time HeldUntil(const std::string& store) const = 0;
+  // Until when the throttle of `store` or its health lets no restore begin that follows others of
+  // `before`, which have yet to begin; in the past if neither holds back, in the infinite future if
+  // nobody knows.
+  virtual absl::Time HeldUntil(const std::string& store,
+                               const StoreThrottle::Size& before) const = 0;
 
   // Calls `on_change` (from any thread; quick, must not call back in) whenever the restore or plan
   // with this id changes, until the returned guard is destroyed, which waits for a call under way.

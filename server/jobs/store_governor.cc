@@ -103,7 +103,8 @@ void StoreGovernor::Settle(const std::string& job, const StoreThrottle::Size& ac
   queue_.ask_again(store);
 }
 
-absl::Time StoreGovernor::HeldUntil(const std::string& store) const {
+absl::Time StoreGovernor::HeldUntil(const std::string& store,
+                                    const StoreThrottle::Size& before) const {
   MutexLock lock(&mu_);
   const auto found = stores_.find(store);
   if (found == stores_.end()) {
@@ -113,7 +114,7 @@ absl::Time StoreGovernor::HeldUntil(const std::string& store) const {
   if (!governed.health.pressure.empty()) {
     return absl::InfiniteFuture();
   }
-  const StoreThrottle::Start start = governed.throttle.NextStart(options_.clock->Now());
+  const StoreThrottle::Start start = governed.throttle.NextStart(options_.clock->Now(), before);
   return start.cause == StoreThrottle::Cause::kNone ? absl::InfinitePast() : start.time;
 }
 
@@ -131,7 +132,7 @@ std::optional<StoreGovernor::Hold> StoreGovernor::HoldingBack(const std::string&
                                      : health.detail};
   }
   const absl::Time now = options_.clock->Now();
-  const StoreThrottle::Start start = governed.throttle.NextStart(now);
+  const StoreThrottle::Start start = governed.throttle.NextStart(now, {});
   if (start.cause == StoreThrottle::Cause::kNone) {
     return std::nullopt;
   }
@@ -148,7 +149,7 @@ void StoreGovernor::Account(absl::Time now, Governed* governed) {
     governed->held[governed->health.pressure] += now - since;
     return;
   }
-  const StoreThrottle::Start start = governed->throttle.NextStart(since);
+  const StoreThrottle::Start start = governed->throttle.NextStart(since, {});
   if (start.cause != StoreThrottle::Cause::kNone) {
     governed->held[ReasonOfCause(start.cause)] += std::min(now, start.time) - since;
   }

@@ -71,7 +71,9 @@ class StoreGovernor final : public StartGate {
   // A restore that began has ended, and wrote `actual`. As SetLimits.
   void Settle(const std::string& job, const StoreThrottle::Size& actual);
 
-  absl::Time HeldUntil(const std::string& store) const override;
+  absl::Time HeldUntil(const std::string& store) const override { return HeldUntil(store, {}); }
+  // The same for what follows restores of so much that have yet to begin.
+  absl::Time HeldUntil(const std::string& store, const StoreThrottle::Size& before) const;
 
   // Why no restore of the store is begun now.
   struct Hold {

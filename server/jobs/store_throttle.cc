@@ -63,13 +63,15 @@ void StoreThrottle::Settle(const Reservation& reservation, const Size& actual, a
   bytes_.Correct(reservation.bytes, actual.bytes);
 }
 
-StoreThrottle::Start StoreThrottle::NextStart(absl::Time now) const {
-  const absl::Duration wait = std::max(rows_.left(), bytes_.left()) - ElapsedUntil(now);
+StoreThrottle::Start StoreThrottle::NextStart(absl::Time now, const Size& before) const {
+  StoreThrottle then = *this;
+  then.Reserve(before, now);
+  const absl::Duration wait = std::max(then.rows_.left(), then.bytes_.left());
   if (wait <= absl::ZeroDuration()) {
     return {.time = now, .cause = Cause::kNone};
   }
   return {.time = now + wait,
-          .cause = rows_.left() >= bytes_.left() ? Cause::kRows : Cause::kBytes};
+          .cause = then.rows_.left() >= then.bytes_.left() ? Cause::kRows : Cause::kBytes};
 }
 
 }  // namespace reinstate

@@ -51,8 +51,9 @@ class StoreThrottle {
   // (time has paid for the rest), or takes what it needed besides.
   void Settle(const Reservation& reservation, const Size& actual, absl::Time now);
 
-  // When the next restore may begin, and which limit is the last to allow it.
-  Start NextStart(absl::Time now) const;
+  // When a restore may begin that follows others of `before`, which have yet to begin, and which
+  // limit is the last to allow it.
+  Start NextStart(absl::Time now, const Size& before) const;
 
  private:
   // What is owed of one limit. No limit owes nothing.

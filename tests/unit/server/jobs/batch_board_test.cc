@@ -59,6 +59,28 @@ TEST(BatchBoard, ALineIsDoneWhenAllItsStoresAre) {
   EXPECT_EQ(board.done_bytes(), 200);
 }
 
+TEST(BatchBoard, SumsUpWhatWaitsInEachStoreButForTheLargest) {
+  for (const bool dry_run : {false, true}) {
+    BatchBoard board(dry_run);
+    board.Put(Line(0, {"a", ""}, 1000));
+    board.Put(Line(1, {"b", ""}, 5000));
+    board.Put(Line(2, {"c"}, 2000));
+    board.Put(Line(3, {"d"}, 700));
+    board.SetRunning("a", true, kNoon);
+    board.Update(Restore("d", state::SUCCEEDED));
+    const auto before = board.BeforeTheLast();
+    if (dry_run) {
+      EXPECT_TRUE(before.empty());
+      continue;
+    }
+    ASSERT_EQ(before.size(), 2U);
+    EXPECT_EQ(before.at("store-1").rows, 200) << "c, and then b";
+    EXPECT_EQ(before.at("store-1").bytes, 2000);
+    EXPECT_EQ(before.at("store-2").rows, 100);
+    EXPECT_EQ(before.at("store-2").bytes, 1000);
+  }
+}
+
 TEST(BatchBoard, AProblemOfALineThatHasRestoresIsAFailureOrACancel) {
   BatchBoard board(false);
   state::BatchLine line = Line(0, {"a", ""});

@@ -266,20 +266,27 @@ TEST_F(BatchManagerTest, LeavesADryRunAloneThatIsPausedRetriedOrChanged) {
   EXPECT_EQ(StateOf(id), state::BATCH_PLANNED);
 }
 
-TEST_F(BatchManagerTest, ExpectsTheEndNoSoonerThanTheThrottleLetsTheNextRestoreBegin) {
+TEST_F(BatchManagerTest, ExpectsTheEndNoSoonerThanTheThrottleLetsTheLastRestoreBegin) {
   Begin(/*workers=*/1);
   state::Throttle throttle;
   throttle.set_rows_per_second(1);
   ASSERT_THAT(restores_->SetThrottle("main", throttle, Ada(), ""), IsOk());
   Hold("t2");
-  const std::string id = Create({"t1", "t2", "t3"});
-  engine_->AwaitBegun(2);  // t1 has ended, t2 is to be paid for before t3 begins
-  const absl::Duration wait = restores_->HeldUntil("main") - site_.clock().Now();
-  ASSERT_GT(wait, absl::Seconds(5));
+  const std::string id = Create({"t1", "t2", "t3", "t4"});
+  engine_->AwaitBegun(2);  // t1 has ended, t2 and t3 are to be paid for before t4 begins
+  int64_t rows_of_t3 = 0;
+  for (const BatchLineView& line : AllLines(id)) {
+    rows_of_t3 += line.record.tenant() == "t3" ? line.record.targets(0).rows() : 0;
+  }
+  const absl::Duration next = restores_->HeldUntil("main", {}) - site_.clock().Now();
+  ASSERT_GT(next, absl::Seconds(5));
+  const absl::Duration last =
+      restores_->HeldUntil("main", {.rows = rows_of_t3, .bytes = 0}) - site_.clock().Now();
+  ASSERT_EQ(last, next + absl::Seconds(rows_of_t3));
   const BatchView held = Get(id);
   ASSERT_TRUE(held.eta.known);
-  EXPECT_EQ(held.eta.low, wait);
-  EXPECT_GE(held.eta.high, wait);
+  EXPECT_EQ(held.eta.low, last);
+  EXPECT_GE(held.eta.high, last);
   ASSERT_THAT(restores_->SetThrottle("main", {}, Ada(), ""), IsOk());
   EXPECT_LT(Get(id).eta.low, absl::Seconds(1));
   engine_->Release("t2");

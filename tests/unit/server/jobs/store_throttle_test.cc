@@ -19,8 +19,8 @@ const absl::Time kNoon = absl::FromUnixSeconds(1'775'000'000);
 class StoreThrottleTest : public testing::Test {
  protected:
   // How long the next restore has to wait.
-  absl::Duration Wait() const { return throttle_.NextStart(now_).time - now_; }
-  Cause WaitsFor() const { return throttle_.NextStart(now_).cause; }
+  absl::Duration Wait() const { return throttle_.NextStart(now_, {}).time - now_; }
+  Cause WaitsFor() const { return throttle_.NextStart(now_, {}).cause; }
 
   absl::Time now_ = kNoon;
   StoreThrottle throttle_;
@@ -55,6 +55,18 @@ TEST_F(StoreThrottleTest, WaitsForTheLimitThatIsTheLastToAllowIt) {
   throttle_.Reserve({.rows = 900, .bytes = 0}, now_);
   EXPECT_EQ(Wait(), absl::Seconds(10));
   EXPECT_EQ(WaitsFor(), Cause::kRows);
+}
+
+TEST_F(StoreThrottleTest, SaysWhenOneMayBeginThatFollowsOthersWhichHaveYetToBegin) {
+  throttle_.SetLimits({.rows_per_second = 100, .bytes_per_second = 1000}, now_);
+  throttle_.Reserve({.rows = 100, .bytes = 500}, now_);
+  now_ += absl::Milliseconds(500);
+  const StoreThrottle::Start after = throttle_.NextStart(now_, {.rows = 900, .bytes = 1000});
+  EXPECT_EQ(after.time - now_, absl::Milliseconds(9500));
+  EXPECT_EQ(after.cause, Cause::kRows);
+  EXPECT_EQ(throttle_.NextStart(now_, {.rows = 900, .bytes = 20'000}).time - now_,
+            absl::Seconds(20));
+  EXPECT_EQ(Wait(), absl::Milliseconds(500)) << "nothing was taken for them";
 }
 
 TEST_F(StoreThrottleTest, SavesNothingUpWhileNobodyRestores) {
@@ -163,7 +175,7 @@ class Simulation {
   // Lets restores end in their time until the next one may begin.
   void AwaitNextStart() {
     while (true) {
-      const absl::Time next = throttle_.NextStart(now_).time;
+      const absl::Time next = throttle_.NextStart(now_, {}).time;
       const auto first =
           std::min_element(running_.begin(), running_.end(),
                            [](const Running& a, const Running& b) { return a.end < b.end; });
@@ -233,12 +245,13 @@ RC_GTEST_PROP(StoreThrottleProperty, TheLimitIsUsedUpAsLongAsRestoresWait, ()) {
   absl::Time now = kNoon;
   int64_t rows = 0;
   for (int i = 0; i < 100; ++i) {
-    now = throttle.NextStart(now).time;
+    now = throttle.NextStart(now, {}).time;
     const int64_t size = *rc::gen::inRange<int64_t>(1, 50'000);
     throttle.Reserve({.rows = size, .bytes = size}, now);
     rows += size;
   }
-  RC_ASSERT(rows + 1 >= Allowed(limits.rows_per_second, throttle.NextStart(now).time - kNoon) - 1);
+  RC_ASSERT(rows + 1 >=
+            Allowed(limits.rows_per_second, throttle.NextStart(now, {}).time - kNoon) - 1);
 }
 
 }  // namespace
