@@ -11,51 +11,13 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "storage/base/status_macros.h"
+#include "storage/live/postgres/exclusion_proposals.h"
 #include "storage/live/postgres/ownership.h"
+#include "storage/live/postgres/reference_guess.h"
 #include "storage/live/postgres/tenant_guess.h"
 
 namespace reinstate {
 namespace {
-
-// A word of a table's name, and why such a table is better left out.
-struct KnownWord {
-  std::string_view word;
-  std::string_view reason;
-};
-constexpr std::string_view kRunAgain = "restored jobs would run again";
-constexpr std::string_view kSentAgain = "restored messages would be sent again";
-constexpr std::string_view kValidAgain = "restored sessions and tokens would be valid again";
-constexpr std::string_view kMigrations = "says which migrations the database has had";
-constexpr auto kKnownWords = std::to_array<KnownWord>({
-    {"queue", kRunAgain},
-    {"queues", kRunAgain},
-    {"queued", kRunAgain},
-    {"job", kRunAgain},
-    {"jobs", kRunAgain},
-    {"outbox", kSentAgain},
-    {"outboxes", kSentAgain},
-    {"deliveries", kSentAgain},
-    {"session", kValidAgain},
-    {"sessions", kValidAgain},
-    {"token", kValidAgain},
-    {"tokens", kValidAgain},
-    {"migrations", kMigrations},
-    {"alembic", kMigrations},
-    {"flyway", kMigrations},
-    {"databasechangelog", kMigrations},
-    {"databasechangeloglock", kMigrations},
-});
-
-std::string_view ReasonToExclude(const PgTable& table) {
-  for (const std::string& word : WordsOf(table.name)) {
-    for (const KnownWord& known : kKnownWords) {
-      if (word == known.word) {
-        return known.reason;
-      }
-    }
-  }
-  return "";
-}
 
 // What is the same in every value of a basic string of TOML.
 std::string TomlText(std::string_view text) {
@@ -92,7 +54,14 @@ std::string TomlTable(const std::map<std::string, std::string>& texts) {
 
 class Proposer {
  public:
-  Proposer(const PgTenantMap& map, MapConfig config) : map_(map), config_(std::move(config)) {}
+  // `guessed` says whether the tenant table and columns of `config` are.
+  Proposer(const PgTenantMap& map, MapConfig config, bool guessed)
+      : map_(map),
+        config_(std::move(config)),
+        guessed_(guessed),
+        exclusions_(map),
+        references_(GuessReferences(
+            map, [this](const PgTable& table) { return !exclusions_.ReasonFor(table).empty(); })) {}
 
   StoreDiscovery Run() {
     StoreDiscovery discovery;
@@ -112,14 +81,14 @@ class Proposer {
         table.estimated_rows < 0 ? -1 : static_cast<int64_t>(std::llround(table.estimated_rows));
     if (plan.relation == Relation::kOwned || plan.relation == Relation::kUnresolved) {
       Propose(plan, table, &finding.remarks);
-      Warn(table, &finding.remarks);
+      Warn(plan, table, &finding.remarks);
     }
     return finding;
   }
 
   void Propose(const PgTablePlan& plan, const PgTable& table, std::vector<std::string>* remarks) {
     const std::string name = map_.catalog().NameOf(table);
-    if (const std::string_view reason = ReasonToExclude(table); !reason.empty()) {
+    if (const std::string_view reason = exclusions_.ReasonFor(table); !reason.empty()) {
       remarks->push_back(absl::StrCat("proposed: excluded, since ", std::string(reason)));
       config_.excluded.emplace(name, reason);
       // Nothing else may be said of it.
@@ -129,9 +98,17 @@ class Proposer {
     if (plan.relation != Relation::kUnresolved) {
       return;
     }
+    if (const auto guess = references_.find(table.oid); guess != references_.end()) {
+      remarks->push_back(absl::StrCat(
+          "proposed: owned through ", absl::StrJoin(guess->second.columns, ", "), " -> ",
+          guess->second.parent, ", by their names, since no foreign key says so"));
+      config_.references.push_back(guess->second);
+      return;
+    }
     if (const int children = Children(table); children > 0 && !HasOwnedParent(table)) {
       remarks->push_back(absl::StrCat("proposed: shared, since ", children,
-                                      " tables refer to it and it refers to none that is owned"));
+                                      " tables refer to it and it refers to none that is owned; "
+                                      "right only if its rows stay when a tenant is deleted"));
       config_.shared.push_back(name);
       return;
     }
@@ -156,7 +133,13 @@ class Proposer {
     });
   }
 
-  void Warn(const PgTable& table, std::vector<std::string>* remarks) const {
+  void Warn(const PgTablePlan& plan, const PgTable& table,
+            std::vector<std::string>* remarks) const {
+    WarnOfGuess(table, remarks);
+    for (std::string& remark : exclusions_.Remarks(table)) {
+      remarks->push_back(std::move(remark));
+    }
+    WarnOfLostOwners(plan, table, remarks);
     if (table.key.empty()) {
       remarks->emplace_back("has no key");
     }
@@ -191,8 +174,42 @@ class Proposer {
     }
   }
 
+  // A table of tenants that owns few others may be the wrong one.
+  void WarnOfGuess(const PgTable& table, std::vector<std::string>* remarks) const {
+    const std::vector<PgTablePlan>& plans = map_.plans();
+    const auto owned = std::count_if(plans.begin(), plans.end(), [](const PgTablePlan& plan) {
+      return plan.relation == Relation::kOwned;
+    });
+    if (guessed_ && &table == map_.catalog().FindByName(config_.tenant_table) &&
+        2 * static_cast<size_t>(owned) < plans.size()) {
+      remarks->push_back(absl::StrCat("was guessed to be the tenant table, but owns only ", owned,
+                                      " of ", plans.size(),
+                                      " tables; if another one has a row a tenant, say "
+                                      "tenant_table and tenant_columns and discover again"));
+    }
+  }
+
+  // Where the way to the owner leads over a key that is set to NULL.
+  void WarnOfLostOwners(const PgTablePlan& plan, const PgTable& table,
+                        std::vector<std::string>* remarks) const {
+    for (const PgForeignKey& key : map_.catalog().foreign_keys) {
+      if (plan.relation == Relation::kOwned && !plan.path.empty() && key.child == table.oid &&
+          key.on_delete == 'n' && key.child_columns == plan.path.front().child_columns) {
+        remarks->push_back(absl::StrCat(
+            "loses its owner when a row of ",
+            map_.catalog().Find(plan.path.front().parent)->DisplayName(),
+            " is deleted (foreign key ", key.name,
+            " is ON DELETE SET NULL); a restore that needs such rows is refused until they are "
+            "deleted. A column with the tenant's id would keep it"));
+      }
+    }
+  }
+
   const PgTenantMap& map_;
   MapConfig config_;
+  const bool guessed_;
+  const ExclusionProposals exclusions_;
+  const std::map<PgOid, VirtualReference> references_;
 };
 
 bool SaysNothing(const MapConfig& config) {
@@ -204,14 +221,15 @@ bool SaysNothing(const MapConfig& config) {
 
 absl::StatusOr<StoreDiscovery> ProposeMap(const PgCatalog& catalog, const MapConfig& configured) {
   MapConfig config = configured;
-  if (SaysNothing(configured)) {
+  const bool guessed = SaysNothing(configured);
+  if (guessed) {
     const MapConfig guess = GuessTenants(catalog);
     config.tenant_table = guess.tenant_table;
     config.tenant_columns = guess.tenant_columns;
     config.label_columns = guess.label_columns;
   }
   ASSIGN_OR_RETURN(const PgTenantMap map, PgTenantMap::Make(catalog, config));
-  return Proposer(map, std::move(config)).Run();
+  return Proposer(map, std::move(config), guessed).Run();
 }
 
 std::string ConfigLines(const MapConfig& config) {

@@ -14,8 +14,8 @@ namespace reinstate {
 //
 // Nothing else that is proposed is in the map, only in remarks and in the lines of configuration:
 // queues, outboxes, sessions and tokens to be excluded (restored jobs would run again, restored
-// sessions would be valid again), tables of the same rows for all to be shared. Rows are the
-// planner's estimates. Errors of FindOwnership.
+// sessions would be valid again), references that only names of columns tell of, tables of the same
+// rows for all to be shared. Rows are the planner's estimates. Errors of FindOwnership.
 absl::StatusOr<StoreDiscovery> ProposeMap(const PgCatalog& catalog, const MapConfig& configured);
 
 // The keys of a [[store]] that say `config`, a line each, in TOML.

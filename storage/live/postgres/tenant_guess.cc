@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <map>
+#include <set>
 #include <string_view>
 #include <utility>
 
@@ -40,12 +41,14 @@ size_t TableRank(const PgTable& table) {
   return words.size() == 1 ? TenantRank(words.front()) : kTenantWords.size();
 }
 
-// Of a column such as site_id or tenantId.
-size_t ColumnRank(const PgColumn& column) {
+// Of a column such as site_id or tenantId, or tenant_record_id where `key` is record_id.
+size_t ColumnRank(const PgColumn& column, const std::vector<std::string>& key) {
   const std::vector<std::string> words = WordsOf(column.name);
   const bool is_id = words.size() == 2 && (words[1] == "id" || words[1] == "uuid");
-  return is_id && column.type_class != PgTypeClass::kOther ? TenantRank(words[0])
-                                                           : kTenantWords.size();
+  const bool is_key =
+      words.size() == key.size() + 1 && std::equal(key.begin(), key.end(), words.begin() + 1);
+  return (is_id || is_key) && column.type_class != PgTypeClass::kOther ? TenantRank(words[0])
+                                                                       : kTenantWords.size();
 }
 
 bool CanBeTenants(const PgTable& table) {
@@ -67,6 +70,9 @@ int TablesOwnedBy(const PgCatalog& catalog, const MapConfig& config) {
 // Names of columns that foreign keys lead from to the key of `table`, and of those that are named
 // after it.
 std::vector<std::string> ColumnsFor(const PgCatalog& catalog, const PgTable* table, size_t rank) {
+  const std::vector<std::string> id = table == nullptr
+                                          ? std::vector<std::string>{"id"}
+                                          : WordsOf(table->Column(table->key.front())->name);
   std::map<std::string, int> names;
   for (const PgForeignKey& key : catalog.foreign_keys) {
     const PgTable* const child = catalog.Find(key.child);
@@ -77,7 +83,7 @@ std::vector<std::string> ColumnsFor(const PgCatalog& catalog, const PgTable* tab
   }
   for (const PgTable& other : catalog.tables) {
     for (const PgColumn& column : other.columns) {
-      if (ColumnRank(column) == rank && rank < kTenantWords.size()) {
+      if (ColumnRank(column, id) == rank && rank < kTenantWords.size()) {
         ++names[column.name];
       }
     }
@@ -92,18 +98,25 @@ std::vector<std::string> ColumnsFor(const PgCatalog& catalog, const PgTable* tab
   return columns;
 }
 
-// A foreign key under another name than the tenants' need not be named, since it is found anyway.
+// The first name and others of the same words (tenant_id beside tenantId). A foreign key under
+// another name than the tenants' need not be named, since it is found anyway.
+std::vector<std::string> OneName(std::vector<std::string> columns) {
+  const std::vector<std::string> words =
+      columns.empty() ? std::vector<std::string>() : WordsOf(columns.front());
+  std::erase_if(columns, [&words](const std::string& name) { return WordsOf(name) != words; });
+  return columns;
+}
+
 MapConfig ConfigFor(const PgCatalog& catalog, const PgTable& table) {
   MapConfig config;
   config.tenant_table = catalog.NameOf(table);
-  config.tenant_columns = ColumnsFor(catalog, &table, TableRank(table));
-  if (config.tenant_columns.size() > 1) {
-    config.tenant_columns.resize(1);
-  }
-  for (const std::string_view word : kLabelWords) {
-    const PgColumn* const column = table.ColumnByName(std::string(word));
-    if (column != nullptr && column->type_class == PgTypeClass::kText) {
-      config.label_columns.push_back(column->name);
+  config.tenant_columns = OneName(ColumnsFor(catalog, &table, TableRank(table)));
+  for (const std::string_view label : kLabelWords) {
+    const std::vector<std::string> words = WordsOf(std::string(label));
+    for (const PgColumn& column : table.columns) {
+      if (column.type_class == PgTypeClass::kText && WordsOf(column.name) == words) {
+        config.label_columns.push_back(column.name);
+      }
     }
   }
   return config;
@@ -114,7 +127,7 @@ MapConfig GuessByColumns(const PgCatalog& catalog) {
   size_t best = kTenantWords.size();
   for (const PgTable& table : catalog.tables) {
     for (const PgColumn& column : table.columns) {
-      best = std::min(best, ColumnRank(column));
+      best = std::min(best, ColumnRank(column, {"id"}));
     }
   }
   MapConfig config;
@@ -146,6 +159,41 @@ std::vector<const PgTable*> Candidates(const PgCatalog& catalog) {
   return tables;
 }
 
+struct Guess {
+  MapConfig config;
+  int owned = 0;  // tables
+};
+
+Guess GuessOf(const PgCatalog& catalog, const PgTable& table) {
+  Guess guess{.config = ConfigFor(catalog, table)};
+  guess.owned = TablesOwnedBy(catalog, guess.config);
+  return guess;
+}
+
+// A table with a good name may itself be one of several things that a tenant has: where its rows
+// all belong to those of a table that owns more than twice as many, that one is taken. What all
+// tenants refer to, such as a plan that they pay for, owns hardly more than they do.
+Guess Climbed(const PgCatalog& catalog, Guess guess) {
+  std::set<PgOid> seen;
+  const PgTable* at = catalog.FindByName(guess.config.tenant_table);
+  while (at != nullptr && seen.insert(at->oid).second) {
+    const PgTable* next = nullptr;
+    for (const PgForeignKey& key : catalog.foreign_keys) {
+      const PgTable* const parent = catalog.Find(key.parent);
+      if (key.child != at->oid || parent == nullptr || parent == at || !CanBeTenants(*parent) ||
+          key.parent_columns != parent->key || !at->Column(key.child_columns.front())->not_null) {
+        continue;
+      }
+      if (Guess above = GuessOf(catalog, *parent); above.owned > 2 * guess.owned) {
+        guess = std::move(above);
+        next = parent;
+      }
+    }
+    at = next;
+  }
+  return guess;
+}
+
 }  // namespace
 
 std::vector<std::string> WordsOf(const std::string& name) {
@@ -169,16 +217,14 @@ std::vector<std::string> WordsOf(const std::string& name) {
 }
 
 MapConfig GuessTenants(const PgCatalog& catalog) {
-  MapConfig best;
-  int most = 1;  // A name alone, of a table that owns no other, is not enough.
+  Guess best{.owned = 1};  // A name alone, of a table that owns no other, is not enough.
   for (const PgTable* const table : Candidates(catalog)) {
-    MapConfig config = ConfigFor(catalog, *table);
-    if (const int owned = TablesOwnedBy(catalog, config); owned > most) {
-      best = std::move(config);
-      most = owned;
+    if (Guess guess = GuessOf(catalog, *table); guess.owned > best.owned) {
+      best = std::move(guess);
     }
   }
-  return best.tenant_table.empty() ? GuessByColumns(catalog) : best;
+  return best.config.tenant_table.empty() ? GuessByColumns(catalog)
+                                          : Climbed(catalog, std::move(best)).config;
 }
 
 }  // namespace reinstate

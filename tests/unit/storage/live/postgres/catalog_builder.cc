@@ -62,6 +62,7 @@ void CatalogBuilder::AddForeignKey(const std::string& child,
   key.name = child + "_" + columns.front() + "_fkey";
   key.child = Table(child).oid;
   key.parent = Table(parent).oid;
+  key.parent_table = key.parent;
   key.child_columns = Numbers(child, columns);
   key.parent_columns = Numbers(parent, parent_columns);
   catalog_.foreign_keys.push_back(std::move(key));
