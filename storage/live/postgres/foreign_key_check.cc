@@ -225,11 +225,21 @@ absl::Status ForeignKeyCheck::CheckParentBatch(const Keys& batch,
                      absl::StrCat("rows of table ", parent_->DisplayName(),
                                   " that restored rows need came after the restore began"));
   }
+  return OfMissing(gone);
+}
+
+absl::Status ForeignKeyCheck::OfMissing(size_t parents) const {
+  const PgTablePlan* const plan = map_->Find(absl::StrCat(parent_->oid));
+  const bool in_snapshots = plan != nullptr && plan->relation == Relation::kOwned;
   return MakeError(
       Reason::kKeyConflict,
-      absl::StrCat("rows of table ", child_->DisplayName(), " refer to ", gone, " rows of table ",
-                   parent_->DisplayName(), " that are not there (foreign key ", facts_->name,
-                   "); bring those back first, or leave the table out",
+      absl::StrCat("rows of table ", child_->DisplayName(), " refer to ", parents,
+                   " rows of table ", parent_->DisplayName(), " that are not there (foreign key ",
+                   facts_->name,
+                   in_snapshots ? "); bring those back first"
+                                : "), and no snapshot has those, since no tenant owns that table; "
+                                  "put them back by other means",
+                   ", or leave the table out",
                    facts_->validated ? ""
                                      : "; since the key is NOT VALID, orphans in the configuration "
                                        "of the store can allow it"));

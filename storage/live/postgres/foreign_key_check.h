@@ -67,6 +67,8 @@ class ForeignKeyCheck {
  private:
   absl::Status CheckFull(const CheckConnections& connections) const;
   absl::Status CheckParentBatch(const Keys& batch, const CheckConnections& connections);
+  // KEY_CONFLICT: so many parents are not there.
+  absl::Status OfMissing(size_t parents) const;
   absl::Status ListOrphansBefore(const CheckConnections& connections);
   absl::Status CheckChildBatch(const Keys& batch, const CheckConnections& connections) const;
   std::string FindParents(const KeyBatch& batch) const;

@@ -50,6 +50,18 @@ TEST_F(ForeignKeyCheckTest, AGeneratedColumnNeedsItsParent) {
               FailsWith(Reason::kLiveChanged));
 }
 
+TEST_F(ForeignKeyCheckTest, SaysWhetherAParentThatIsNotThereCanComeBack) {
+  Run("CREATE TABLE topic(id int PRIMARY KEY, tenant_id text)");
+  Run("CREATE TABLE color(id int PRIMARY KEY)");
+  Run("CREATE TABLE post(id int PRIMARY KEY, tenant_id text, topic int REFERENCES topic, "
+      "color int REFERENCES color)");
+  config_.shared = {"color"};
+  ExpectConflict({Insert("post", {"1"}, "1\ta\t7\t\\N")}, "bring those back first");
+  ExpectConflict({Insert("post", {"1"}, "1\ta\t\\N\t7")},
+                 "1 rows of table color that are not there (foreign key post_color_fkey), and no "
+                 "snapshot has those");
+}
+
 TEST_F(ForeignKeyCheckTest, AParentIsFoundByItsGeneratedColumn) {
   Run("CREATE TABLE topic(id int PRIMARY KEY, tenant_id text, title text, slug text GENERATED "
       "ALWAYS AS (lower(title)) STORED UNIQUE)");
