@@ -54,7 +54,8 @@ std::string_view ReasonOfName(const std::string& name, bool owned) {
   const std::vector<std::string> words = WordsOf(name);
   for (size_t i = 0; i < words.size(); ++i) {
     const std::string_view reason = ReasonOfWord(words[i]);
-    const bool is_doubtful = reason == kMigrations || (reason == kRunAgain && i + 1 < words.size());
+    const bool is_job = words[i] == "job" || words[i] == "jobs";
+    const bool is_doubtful = reason == kMigrations || (is_job && i + 1 < words.size());
     if (!reason.empty() && (!owned || !is_doubtful)) {
       return reason;
     }

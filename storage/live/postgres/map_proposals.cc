@@ -14,6 +14,7 @@
 #include "storage/live/postgres/exclusion_proposals.h"
 #include "storage/live/postgres/ownership.h"
 #include "storage/live/postgres/reference_guess.h"
+#include "storage/live/postgres/sql_text.h"
 #include "storage/live/postgres/tenant_guess.h"
 
 namespace reinstate {
@@ -50,6 +51,28 @@ std::string TomlTable(const std::map<std::string, std::string>& texts) {
     pairs.push_back(absl::StrCat(TomlText(name), " = ", TomlText(text)));
   }
   return absl::StrCat("{ ", absl::StrJoin(pairs, ", "), " }");
+}
+
+// What to do about a pair of columns such as subject_type and subject_id; empty if there is none.
+std::string OfSeveralParents(const PgTable& table) {
+  for (const PgColumn& type : table.columns) {
+    std::vector<std::string> words = WordsOf(type.name);
+    if (words.size() < 2 || words.back() != "type") {
+      continue;
+    }
+    words.back() = "id";
+    for (const PgColumn& id : table.columns) {
+      if (WordsOf(id.name) == words) {
+        return absl::StrCat(". ", type.name, " and ", id.name,
+                            " seem to name rows of several tables, of which an expression can "
+                            "tell: CASE t.",
+                            QuoteIdentifier(type.name),
+                            " WHEN '…' THEN (SELECT … FROM … p WHERE p.id = t.",
+                            QuoteIdentifier(id.name), ") … END");
+      }
+    }
+  }
+  return "";
 }
 
 class Proposer {
@@ -112,9 +135,10 @@ class Proposer {
       config_.shared.push_back(name);
       return;
     }
-    remarks->push_back(
+    remarks->push_back(absl::StrCat(
         "say whose its rows are: by an owner expression, by a [[store.reference]], as shared, or "
-        "as excluded; until then restores that would touch it are refused");
+        "as excluded; until then restores that would touch it are refused",
+        OfSeveralParents(table)));
   }
 
   int Children(const PgTable& table) const {

@@ -293,6 +293,10 @@ TEST_F(MapProposalsTest, WhatCouldBeSeveralTablesIsNotGuessed) {
     EXPECT_THAT(Remarks(discovery, table), ElementsAre(HasSubstr("say whose its rows are")))
         << table;
   }
+  EXPECT_THAT(Remarks(discovery, "by_type"),
+              ElementsAre(HasSubstr("CASE t.\"user_type\" WHEN '…' THEN (SELECT … FROM … p WHERE "
+                                    "p.id = t.\"user_id\") … END")));
+  EXPECT_THAT(Remarks(discovery, "by_two_names"), ElementsAre(Not(HasSubstr("CASE"))));
   EXPECT_THAT(Remarks(discovery, "job_locks"), ElementsAre(HasSubstr("proposed: excluded")));
   EXPECT_THAT(discovery.config, Not(HasSubstr("reference")));
 }
