@@ -95,29 +95,16 @@ absl::Status TableMerge::SettleInsertions() {
                      "the store answered for another number of keys than it was asked");
   }
   for (size_t i = 0; i < insertions_.size(); ++i) {
-    RETURN_IF_ERROR(Settle(insertions_[i], states[i]));
+    if (states[i].owner == KeyOwner::kNobody) {
+      RETURN_IF_ERROR(writer_->Insert(insertions_[i]));
+      continue;
+    }
+    // What is the tenant's, and yet not among its rows, belongs to nobody.
+    const bool is_nobodys = states[i].owner == KeyOwner::kThisTenant;
+    writer_->KeyTaken(insertions_[i].key, is_nobodys ? KeyOwner::kNobody : states[i].owner);
   }
   insertions_.clear();
   insertion_bytes_ = 0;
-  return absl::OkStatus();
-}
-
-absl::Status TableMerge::Settle(const Record& record, const KeyState& state) {
-  if (state.owner == KeyOwner::kNobody) {
-    return writer_->Insert(record);
-  }
-  if (state.owner == KeyOwner::kOtherTenant) {
-    writer_->KeyTaken(record.key, state.owner);
-    return absl::OkStatus();
-  }
-  // It is there and not among the tenant's rows, so it belongs to nobody. As it was, it is the
-  // tenant's again once what it belongs to is back, which reading it back shows.
-  if (state.payload == record.payload) {
-    writer_->CountLive(record);
-    writer_->Unchanged();
-  } else {
-    writer_->KeyTaken(record.key, KeyOwner::kNobody);
-  }
   return absl::OkStatus();
 }
 

@@ -35,7 +35,6 @@ class TableMerge {
   absl::Status OnlyLive(const Record& record);
   absl::Status OnBothSides(const Record& at_point, const Record& live);
   absl::Status SettleInsertions();
-  absl::Status Settle(const Record& record, const KeyState& state);
 
   const Options options_;
   TenantSession* const session_;

@@ -106,7 +106,7 @@ class TenantSession {
   virtual absl::StatusOr<std::optional<TenantMap>> Catalog() { return std::nullopt; }
 
   // For each of `keys` (at most 1,000) whose it is, regardless of tenant, in the order of `keys`. A
-  // row that belongs to nobody is given as the tenant's: it can become so with what it belongs to.
+  // row that belongs to nobody is given as the tenant's: it would be so with what it belonged to.
   virtual absl::StatusOr<std::vector<KeyState>> LookUp(const std::string& table,
                                                        std::span<const RowKey> keys) = 0;
 
