@@ -81,6 +81,7 @@ Fields<v1::BatchLine> CustomerFields(const v1::Batch& batch, absl::Time now) {
          return TextValue(l.state() == v1::BATCH_LINE_STATE_RUNNING ? DoingText(l) : "");
        }},
       {"batch", [batch](const Line& l) { return TextValue(BatchText(batch, l)); }},
+      {"holding back", [](const Line& l) { return TextValue(HeldBackText(l), Style::kWarning); }},
       {"why", [](const Line& l) { return TextValue(ProblemText(l), Style::kBad); }},
       {"next",
        [context](const Line& l) {

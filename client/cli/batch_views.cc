@@ -241,6 +241,15 @@ std::string ProblemText(const v1::BatchLine& line) {
                             : "";
 }
 
+std::string HeldBackText(const v1::BatchLine& line) {
+  for (const v1::BatchLineRestore& restore : line.restores()) {
+    if (!restore.holding_back().empty()) {
+      return restore.holding_back();
+    }
+  }
+  return "";
+}
+
 std::string GoOnCommand(const v1::Batch& batch) {
   return batch.state() == v1::BATCH_STATE_PAUSED ||
                  batch.state() == v1::BATCH_STATE_WAITING_FOR_CONSENT
@@ -319,8 +328,11 @@ Fields<v1::BatchLine> BatchSummaryFields() {
       {"ROWS", [](const Line& l) { return CountValue(ChangedRows(l)); }, Align::kRight},
       {"CERTIFICATE", [](const Line& l) { return TextValue(CertificatesText(l)); }},
       {"REASON", [](const Line& l) { return TextValue(l.problem().reason(), Style::kBad); }},
-      {"MESSAGE", [](const Line& l) { return TextValue(l.problem().message()); }, Align::kLeft,
-       true},
+      {"MESSAGE",
+       [](const Line& l) {
+         return TextValue(l.has_problem() ? l.problem().message() : HeldBackText(l));
+       },
+       Align::kLeft, true},
       {"NOTE", [](const Line& l) { return TextValue(l.note()); }, Align::kLeft, true},
   };
 }

@@ -30,6 +30,9 @@ std::string DoingText(const v1::BatchLine& line);
 // Why a line was left out, failed or was cancelled: "TENANT_BUSY: …"; empty if nothing is wrong.
 std::string ProblemText(const v1::BatchLine& line);
 
+// Why a restore of the line waits for others of the batch; empty if none does.
+std::string HeldBackText(const v1::BatchLine& line);
+
 // The command that lets a batch go on that waits for a person; empty if it does not.
 std::string GoOnCommand(const v1::Batch& batch);
 

@@ -70,6 +70,8 @@ Fields<v1::Restore> DetailFields(absl::Time now) {
        }},
       {"undo of", [](const Restore& r) { return TextValue(r.undo_of()); }},
       {"state", [](const Restore& r) { return TextValue(StateText(r), StyleOf(r.state())); }},
+      {"holding back",
+       [](const Restore& r) { return TextValue(r.holding_back(), Style::kWarning); }},
       {"rows",
        [](const Restore& r) { return TextValue(r.has_totals() ? ActionsText(r.totals()) : ""); }},
       {"conflicts",

@@ -11,7 +11,7 @@ namespace {
 
 constexpr size_t kFailuresKept = 64;
 
-bool Waits(const BatchBoard::Target& target) {
+bool HasYetToEnd(const BatchBoard::Target& target) {
   return (!HasEnded(target.state) && target.state != state::IN_DOUBT) || target.hooks_pending;
 }
 
@@ -95,7 +95,7 @@ RowCounts RowsOf(const state::PlanSummary& plan) {
 void BatchBoard::Count(const Target& target, const state::BatchLine::Target& record, int sign) {
   total_.first += sign * record.rows();
   total_.second += sign * record.bytes();
-  if (!Waits(target)) {
+  if (!HasYetToEnd(target)) {
     done_.first += sign * record.rows();
     done_.second += sign * record.bytes();
   }
@@ -117,7 +117,7 @@ BatchLineState BatchBoard::StateOfTargets(const std::vector<Target>& targets) {
         [](const Target& target) { return target.running || target.state == state::SUCCEEDED; });
     return begun ? BatchLineState::kRunning : BatchLineState::kQueued;
   }
-  if (any(Waits)) {
+  if (any(HasYetToEnd)) {
     return BatchLineState::kRunning;
   }
   return any(is(state::UNDONE)) ? BatchLineState::kUndone : BatchLineState::kSucceeded;
@@ -171,6 +171,7 @@ void BatchBoard::Put(const state::BatchLine& record) {
     places_.erase(target.restore());
     if (!Names(record, target.restore())) {
       running_.erase(target.restore());
+      waiting_.erase(target.restore());
     }
   }
   const Line before =
@@ -195,7 +196,12 @@ void BatchBoard::Change(Place place, const Target& next) {
   Count(target, record, -1);
   target = next;
   Count(target, record, 1);
-  if (!Waits(target)) {
+  if (target.wait.has_value()) {
+    waiting_.insert(record.restore());
+  } else {
+    waiting_.erase(record.restore());
+  }
+  if (!HasYetToEnd(target) || target.wait.has_value()) {
     target.running = false;
     running_.erase(record.restore());
   }
@@ -228,6 +234,11 @@ void BatchBoard::Update(const state::RestoreRecord& restore) {
   }
   next.has_certificate = restore.state() == state::SUCCEEDED || restore.state() == state::UNDONE;
   next.started_us = restore.started_us() != 0 ? restore.started_us() : next.started_us;
+  next.wait.reset();
+  if (restore.has_wait()) {
+    next.wait = restore.wait().cause();
+    next.started_us = restore.wait().began_us();
+  }
   next.finished_us = restore.finished_us();
   Change(found->second, next);
 }
@@ -257,12 +268,14 @@ void BatchBoard::SetUndone(const std::string& restore) {
 
 void BatchBoard::SetRunning(const std::string& restore, bool running, absl::Time now) {
   const auto found = places_.find(restore);
-  if (found == places_.end() || !Waits(At(found->second)) || At(found->second).running == running) {
+  if (found == places_.end() || !HasYetToEnd(At(found->second)) ||
+      At(found->second).running == running) {
     return;
   }
   Target next = At(found->second);
   next.running = running;
   if (running) {
+    next.wait.reset();
     next.started_us = absl::ToUnixMicros(now);
     running_.insert(restore);
   } else {
@@ -282,11 +295,22 @@ bool BatchBoard::AllEnded() const {
   return Count(BatchLineState::kQueued) == 0 && Count(BatchLineState::kRunning) == 0;
 }
 
-std::vector<BatchBoard::Place> BatchBoard::Running(size_t limit) const {
+std::vector<BatchBoard::Place> BatchBoard::PlacesOf(const std::set<std::string>& restores) const {
   std::vector<Place> places;
-  for (const std::string& restore : running_) {
+  for (const std::string& restore : restores) {
     places.push_back(places_.find(restore)->second);
   }
+  return places;
+}
+
+std::vector<BatchBoard::Place> BatchBoard::Waiting() const {
+  std::vector<Place> places = PlacesOf(waiting_);
+  std::sort(places.begin(), places.end(), [](Place a, Place b) { return a.line < b.line; });
+  return places;
+}
+
+std::vector<BatchBoard::Place> BatchBoard::Running(size_t limit) const {
+  std::vector<Place> places = PlacesOf(running_);
   std::sort(places.begin(), places.end(), [&](Place a, Place b) {
     return RecordAt(a).bytes() != RecordAt(b).bytes() ? RecordAt(a).bytes() > RecordAt(b).bytes()
                                                       : a.line < b.line;
@@ -328,7 +352,7 @@ std::vector<size_t> BatchBoard::Largest(size_t limit) const {
 std::vector<BatchBoard::Place> BatchBoard::Unfinished() const {
   std::vector<Place> places;
   for (const auto& [restore, place] : places_) {
-    if (Waits(At(place))) {
+    if (HasYetToEnd(At(place))) {
       places.push_back(place);
     }
   }
@@ -364,7 +388,7 @@ std::map<std::string, StoreThrottle::Size> BatchBoard::BeforeTheLast() const {
   for (const Line& line : lines_) {
     for (size_t i = 0; i < line.targets.size(); ++i) {
       const state::BatchLine::Target& record = line.record.targets(static_cast<int>(i));
-      if (HasEnded(line.state) || !Waits(line.targets[i]) || line.targets[i].running) {
+      if (HasEnded(line.state) || !HasYetToEnd(line.targets[i]) || line.targets[i].running) {
         continue;
       }
       StoreThrottle::Size& sum = before[record.store()];
@@ -390,7 +414,7 @@ BatchEta::Estimate BatchBoard::Eta(int lanes, absl::Time since, absl::Time now) 
     }
     for (size_t i = 0; i < line.targets.size(); ++i) {
       const Target& target = line.targets[i];
-      if (Waits(target)) {
+      if (HasYetToEnd(target)) {
         const absl::Duration ran =
             target.running ? now - absl::FromUnixMicros(target.started_us) : absl::ZeroDuration();
         left.push_back({line.record.targets(static_cast<int>(i)).bytes(), ran});

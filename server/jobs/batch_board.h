@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <deque>
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
 #include <string_view>
@@ -54,7 +55,9 @@ class BatchBoard {
   // The restore of a line in one store, as last seen.
   struct Target {
     state::JobState state = state::QUEUED;
-    bool running = false;        // a worker is at it now
+    bool running = false;  // a worker is at it now
+    // It is QUEUED until others of the batch are done, since its last run ended with this.
+    std::optional<state::Failure> wait;
     bool hooks_pending = false;  // it succeeded, and hooks are still to follow
     bool hook_failed = false;    // one that is required, after it had succeeded
     RowCounts rows;
@@ -104,12 +107,18 @@ class BatchBoard {
     size_t line = 0;
     size_t target = 0;
   };
+  const Target& At(Place place) const { return lines_[place.line].targets[place.target]; }
+  const state::BatchLine::Target& RecordAt(Place place) const {
+    return lines_[place.line].record.targets(static_cast<int>(place.target));
+  }
   // What runs now, the largest first, at most `limit`.
   std::vector<Place> Running(size_t limit) const;
   // Lines that failed last, newest first.
   std::vector<size_t> Failures(size_t limit) const;
   // Lines with the most rows to change.
   std::vector<size_t> Largest(size_t limit) const;
+  // What waits for others of the batch, in the order of the lines.
+  std::vector<Place> Waiting() const;
   // Targets whose restores have not ended.
   std::vector<Place> Unfinished() const;
   // Targets that have no restore yet, though those before them on their line have succeeded.
@@ -134,12 +143,9 @@ class BatchBoard {
   void Change(Place place, const Target& next);
   void Count(const Target& target, const state::BatchLine::Target& record, int sign);
   void Restate(size_t line);
+  std::vector<Place> PlacesOf(const std::set<std::string>& restores) const;
   BatchLineState StateOf(const Line& line) const;
   static BatchLineState StateOfTargets(const std::vector<Target>& targets);
-  const Target& At(Place place) const { return lines_[place.line].targets[place.target]; }
-  const state::BatchLine::Target& RecordAt(Place place) const {
-    return lines_[place.line].record.targets(static_cast<int>(place.target));
-  }
 
   const bool dry_run_;
   std::vector<Line> lines_;                           // by number
@@ -149,7 +155,8 @@ class BatchBoard {
   RowsAndBytes total_;
   RowsAndBytes done_;
   std::set<std::string> running_;
-  std::deque<size_t> failures_;  // lines, newest first; may hold such as have been retried since
+  std::set<std::string> waiting_;  // for others of the batch
+  std::deque<size_t> failures_;    // lines, newest first; may hold such as have been retried since
   BatchEta eta_;
   int64_t started_us_ = 0;
 };

@@ -131,7 +131,7 @@ absl::StatusOr<BatchView> BatchControl::Resume(const std::string& id, const stat
     return Ended(*desk_, batch);
   }
   if (batch.state() == state::BATCH_RUNNING) {
-    desk_->restores->Release(desk_->shelf->Unfinished(id));
+    desk_->restores->Release(desk_->shelf->Runnable(id));
   }
   desk_->wake(id);
   return desk_->shelf->View(id);

@@ -4,7 +4,6 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "server/jobs/batch_retry.h"
 #include "server/jobs/blocked_lines.h"
 #include "server/jobs/job_failure.h"
 #include "storage/base/error.h"
@@ -12,15 +11,6 @@
 
 namespace reinstate {
 namespace {
-
-// Whether RetryBlocked has something to do yet, now or after the pause.
-bool GoesOnWithBlocked(state::BatchState present, const BatchBoard& board) {
-  if (present != state::BATCH_RUNNING && present != state::BATCH_PAUSED) {
-    return false;
-  }
-  const BlockedLines blocked = FindBlockedLines(board);
-  return !blocked.again.empty() || !blocked.stuck.empty();
-}
 
 struct BatchEnd {
   state::BatchState state;
@@ -33,7 +23,7 @@ std::optional<BatchEnd> EndOf(const state::BatchRecord& batch, const BatchBoard&
       batch.state() == state::BATCH_CANCELLING || batch.state() == state::BATCH_CANCELLED;
   // A dry run that is cancelled leaves its plans to themselves.
   const bool ended = board.AllEnded() || (cancelled && batch.order().dry_run());
-  if (!ended || GoesOnWithBlocked(batch.state(), board)) {
+  if (!ended) {
     return std::nullopt;
   }
   const auto good = static_cast<size_t>(board.Count(BatchLineState::kSucceeded) +
@@ -97,28 +87,23 @@ absl::Status BatchCourse::Begin(const std::string& id, BatchParts parts) {
   return desk_->restores->CreateAll(&parts.restores, /*hold=*/false, store).status();
 }
 
-absl::Status BatchCourse::RetryBlocked(const std::string& id) {
+absl::Status BatchCourse::RunBlocked(const std::string& id) {
   MutexLock lock(desk_->changing);
   ASSIGN_OR_RETURN(const state::BatchRecord batch, desk_->state->GetBatch(id));
   if (batch.state() != state::BATCH_RUNNING) {
     return absl::OkStatus();  // it was paused or cancelled meanwhile
   }
-  std::vector<BatchBoard::Line> again;
-  BatchParts parts;
+  BlockedLines blocked;
   desk_->shelf->With(id, [&](const state::BatchRecord&, const BatchBoard& board) {
-    const BlockedLines blocked = FindBlockedLines(board);
-    for (const size_t line : blocked.again) {
-      again.push_back(board.lines()[line]);
-    }
-    for (const auto& [line, sentence] : blocked.stuck) {
-      parts.lines.push_back(board.lines()[line].record);
-      *parts.lines.back().mutable_problem() = FailureOf(MakeError(Reason::kKeyConflict, sentence));
-    }
+    blocked = FindBlockedLines(board);
   });
-  for (const BatchBoard::Line& line : again) {
-    RETURN_IF_ERROR(AddRetry(*desk_, line, &parts));
+  for (const std::string& restore : blocked.again) {
+    RETURN_IF_ERROR(desk_->restores->RunAgain(restore));
   }
-  return Begin(id, std::move(parts));
+  for (const auto& [restore, failure] : blocked.stuck) {
+    RETURN_IF_ERROR(desk_->restores->GiveUp(restore, failure));
+  }
+  return absl::OkStatus();
 }
 
 absl::Status BatchCourse::CancelRest(const state::BatchRecord& batch) {

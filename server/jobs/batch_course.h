@@ -19,9 +19,9 @@ class BatchCourse {
   // Begins the restores in the next stores of lines whose restores so far have succeeded.
   absl::Status BeginDue(const std::string& id);
 
-  // Tries those again that failed since rows of others were missing or in their way, once others of
-  // the batch have been restored (see BlockedLines); names those that this cannot help.
-  absl::Status RetryBlocked(const std::string& id);
+  // Tries those again that wait since rows of others were missing or in their way, once others of
+  // the batch have been restored (see BlockedLines); those fail that this cannot help.
+  absl::Status RunBlocked(const std::string& id);
 
   // Cancels the restores that have not ended.
   absl::Status CancelRest(const state::BatchRecord& batch);

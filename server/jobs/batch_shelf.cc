@@ -6,6 +6,7 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "server/jobs/blocked_lines.h"
 #include "server/jobs/job_failure.h"
 #include "storage/base/error.h"
 #include "storage/base/status_macros.h"
@@ -163,12 +164,12 @@ absl::Status BatchShelf::Load(const std::string& id) {
 
 // --- Being told ---
 
-void BatchShelf::Tell(const std::string& batch, bool ended) {
+void BatchShelf::Tell(const std::string& batch, bool due) {
   if (batch.empty()) {
     return;
   }
-  if (ended) {
-    on_ended_(batch);
+  if (due) {
+    on_due_(batch);
   }
   watchers_->Notify(batch);
 }
@@ -193,6 +194,10 @@ void BatchShelf::RestoreEnded(const state::RestoreRecord& restore) {
     const std::string& undone = restore.order().undo_of();
     Tell(Change(undone, [&](BatchBoard* board) { board->SetUndone(undone); }), true);
   }
+}
+
+void BatchShelf::RestoreWaits(const state::RestoreRecord& restore) {
+  Tell(Change(restore.id(), [&](BatchBoard* board) { board->Update(restore); }), true);
 }
 
 void BatchShelf::RestoreChanged(const std::string& restore, bool running) {
@@ -221,8 +226,17 @@ std::vector<std::string> BatchShelf::Unfinished(const std::string& id) const {
       return;
     }
     for (const BatchBoard::Place place : board.Unfinished()) {
-      restores.push_back(
-          board.lines()[place.line].record.targets(static_cast<int>(place.target)).restore());
+      restores.push_back(board.RecordAt(place).restore());
+    }
+  });
+  return restores;
+}
+
+std::vector<std::string> BatchShelf::Runnable(const std::string& id) const {
+  std::vector<std::string> restores = Unfinished(id);
+  With(id, [&](const state::BatchRecord&, const BatchBoard& board) {
+    for (const BatchBoard::Place place : board.Waiting()) {
+      std::erase(restores, board.RecordAt(place).restore());
     }
   });
   return restores;
@@ -258,6 +272,7 @@ BatchView BatchShelf::Overview(const Batch& batch) const {
   for (const BatchBoard::Place place : board.Running(kRunningShown)) {
     view.running.push_back(LineOf(board.lines()[place.line]));
   }
+  view.waiting = WaitingSentence(board);
   for (const size_t line : board.Failures(kLinesShown)) {
     view.failures.push_back(LineOf(board.lines()[line]));
   }

@@ -26,15 +26,16 @@ namespace reinstate {
 // Thread-safe. Is told of restores and plans as their JobObserver; borrows what it is given.
 class BatchShelf final : public JobObserver {
  public:
-  // `on_ended` is called when a restore or plan of a batch has ended; quick, must not call back in.
+  // `on_due` is called when a restore or plan of a batch has ended, or waits for others of it;
+  // quick, must not call back in.
   BatchShelf(const Clock* clock, int workers, StateStore* state, const RestoreManager* restores,
-             JobWatchers* watchers, std::function<void(const std::string& batch)> on_ended)
+             JobWatchers* watchers, std::function<void(const std::string& batch)> on_due)
       : clock_(clock),
         workers_(workers),
         state_(state),
         restores_(restores),
         watchers_(watchers),
-        on_ended_(std::move(on_ended)) {}
+        on_due_(std::move(on_due)) {}
 
   // Takes the batch from the state, unless it is here already. BATCH_NOT_FOUND.
   absl::Status Load(const std::string& id);
@@ -48,6 +49,8 @@ class BatchShelf final : public JobObserver {
 
   // Of a batch that is here: its restores that have not ended; a dry run has none.
   std::vector<std::string> Unfinished(const std::string& id) const;
+  // The same without those that wait for others of the batch.
+  std::vector<std::string> Runnable(const std::string& id) const;
   // Of a batch that is here: its lines, as they are stored.
   std::vector<state::BatchLine> Records(const std::string& id) const;
 
@@ -59,6 +62,7 @@ class BatchShelf final : public JobObserver {
                                                    int64_t limit);
 
   void RestoreEnded(const state::RestoreRecord& restore) override;
+  void RestoreWaits(const state::RestoreRecord& restore) override;
   void RestoreChanged(const std::string& restore, bool running) override;
   void HooksEnded(const state::RestoreRecord& restore) override { RestoreEnded(restore); }
   void PlanEnded(const state::PlanRecord& plan) override;
@@ -79,7 +83,8 @@ class BatchShelf final : public JobObserver {
   absl::Status LoadEnd(const std::string& id, const std::string& restore);
   // Calls `change` on the board that has `restore`; returns its batch, or nothing.
   std::string Change(const std::string& restore, const std::function<void(BatchBoard*)>& change);
-  void Tell(const std::string& batch, bool ended);
+  // With `due` something may be next to do in the batch.
+  void Tell(const std::string& batch, bool due);
   BatchView Overview(const Batch& batch) const;
   void AddPresent(BatchLineView* line) const;
   void AddWait(BatchView* view) const;
@@ -89,7 +94,7 @@ class BatchShelf final : public JobObserver {
   StateStore* const state_;
   const RestoreManager* const restores_;
   JobWatchers* const watchers_;
-  const std::function<void(const std::string& batch)> on_ended_;
+  const std::function<void(const std::string& batch)> on_due_;
   mutable Mutex mu_;
   std::map<std::string, std::unique_ptr<Batch>> batches_ ABSL_GUARDED_BY(mu_);
   std::map<std::string, std::string> batch_of_ ABSL_GUARDED_BY(mu_);  // by restore or plan

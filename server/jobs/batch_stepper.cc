@@ -107,7 +107,7 @@ absl::Status BatchStepper::Step(const std::string& id) {
       return StepChecking(id);
     case state::BATCH_RUNNING:
       RETURN_IF_ERROR(course_.BeginDue(id));
-      RETURN_IF_ERROR(course_.RetryBlocked(id));
+      RETURN_IF_ERROR(course_.RunBlocked(id));
       return course_.EndIfDone(id);
     case state::BATCH_CANCELLING:
       RETURN_IF_ERROR(course_.CancelRest(batch));

@@ -55,6 +55,7 @@ struct BatchView {
   std::vector<BatchLineView> failures;  // the newest first
   std::vector<BatchLineView> largest;   // of a dry run
   std::vector<BatchLineView> invalid;   // of one that is only checked
+  std::string waiting;  // what waits for others of the batch and why, as a sentence; may be empty
 };
 
 // Tells whether a batch has changed: its state, and the revision of its record, which grows.

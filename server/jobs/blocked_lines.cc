@@ -6,13 +6,11 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
-#include "storage/base/error.h"
 #include "storage/model/tenant_id.h"
 
 namespace reinstate {
 namespace {
 
-using Line = BatchBoard::Line;
 using Target = BatchBoard::Target;
 using Place = BatchBoard::Place;
 
@@ -20,27 +18,21 @@ using Place = BatchBoard::Place;
 constexpr int64_t kFew = 4;
 constexpr size_t kNamed = 3;
 
-const state::BatchLine::Target& RecordOf(const Line& line, size_t target) {
-  return line.record.targets(static_cast<int>(target));
-}
-
 // What was done in a store.
 struct StoreLines {
   std::vector<Place> blocked;
   std::vector<int64_t> finished_us;  // of what has succeeded
-  int64_t left = 0;                  // that have not ended
+  int64_t left = 0;                  // that have not ended, and wait for nobody
 };
 
 void Count(const BatchBoard& board, Place place, StoreLines* lines) {
-  const Line& line = board.lines()[place.line];
-  const Target& target = line.targets[place.target];
+  const Target& target = board.At(place);
   if (target.state == state::SUCCEEDED) {
     lines->finished_us.push_back(target.finished_us);
-  } else if (!HasEnded(line.state)) {
-    ++lines->left;
-  } else if (target.state == state::FAILED && !line.record.has_problem() &&
-             target.failure.reason() == ReasonName(Reason::kKeyConflict)) {
+  } else if (target.wait.has_value()) {
     lines->blocked.push_back(place);
+  } else if (!HasEnded(board.lines()[place.line].state)) {
+    ++lines->left;
   }
 }
 
@@ -49,7 +41,7 @@ std::string NamesBut(const BatchBoard& board, const std::vector<Place>& blocked,
   std::vector<std::string> names;
   for (const Place place : blocked) {
     if (place.line != self) {
-      names.push_back(Printable(RecordOf(board.lines()[place.line], place.target).tenant()));
+      names.push_back(Printable(board.RecordAt(place).tenant()));
     }
   }
   const size_t more = names.size() - std::min(names.size(), kNamed);
@@ -58,15 +50,19 @@ std::string NamesBut(const BatchBoard& board, const std::vector<Place>& blocked,
                       more == 0 ? "" : absl::StrCat(" and ", more, " more"));
 }
 
-std::string StuckSentence(const BatchBoard& board, const std::vector<Place>& blocked, Place place) {
-  const Line& line = board.lines()[place.line];
-  return absl::StrCat(
-      "tenant ", Printable(RecordOf(line, place.target).tenant()),
-      " cannot be restored, though all others of the batch have ended: ",
-      line.targets[place.target].failure.message(), ". The same holds of tenant ",
-      NamesBut(board, blocked, place.line),
-      "; if they need rows of each other, none can come first: restore only the table that is "
-      "referred to, of one of them (--table), then retry the batch");
+// Why a restore fails that nothing can help: one that is alone with that, as it is.
+state::Failure StuckFailure(const BatchBoard& board, const std::vector<Place>& blocked,
+                            Place place) {
+  state::Failure failure = *board.At(place).wait;
+  if (blocked.size() > 1) {
+    failure.set_message(absl::StrCat(
+        "tenant ", Printable(board.RecordAt(place).tenant()),
+        " cannot be restored, though all others of the batch have ended: ", failure.message(),
+        ". The same holds of tenant ", NamesBut(board, blocked, place.line),
+        "; if they need rows of each other, none can come first: restore only the table that is "
+        "referred to, of one of them (--table), then retry the batch"));
+  }
+  return failure;
 }
 
 void Judge(const BatchBoard& board, const StoreLines& lines, BlockedLines* found) {
@@ -75,17 +71,17 @@ void Judge(const BatchBoard& board, const StoreLines& lines, BlockedLines* found
       any_success ? *std::max_element(lines.finished_us.begin(), lines.finished_us.end()) : 0;
   bool helped = false;
   for (const Place place : lines.blocked) {
-    const Target& target = board.lines()[place.line].targets[place.target];
-    if (any_success && last_success > target.started_us && lines.left <= kFew) {
-      found->again.push_back(place.line);
+    if (any_success && last_success > board.At(place).started_us && lines.left <= kFew) {
+      found->again.push_back(board.RecordAt(place).restore());
       helped = true;
     }
   }
-  if (helped || lines.left > 0 || lines.blocked.size() < 2) {
+  if (helped || lines.left > 0) {
     return;
   }
   for (const Place place : lines.blocked) {
-    found->stuck.emplace_back(place.line, StuckSentence(board, lines.blocked, place));
+    found->stuck.emplace_back(board.RecordAt(place).restore(),
+                              StuckFailure(board, lines.blocked, place));
   }
 }
 
@@ -93,19 +89,31 @@ void Judge(const BatchBoard& board, const StoreLines& lines, BlockedLines* found
 
 BlockedLines FindBlockedLines(const BatchBoard& board) {
   BlockedLines found;
-  if (board.Count(BatchLineState::kFailed) == 0) {
+  if (board.Waiting().empty()) {
     return found;
   }
   std::map<std::string, StoreLines> stores;
   for (size_t line = 0; line < board.lines().size(); ++line) {
     for (size_t target = 0; target < board.lines()[line].targets.size(); ++target) {
-      Count(board, {line, target}, &stores[RecordOf(board.lines()[line], target).store()]);
+      Count(board, {line, target}, &stores[board.RecordAt({line, target}).store()]);
     }
   }
   for (const auto& [store, lines] : stores) {
     Judge(board, lines, &found);
   }
   return found;
+}
+
+std::string WaitingSentence(const BatchBoard& board) {
+  const std::vector<Place> waiting = board.Waiting();
+  if (waiting.empty()) {
+    return "";
+  }
+  const Place first = waiting.front();
+  return absl::StrCat(
+      waiting.size() == 1 ? "1 restore is" : absl::StrCat(waiting.size(), " restores are"),
+      " tried again once others of the batch are done, the first of tenant ",
+      Printable(board.RecordAt(first).tenant()), ": ", board.At(first).wait->message());
 }
 
 }  // namespace reinstate

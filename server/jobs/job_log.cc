@@ -44,6 +44,13 @@ void LogEnded(const state::RestoreRecord& restore) {
               Why(restore.failure()));
 }
 
+void LogWaits(const state::RestoreRecord& restore) {
+  const state::RestoreOrder& order = restore.order();
+  spdlog::info("restore waits for others of its batch restore={} batch={} store={} tenant={} {}",
+               restore.id(), order.batch(), order.store(), Printable(order.tenant()),
+               Why(restore.wait().cause()));
+}
+
 void LogHook(const std::string& restore, const state::HookOutcome& hook) {
   spdlog::log(hook.succeeded() ? spdlog::level::info : spdlog::level::warn,
               "hook ended restore={} hook={} when={} required={} succeeded={} attempts={} {}",

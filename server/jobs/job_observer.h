@@ -17,6 +17,10 @@ class JobObserver {
   // for one that was in doubt and is resolved.
   virtual void RestoreEnded(const state::RestoreRecord& restore) = 0;
 
+  // It was recorded that `restore` waits for others of its batch (see its `wait`), or does so no
+  // longer.
+  virtual void RestoreWaits(const state::RestoreRecord& /*restore*/) {}
+
   // A worker began with the restore, or left it; or what it reports has changed.
   virtual void RestoreChanged(const std::string& /*restore*/, bool /*running*/) {}
 

@@ -205,11 +205,21 @@ WorkerPool::Task JobRunner::NextTask() {
 
 void JobRunner::RunOne(const Scheduler::Job& job, Running* running) {
   const Outcome outcome = work_(job.id, running->control.get());
+  Leave(job, outcome, running);
+  if (outcome == Outcome::kWaits && options_.on_waits) {
+    options_.on_waits(job.id);
+  }
+}
+
+void JobRunner::Leave(const Scheduler::Job& job, Outcome outcome, Running* running) {
   MutexLock lock(&mu_);
   const bool held = running->held;
   scheduler_.Finish(job.id);
   running_.erase(job.id);
-  if (outcome == Outcome::kAgain && held) {
+  if (outcome == Outcome::kWaits) {
+    scheduler_.Hold(job.id);
+    scheduler_.Add(job);
+  } else if (outcome == Outcome::kAgain && held) {
     scheduler_.Add(job);  // It did not fail: once released it may begin at once.
   } else if (outcome == Outcome::kAgain) {
     const int failures = std::min(10, failures_[job.id]++);

@@ -23,6 +23,8 @@ struct JobRunnerOptions {
   absl::Duration aging = absl::Minutes(10);  // see Scheduler
   const Clock* clock = Clock::System();
   StartGate* gate = nullptr;  // borrowed; may be null: stores hold nothing back
+  // Called when a job that waits (see JobRunner::Outcome) is queued again; quick. May be null.
+  std::function<void(const std::string& id)> on_waits;
 };
 
 // Runs jobs on a pool of its own in the order of a Scheduler, and holds what is known of them only
@@ -32,6 +34,7 @@ class JobRunner {
   enum class Outcome {
     kDone,   // or it will not be run by this process again
     kAgain,  // nothing could be recorded: to be tried again after a while
+    kWaits,  // to be held in the queue until Release
   };
 
   // What a running job reports.
@@ -98,6 +101,7 @@ class JobRunner {
   WorkerPool::Task NextTask();
   WorkerPool::Task Begin(Scheduler::Job job, absl::Time now) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void RunOne(const Scheduler::Job& job, Running* running);
+  void Leave(const Scheduler::Job& job, Outcome outcome, Running* running);
   template <typename Change>
   void Report(const std::string& id, Running* running, const Change& change);
 

@@ -81,7 +81,8 @@ RestoreJobs::RestoreJobs(const RestoreManagerOptions& options, const Parts& part
           {.threads = options.workers,
            .aging = options.aging,
            .clock = options.clock,
-           .gate = &governor_},
+           .gate = &governor_,
+           .on_waits = [this](const std::string& id) { OnWaits(id); }},
           [this](const std::string& id, RunControl* control) { return Run(id, control); },
           [this](const std::string& id, const JobRunner::View& view) { OnReport(id, view); }),
       throttles_(parts.stores, &governor_, &runner_) {
@@ -119,6 +120,9 @@ absl::Status RestoreJobs::Resume(const state::RestoreRecord& record) {
       // What was cancelled before its commit, when the daemon was stopped.
       if (record.cancel_requested() && !record.has_intent()) {
         return EndCancelled(record);
+      }
+      if (record.has_wait()) {
+        runner_.Hold({record.id()});
       }
       Enqueue(record);
       return absl::OkStatus();
@@ -257,10 +261,11 @@ void RestoreJobs::OnReport(const std::string& id, const JobRunner::View& view) {
 }
 
 absl::StatusOr<state::RestoreRecord> RestoreJobs::Refuse(state::RestoreRecord record,
-                                                         const absl::Status& cause) {
+                                                         const state::Failure& failure) {
   record.set_state(state::FAILED);
   record.clear_phase();
-  *record.mutable_failure() = FailureOf(cause);
+  record.clear_wait();
+  *record.mutable_failure() = failure;
   record.set_finished_us(absl::ToUnixMicros(clock_->Now()));
   RETURN_IF_ERROR(
       state_->RecordOutcome(record, std::nullopt, RestoreAudit(record, "restore.failed")));
@@ -281,7 +286,7 @@ absl::StatusOr<state::RestoreRecord> RestoreJobs::Postpone(const std::string& id
     RETURN_IF_ERROR(EndCancelled(record));
     return state_->GetRestore(id);
   }
-  return again ? why : Refuse(std::move(record), why);
+  return again ? why : Refuse(std::move(record), FailureOf(why));
 }
 
 // Of a restore that `why` kept from beginning while the hooks before it were run.
@@ -289,7 +294,7 @@ absl::StatusOr<state::RestoreRecord> RestoreJobs::EndUnbegun(const std::string& 
                                                              const absl::Status& why) {
   ASSIGN_OR_RETURN(state::RestoreRecord record, state_->GetRestore(id));
   if (HasReason(why, Reason::kHookFailed)) {
-    return Refuse(std::move(record), why);
+    return Refuse(std::move(record), FailureOf(why));
   }
   if (!HasReason(why, Reason::kCancelled)) {
     return why;
@@ -309,11 +314,12 @@ absl::StatusOr<state::RestoreRecord> RestoreJobs::RunChecked(const std::string& 
   const absl::StatusOr<const ServedStore*> store = stores_->Find(name);
   if (!store.ok()) {
     // With an intent recorded the outcome is open; it stays so until the store is configured again.
-    return record.has_intent() ? store.status() : Refuse(std::move(record), store.status());
+    return record.has_intent() ? store.status()
+                               : Refuse(std::move(record), FailureOf(store.status()));
   }
   const absl::Status identity = stores_->CheckIdentity(name);
   if (!identity.ok() && !HasReason(identity, Reason::kUnavailable) && !record.has_intent()) {
-    return Refuse(std::move(record), identity);
+    return Refuse(std::move(record), FailureOf(identity));
   }
   if (const absl::Status hooks = hooks_.RunBefore(record, control); !hooks.ok()) {
     return EndUnbegun(id, hooks);
@@ -322,7 +328,7 @@ absl::StatusOr<state::RestoreRecord> RestoreJobs::RunChecked(const std::string& 
   if (HasReason(ended.status(), Reason::kUnavailable)) {
     return Postpone(id, ended.status());
   }
-  if (ended.ok()) {
+  if (ended.ok() && !ended->has_wait()) {
     TellEnded(*ended);
   }
   return ended;
@@ -353,16 +359,73 @@ JobRunner::Outcome RestoreJobs::Run(const std::string& id, RunControl* control) 
   governor_.Settle(id, record.ok() ? WrittenBy(*record) : StoreThrottle::Size());
   if (record.ok() && record->state() == state::IN_DOUBT) {
     BlockInDoubt(*record);
-  } else if (record.ok()) {
+  } else if (record.ok() && HasEnded(record->state())) {
     pins_.Unpin(*record);
   }
-  if (record.ok()) {
-    LogEnded(*record);
-  } else {
+  if (!record.ok()) {
     LogInterrupted(id, record.status());
+  } else if (record->has_wait()) {
+    LogWaits(*record);
+  } else {
+    LogEnded(*record);
   }
   TellChanged(id, /*running=*/false);
-  return record.ok() ? JobRunner::Outcome::kDone : JobRunner::Outcome::kAgain;
+  if (!record.ok()) {
+    return JobRunner::Outcome::kAgain;
+  }
+  return record->has_wait() ? JobRunner::Outcome::kWaits : JobRunner::Outcome::kDone;
+}
+
+// --- Waiting for others ---
+
+void RestoreJobs::TellWaits(const state::RestoreRecord& record) {
+  for (JobObserver* const observer : observers_) {
+    observer->RestoreWaits(record);
+  }
+  watchers_->Notify(record.id());
+}
+
+void RestoreJobs::OnWaits(const std::string& id) {
+  const absl::StatusOr<state::RestoreRecord> record = state_->GetRestore(id);
+  // What was cancelled meanwhile ends as that once it is run; what cannot be read is tried again.
+  if (!record.ok() || record->cancel_requested()) {
+    runner_.Release({id});
+    return;
+  }
+  TellWaits(*record);
+}
+
+absl::Status RestoreJobs::RunAgain(const std::string& id) {
+  const auto record = state_->UpdateRestore(id, [](state::RestoreRecord* stored) {
+    stored->clear_wait();
+    stored->clear_plan();
+    return absl::OkStatus();
+  });
+  if (!record.ok()) {
+    // Refused only if it has ended meanwhile.
+    return HasReason(record.status(), Reason::kInternal) ? absl::OkStatus() : record.status();
+  }
+  TellWaits(*record);
+  runner_.Release({id});
+  return absl::OkStatus();
+}
+
+absl::Status RestoreJobs::GiveUp(const std::string& id, const state::Failure& failure) {
+  ASSIGN_OR_RETURN(state::RestoreRecord record, state_->GetRestore(id));
+  if (!record.has_wait() || !runner_.Remove(id)) {
+    return absl::OkStatus();
+  }
+  record.set_started_us(record.wait().began_us());
+  const auto ended = Refuse(record, failure);
+  if (!ended.ok()) {
+    Enqueue(record);  // it is held, as before
+    return ended.status();
+  }
+  runner_.Release({id});
+  pins_.Unpin(*ended);
+  LogEnded(*ended);
+  watchers_->Notify(id);
+  return absl::OkStatus();
 }
 
 // --- Cancel and resolve ---
@@ -371,6 +434,7 @@ JobRunner::Outcome RestoreJobs::Run(const std::string& id, RunControl* control) 
 absl::Status RestoreJobs::EndCancelled(state::RestoreRecord record) {
   record.set_state(state::CANCELLED);
   record.clear_phase();
+  record.clear_wait();
   record.set_finished_us(absl::ToUnixMicros(clock_->Now()));
   *record.mutable_failure() = FailureOf(MakeError(
       Reason::kCancelled,
@@ -418,6 +482,7 @@ absl::StatusOr<state::RestoreRecord> RestoreJobs::Cancel(const std::string& id,
       Enqueue(record);
       return ended;
     }
+    runner_.Release({id});
     return Get(id);
   }
   // Stored as well, so that it is not begun again if the daemon stops before it has ended.
@@ -426,6 +491,7 @@ absl::StatusOr<state::RestoreRecord> RestoreJobs::Cancel(const std::string& id,
     return absl::OkStatus();
   });
   runner_.Cancel(id);
+  runner_.Release({id});  // what is held in the queue by then ends once it is run
   // Refused only if it has ended meanwhile: what it is now is the answer.
   return marked.ok() || HasReason(marked.status(), Reason::kInternal) ? Get(id) : marked;
 }

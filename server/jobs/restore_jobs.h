@@ -70,6 +70,8 @@ class RestoreJobs {
   void Hold(const std::vector<std::string>& ids) { runner_.Hold(ids); }
   void Release(const std::vector<std::string>& ids) { runner_.Release(ids); }
   absl::Status SetPriority(const std::string& id, int32_t priority);
+  absl::Status RunAgain(const std::string& id);
+  absl::Status GiveUp(const std::string& id, const state::Failure& failure);
 
   absl::StatusOr<state::RestoreRecord> Cancel(const std::string& id, const state::Actor& actor,
                                               const std::string& reason);
@@ -102,12 +104,15 @@ class RestoreJobs {
   JobRunner::Outcome Run(const std::string& id, RunControl* control);
   absl::StatusOr<state::RestoreRecord> RunChecked(const std::string& id, RunControl* control);
   absl::StatusOr<state::RestoreRecord> Refuse(state::RestoreRecord record,
-                                              const absl::Status& cause);
+                                              const state::Failure& failure);
   absl::StatusOr<state::RestoreRecord> Postpone(const std::string& id, const absl::Status& why);
   absl::StatusOr<state::RestoreRecord> EndUnbegun(const std::string& id, const absl::Status& why);
   void BlockInDoubt(const state::RestoreRecord& record);
   void OnReport(const std::string& id, const JobRunner::View& view);
+  // A restore waits for others of its batch, and is queued again.
+  void OnWaits(const std::string& id);
   void TellEnded(const state::RestoreRecord& record);
+  void TellWaits(const state::RestoreRecord& record);
   // The restore `id` has begun, has moved on, or has left its worker.
   void TellChanged(const std::string& id, bool running);
 

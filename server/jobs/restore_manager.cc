@@ -54,6 +54,10 @@ class RestoreManagerImpl final : public RestoreManager {
                                     const std::function<absl::StatusOr<Created>()>& store) override;
   void Hold(const std::vector<std::string>& ids) override { restores_.Hold(ids); }
   void Release(const std::vector<std::string>& ids) override { restores_.Release(ids); }
+  absl::Status RunAgain(const std::string& id) override { return restores_.RunAgain(id); }
+  absl::Status GiveUp(const std::string& id, const state::Failure& failure) override {
+    return restores_.GiveUp(id, failure);
+  }
   absl::Status SetPriority(const std::string& id, int32_t priority) override {
     return restores_.SetPriority(id, priority);
   }

@@ -77,6 +77,11 @@ class RestoreManager {
   virtual void Hold(const std::vector<std::string>& ids) = 0;
   virtual void Release(const std::vector<std::string>& ids) = 0;
 
+  // Has a restore that waits for others of its batch (see its `wait`) run again; the second: ends
+  // it as FAILED. Nothing happens to one that does not wait any more. RESTORE_NOT_FOUND.
+  virtual absl::Status RunAgain(const std::string& id) = 0;
+  virtual absl::Status GiveUp(const std::string& id, const state::Failure& failure) = 0;
+
   // Gives a restore another priority, which counts if it has not begun. RESTORE_NOT_FOUND.
   virtual absl::Status SetPriority(const std::string& id, int32_t priority) = 0;
 

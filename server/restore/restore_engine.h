@@ -45,7 +45,10 @@ class RestoreEngine {
 
   // Runs the unfinished restore `id` to an end and records it in the state: SUCCEEDED, FAILED,
   // CANCELLED or IN_DOUBT, which the returned record says. If an earlier process has recorded an
-  // intent, first finds out what became of it.
+  // intent, first finds out what became of it. Where one that belongs to a batch would fail as
+  // KEY_CONFLICT it is recorded as QUEUED with a `wait` instead, since what is in its way or
+  // missing may be rows of others of the batch: whoever runs it says when it runs again, or that it
+  // fails.
   //
   // An error only where nothing was recorded: SHUTTING_DOWN (rolled back, to be run again);
   // UNAVAILABLE (the store does not answer, nor did it after some attempts: the same); or the state

@@ -378,14 +378,33 @@ absl::StatusOr<state::RestoreRecord> RestoreRun::EndWith(const absl::Status& cau
   if (HasReason(cause, Reason::kShuttingDown) || HasReason(cause, Reason::kUnavailable)) {
     return cause;
   }
+  if (HasReason(cause, Reason::kKeyConflict) && !record_.order().batch().empty()) {
+    RETURN_IF_ERROR(RecordWait(cause));
+    return record_;
+  }
   RETURN_IF_ERROR(
       RecordEnd(HasReason(cause, Reason::kCancelled) ? state::CANCELLED : state::FAILED, cause));
   return record_;
 }
 
+absl::Status RestoreRun::RecordWait(const absl::Status& cause) {
+  state::Wait wait;
+  *wait.mutable_cause() = ToFailure(cause);
+  wait.set_began_us(record_.started_us());
+  ASSIGN_OR_RETURN(record_,
+                   parts_.state->UpdateRestore(record_.id(), [&](state::RestoreRecord* stored) {
+                     *stored->mutable_wait() = wait;
+                     *stored->mutable_plan() = record_.plan();
+                     stored->set_attempts(record_.attempts());
+                     return absl::OkStatus();
+                   }));
+  return absl::OkStatus();
+}
+
 absl::Status RestoreRun::RecordEnd(state::JobState end, const absl::Status& cause) {
   record_.set_state(end);
   record_.clear_phase();
+  record_.clear_wait();
   *record_.mutable_failure() = ToFailure(cause);
   record_.set_finished_us(absl::ToUnixMicros(Now()));
   if (end != state::CANCELLED) {
@@ -406,6 +425,7 @@ absl::Status RestoreRun::RecordSuccess(bool by_evidence) {
   state::Certificate certificate = MakeCertificate(record_, identity_, Now(), by_evidence);
   record_.set_state(state::SUCCEEDED);
   record_.clear_phase();
+  record_.clear_wait();
   record_.clear_failure();
   record_.set_finished_us(absl::ToUnixMicros(Now()));
   if (!IsUndo(record_)) {

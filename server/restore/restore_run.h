@@ -75,6 +75,7 @@ class RestoreRun {
   absl::Status RecordSuccess(bool by_evidence);
   absl::Status RecordInDoubt(const absl::Status& cause);
   absl::Status RecordEnd(state::JobState end, const absl::Status& cause);
+  absl::Status RecordWait(const absl::Status& cause);
   absl::StatusOr<state::RestoreRecord> EndWith(const absl::Status& cause);
 
   absl::Status Hit(const char* place) const;

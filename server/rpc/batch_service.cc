@@ -161,6 +161,9 @@ v1::Batch BatchServiceImpl::ToWire(const BatchView& view, BatchDetail detail) co
       wire.add_holding_back(absl::StrCat(point.store(), ": ", *why));
     }
   }
+  if (!view.waiting.empty()) {
+    wire.add_holding_back(view.waiting);
+  }
   return wire;
 }
 

@@ -50,6 +50,9 @@ v1::BatchLineRestore TargetToWire(const BatchLineView::Target& target) {
   if (target.seen.running) {
     ToWire(target.progress, wire.mutable_progress());
   }
+  if (target.seen.wait.has_value()) {
+    wire.set_holding_back(WaitSentence(*target.seen.wait));
+  }
   wire.set_has_certificate(target.seen.has_certificate);
   if (!target.seen.failure.reason().empty()) {
     ToWire(target.seen.failure, wire.mutable_failure());

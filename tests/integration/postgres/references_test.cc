@@ -4,13 +4,14 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <map>
+#include <functional>
 #include <string>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "reinstate/v1/batch_service.grpc.pb.h"
+#include "reinstate/v1/store_service.grpc.pb.h"
 #include "tests/integration/postgres/tracker_world.h"
 #include "tests/support/daemon_world.h"
 #include "tests/support/status_matchers.h"
@@ -60,12 +61,17 @@ class PostgresReferences : public testing::Test {
         "FROM links");
   }
 
-  v1::Batch Await(v1::Batch batch) {
+  static bool HasEnded(const v1::Batch& batch) {
+    return batch.state() == v1::BATCH_STATE_SUCCEEDED ||
+           batch.state() == v1::BATCH_STATE_PARTLY_FAILED;
+  }
+
+  // The batch as it is once `holds`, or after a minute.
+  v1::Batch Await(v1::Batch batch, const std::function<bool(const v1::Batch&)>& holds = HasEnded) {
     const absl::Time deadline = absl::Now() + absl::Seconds(60);
     v1::GetBatchRequest request;
     request.set_batch(batch.id());
-    while (batch.state() != v1::BATCH_STATE_SUCCEEDED &&
-           batch.state() != v1::BATCH_STATE_PARTLY_FAILED && absl::Now() < deadline) {
+    while (!holds(batch) && absl::Now() < deadline) {
       absl::SleepFor(absl::Milliseconds(10));
       grpc::ClientContext context;
       EXPECT_TRUE(Batches()->GetBatch(&context, request, &batch).ok());
@@ -73,7 +79,7 @@ class PostgresReferences : public testing::Test {
     return batch;
   }
 
-  v1::Batch RestoreAll(const std::vector<size_t>& sites) {
+  v1::Batch Create(const std::vector<size_t>& sites) {
     v1::CreateBatchRequest request;
     request.mutable_spec()->set_store("main");
     request.mutable_spec()->set_at("latest");
@@ -85,8 +91,9 @@ class PostgresReferences : public testing::Test {
     grpc::ClientContext context;
     const grpc::Status status = Batches()->CreateBatch(&context, request, &batch);
     EXPECT_TRUE(status.ok()) << status.error_message();
-    return Await(batch);
+    return batch;
   }
+  v1::Batch RestoreAll(const std::vector<size_t>& sites) { return Await(Create(sites)); }
 
   v1::Batch Undo(const v1::Batch& done) {
     v1::UndoBatchRequest request;
@@ -98,8 +105,7 @@ class PostgresReferences : public testing::Test {
     return Await(batch);
   }
 
-  // What became of the restores of a site, by state.
-  std::map<v1::RestoreState, int> RestoresOf(size_t site) {
+  v1::Restore OnlyRestoreOf(size_t site) {
     v1::ListRestoresRequest request;
     request.set_store("main");
     request.set_tenant(tracker_.Tenant(site));
@@ -108,11 +114,30 @@ class PostgresReferences : public testing::Test {
     EXPECT_TRUE(v1::RestoreService::NewStub(daemon_.channel())
                     ->ListRestores(&context, request, &response)
                     .ok());
-    std::map<v1::RestoreState, int> states;
-    for (const v1::Restore& restore : response.restores()) {
-      ++states[restore.state()];
-    }
-    return states;
+    EXPECT_EQ(response.restores_size(), 1);
+    return response.restores(0);
+  }
+
+  // How many rows a second restores may write; 0: without a limit.
+  void Throttle(int64_t rows_per_second) {
+    v1::ThrottleStoreRequest request;
+    request.set_store("main");
+    request.mutable_throttle()->set_rows_per_second(rows_per_second);
+    v1::Store store;
+    grpc::ClientContext context;
+    EXPECT_TRUE(v1::StoreService::NewStub(daemon_.channel())
+                    ->ThrottleStore(&context, request, &store)
+                    .ok());
+  }
+
+  v1::BatchLine LineOf(const v1::Batch& batch, size_t site) {
+    v1::ListBatchLinesRequest request;
+    request.set_batch(batch.id());
+    request.set_tenant(tracker_.Tenant(site));
+    v1::ListBatchLinesResponse response;
+    grpc::ClientContext context;
+    EXPECT_TRUE(Batches()->ListBatchLines(&context, request, &response).ok());
+    return response.lines(0);
   }
 
   std::unique_ptr<v1::BatchService::Stub> Batches() {
@@ -143,9 +168,10 @@ TEST_F(PostgresReferences, ABatchBringsThemBackWhateverTheOrderAndTakesThemAwayA
   EXPECT_EQ(Links(), links_);
   tracker_.ExpectAtFirst({kChild, kParent, kOther});
   tracker_.ExpectAllAsItMustBe();
-  EXPECT_GE(RestoresOf(kChild)[v1::RESTORE_STATE_FAILED], 1) << "it must have been tried too soon";
-  EXPECT_EQ(RestoresOf(kChild)[v1::RESTORE_STATE_SUCCEEDED], 1);
-  EXPECT_EQ(RestoresOf(kParent).size(), 1);
+  const v1::Restore child = OnlyRestoreOf(kChild);
+  EXPECT_EQ(child.state(), v1::RESTORE_STATE_SUCCEEDED);
+  EXPECT_GE(child.attempts(), 2) << "it must have been tried too soon";
+  EXPECT_EQ(OnlyRestoreOf(kParent).attempts(), 1);
 
   // Here it is the parent that must wait.
   const v1::Batch undo = Undo(batch);
@@ -154,6 +180,38 @@ TEST_F(PostgresReferences, ABatchBringsThemBackWhateverTheOrderAndTakesThemAwayA
   for (const size_t site : {kChild, kParent, kOther}) {
     tracker_.expected()->Forget(tracker_.Id(site));
   }
+  tracker_.ExpectAllAsItMustBe();
+}
+
+TEST_F(PostgresReferences, WhatWaitsForAnotherTenantIsQueuedWithTheReasonAndHasNotFailed) {
+  Link(kChild, kParent);
+  Lose({kChild, kParent});
+  Throttle(1);  // so that the first restore, the smaller one, is the only one for long
+  const v1::Batch batch = Await(Create({kChild, kParent}), [&](const v1::Batch& now) {
+    return !LineOf(now, kChild).restores(0).holding_back().empty();
+  });
+  EXPECT_EQ(batch.state(), v1::BATCH_STATE_RUNNING);
+  EXPECT_EQ(batch.lines().queued(), 2) << batch.DebugString();
+  EXPECT_EQ(batch.lines().failed(), 0);
+  EXPECT_EQ(batch.failures_size(), 0);
+  const auto why = AllOf(HasSubstr("once others of"), HasSubstr("links"), HasSubstr("issues"));
+  EXPECT_THAT(Await(batch, [](const v1::Batch& now) { return now.holding_back_size() > 1; })
+                  .holding_back(1),
+              why);
+  const v1::BatchLine line = LineOf(batch, kChild);
+  EXPECT_EQ(line.state(), v1::BATCH_LINE_STATE_QUEUED);
+  EXPECT_FALSE(line.has_problem()) << line.DebugString();
+  EXPECT_THAT(line.restores(0).holding_back(), why);
+  const v1::Restore restore = OnlyRestoreOf(kChild);
+  EXPECT_EQ(restore.state(), v1::RESTORE_STATE_QUEUED);
+  EXPECT_FALSE(restore.has_failure());
+  EXPECT_THAT(restore.holding_back(), why);
+
+  Throttle(0);
+  EXPECT_EQ(Await(batch).state(), v1::BATCH_STATE_SUCCEEDED);
+  EXPECT_EQ(OnlyRestoreOf(kChild).holding_back(), "");
+  EXPECT_EQ(Links(), links_);
+  tracker_.ExpectAtFirst({kChild, kParent});
   tracker_.ExpectAllAsItMustBe();
 }
 

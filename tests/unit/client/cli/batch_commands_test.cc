@@ -66,6 +66,17 @@ TEST_F(BatchCommandsTest, TellsTheManagerWhenACustomerMayBeBack) {
   EXPECT_THAT(out_.str(), Not(HasSubstr("ETA")));
 }
 
+TEST_F(BatchCommandsTest, TellsWhatACustomerWaitsForThatIsTriedAgain) {
+  const std::string why = "It is tried again once others of its batch are done: rows are missing.";
+  lines_[1] = LineIn(2, "1002", v1::BATCH_LINE_STATE_QUEUED);
+  lines_[1].mutable_restores(0)->set_holding_back(why);
+  EXPECT_EQ(Run({"batch", "get", "bat-1", "--tenant", "Zeta"}), 0);
+  EXPECT_THAT(out_.str(), AllOf(HasSubstr("queued"), HasSubstr(why), Not(HasSubstr("failed")),
+                                Not(HasSubstr("batch retry"))));
+  EXPECT_EQ(Run({"batch", "summary", "bat-1"}), 0);
+  EXPECT_THAT(out_.str(), HasSubstr("2,1002,1002,Zeta,queued,,0,,," + why));
+}
+
 TEST_F(BatchCommandsTest, ListsLinesOfAState) {
   lines_[1] = FailedLine(2, "1002", Reason::kTenantBusy, "Its rows change too fast.");
   EXPECT_EQ(Run({"batch", "get", "bat-1", "--lines", "--state", "failed", "-o", "csv"}), 0);

@@ -71,8 +71,8 @@ void BatchFixture::Begin(int workers) {
   }
   options_.workers = workers;
   restores_ =
-      *RestoreManager::Create({.workers = workers, .clock = &site_.clock()}, registry_.get(),
-                              &site_.history(), state_.get(), owned_engine_.get());
+      *RestoreManager::Create({.workers = workers, .clock = &site_.clock(), .observer = &ended_},
+                              registry_.get(), &site_.history(), state_.get(), owned_engine_.get());
   batches_ = BatchManager::Create(options_, registry_.get(), &site_.history(), state_.get(),
                                   restores_.get());
   ASSERT_THAT(batches_->Prepare(), IsOk());

@@ -32,6 +32,7 @@ class BatchFixture : public JobsFixture {
   // What the next Begin takes.
   bool real_engine_ = false;
   BatchManagerOptions options_;
+  EndedJobs ended_;  // of all processes
 
   void TakeSnapshots();
   void Put(MemoryStore* store, const std::string& tenant, const std::string& key,

@@ -39,18 +39,22 @@ class BlockedLinesTest : public testing::Test {
     restore.set_state(state);
     restore.set_started_us(started);
     restore.set_finished_us(finished);
-    if (!reason.empty()) {
-      restore.mutable_failure()->set_reason(reason);
-      restore.mutable_failure()->set_message("rows of table a refer to rows of table b");
-    }
+    restore.mutable_failure()->set_reason(reason);
     board_.Update(restore);
   }
-  void Block(int line, int64_t started) {
-    End(line, state::FAILED, started, started + 1, "KEY_CONFLICT");
+  // Its restore has begun then, and waits for others since.
+  void Block(int line, int64_t began) {
+    state::RestoreRecord restore;
+    restore.set_id(absl::StrCat("r", line));
+    restore.set_state(state::QUEUED);
+    restore.mutable_wait()->set_began_us(began);
+    restore.mutable_wait()->mutable_cause()->set_message(
+        "rows of table a refer to rows of table b");
+    board_.Update(restore);
   }
   void Succeed(int line, int64_t finished) { End(line, state::SUCCEEDED, finished - 1, finished); }
 
-  std::vector<size_t> Again() const { return FindBlockedLines(board_).again; }
+  std::vector<std::string> Again() const { return FindBlockedLines(board_).again; }
 
   BatchBoard board_{/*dry_run=*/false};
 };
@@ -60,7 +64,7 @@ TEST_F(BlockedLinesTest, ALineIsTriedAgainOnceAnotherHasBeenRestoredSinceItBegan
   Block(0, 10);
   EXPECT_THAT(Again(), IsEmpty());
   Succeed(1, 20);
-  EXPECT_THAT(Again(), ElementsAre(0)) << "it may be that it needs nothing of the last one";
+  EXPECT_THAT(Again(), ElementsAre("r0")) << "it may be that it needs nothing of the last one";
 }
 
 TEST_F(BlockedLinesTest, WhatWasRestoredBeforeItBeganDoesNotHelp) {
@@ -78,7 +82,7 @@ TEST_F(BlockedLinesTest, ALineIsNotTriedAgainAfterEachOfManyOthers) {
     EXPECT_THAT(Again(), IsEmpty()) << 9 - i << " are left";
   }
   Succeed(5, 30);
-  EXPECT_THAT(Again(), ElementsAre(0));
+  EXPECT_THAT(Again(), ElementsAre("r0"));
 }
 
 TEST_F(BlockedLinesTest, OnlyOthersOfTheSameStoreHelp) {
@@ -92,10 +96,10 @@ TEST_F(BlockedLinesTest, OnlyOthersOfTheSameStoreHelp) {
   Succeed(2, 20);
   EXPECT_THAT(Again(), IsEmpty());
   Succeed(1, 30);
-  EXPECT_THAT(Again(), ElementsAre(0));
+  EXPECT_THAT(Again(), ElementsAre("r0"));
 }
 
-TEST_F(BlockedLinesTest, OtherFailuresAreNotTriedAgain) {
+TEST_F(BlockedLinesTest, WhatHasFailedIsNotTriedAgain) {
   Add(2);
   End(0, state::FAILED, 10, 11, "TENANT_BUSY");
   Succeed(1, 20);
@@ -111,19 +115,34 @@ TEST_F(BlockedLinesTest, ThoseThatNothingHasHelpedAreNamedTogether) {
   const BlockedLines found = FindBlockedLines(board_);
   EXPECT_THAT(found.again, IsEmpty());
   ASSERT_THAT(found.stuck, SizeIs(2));
-  EXPECT_EQ(found.stuck[0].first, 0);
-  EXPECT_THAT(found.stuck[0].second, AllOf(HasSubstr("tenant t0 cannot be restored"),
-                                           HasSubstr("The same holds of tenant t1"),
-                                           HasSubstr("refer to rows of table b")));
-  EXPECT_EQ(found.stuck[1].first, 1);
-  EXPECT_THAT(found.stuck[1].second, HasSubstr("The same holds of tenant t0"));
+  EXPECT_EQ(found.stuck[0].first, "r0");
+  EXPECT_THAT(found.stuck[0].second.message(), AllOf(HasSubstr("tenant t0 cannot be restored"),
+                                                     HasSubstr("The same holds of tenant t1"),
+                                                     HasSubstr("refer to rows of table b")));
+  EXPECT_EQ(found.stuck[1].first, "r1");
+  EXPECT_THAT(found.stuck[1].second.message(), HasSubstr("The same holds of tenant t0"));
 }
 
-TEST_F(BlockedLinesTest, OneAloneHasItsOwnFailureAndNoMore) {
+TEST_F(BlockedLinesTest, OneAloneFailsWithWhatItWaitedFor) {
   Add(2);
-  Succeed(1, 5);
   Block(0, 10);
-  EXPECT_THAT(FindBlockedLines(board_).stuck, IsEmpty());
+  EXPECT_THAT(FindBlockedLines(board_).stuck, IsEmpty()) << "one is left that may help";
+  End(1, state::FAILED, 10, 11, "TENANT_BUSY");
+  const BlockedLines found = FindBlockedLines(board_);
+  ASSERT_THAT(found.stuck, SizeIs(1));
+  EXPECT_EQ(found.stuck[0].first, "r0");
+  EXPECT_EQ(found.stuck[0].second.message(), "rows of table a refer to rows of table b");
+}
+
+TEST_F(BlockedLinesTest, HowManyWaitIsSaidWithWhatTheFirstWaitsFor) {
+  Add(3);
+  EXPECT_EQ(WaitingSentence(board_), "");
+  Block(1, 10);
+  Block(2, 10);
+  EXPECT_EQ(WaitingSentence(board_),
+            "2 restores are tried again once others of the batch are done, the first of tenant t1: "
+            "rows of table a refer to rows of table b");
+  EXPECT_EQ(board_.Count(BatchLineState::kQueued), 3);
 }
 
 }  // namespace

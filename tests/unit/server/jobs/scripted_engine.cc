@@ -84,7 +84,15 @@ absl::StatusOr<state::RestoreRecord> ScriptedEngine::End(const std::string& id,
       restored_.insert(record.order().tenant());
     }
   }
+  if (state == state::FAILED && !needs.empty() && !record.order().batch().empty()) {
+    return state_->UpdateRestore(id, [&](state::RestoreRecord* stored) {
+      *stored->mutable_wait()->mutable_cause() = record.failure();
+      stored->mutable_wait()->set_began_us(absl::ToUnixMicros(started));
+      return absl::OkStatus();
+    });
+  }
   record.set_state(state);
+  record.clear_wait();
   record.set_started_us(absl::ToUnixMicros(started));
   record.set_finished_us(absl::ToUnixMicros(absl::Now()));
   record.set_undo_expires_us(state == state::SUCCEEDED ? record.created_us() + 86'400'000'000 : 0);

@@ -136,6 +136,30 @@ TEST_F(RestoreEngineTest, PlansNoRowThatAnotherIsInTheWayOf) {
   EXPECT_EQ(world_.Restore(Order(state::MIRROR)).state(), state::SUCCEEDED);
 }
 
+TEST_F(RestoreEngineTest, WaitsInABatchWhereItFailsByItselfForRowsThatAreInItsWay) {
+  hooks_.catalog = [](TenantMap* map) {
+    for (MappedTable& table : map->tables) {
+      table.may_be_obstructed = true;
+    }
+  };
+  hooks_.find_obstacles = [](std::span<const Change> /*changes*/) {
+    return std::vector<Obstacle>{{.constraint = "one_each", .owner = KeyOwner::kOtherTenant}};
+  };
+  state::RestoreOrder order = Order(state::CREATE_MISSING);
+  EXPECT_EQ(world_.Restore(order).state(), state::FAILED);
+  order.set_batch("bat-1");
+  const state::RestoreRecord waiting = world_.Restore(order);
+  EXPECT_EQ(waiting.state(), state::QUEUED);
+  EXPECT_EQ(waiting.wait().cause().reason(), "KEY_CONFLICT");
+  EXPECT_GT(waiting.wait().began_us(), 0);
+  EXPECT_FALSE(waiting.has_failure());
+  EXPECT_EQ(world_.state()->GetRestore(waiting.id())->revision(), waiting.revision());
+  hooks_.find_obstacles = nullptr;
+  const state::RestoreRecord done = world_.Run(waiting.id());
+  EXPECT_EQ(done.state(), state::SUCCEEDED);
+  EXPECT_FALSE(done.has_wait());
+}
+
 TEST_F(RestoreEngineTest, NeverAsksWhatIsInTheWayWhereNothingCanBe) {
   hooks_.find_obstacles = [](auto) { return MakeError(Reason::kInternal, "asked in vain"); };
   EXPECT_EQ(world_.Restore(Order(state::MIRROR)).state(), state::SUCCEEDED);
