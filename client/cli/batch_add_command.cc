@@ -127,10 +127,7 @@ void AddBatchAddCommand(CommandTree* tree, CLI::App* noun) {
   add->add_option("--request-id", options->request_id,
                   "Makes it one call however often the command is run; default random");
   AddConfirmCountOption(add, &options->confirm, "the number of customers that are added");
-  AddWaitOption(add, &options->follow.wait);
-  add->add_option("--summary", options->follow.summary,
-                  "With --wait: write one line a customer to this file at the end, as CSV")
-      ->type_name("FILE");
+  AddFollowOptions(add, &options->follow);
 }
 
 }  // namespace reinstate

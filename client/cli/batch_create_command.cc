@@ -303,11 +303,7 @@ void AddBatchCreateCommand(CommandTree* tree, CLI::App* noun) {
                      "Makes it one batch however often the command is run; default random");
   AddConfirmCountOption(create, &options->confirm,
                         "the number of customers, or the digest of a dry run");
-  AddWaitOption(create, &options->follow.wait);
-  create
-      ->add_option("--summary", options->follow.summary,
-                   "With --wait: write one line a customer to this file at the end, as CSV")
-      ->type_name("FILE");
+  AddFollowOptions(create, &options->follow);
 }
 
 }  // namespace reinstate

@@ -84,10 +84,7 @@ void AddBatchUndoCommand(CommandTree* tree, CLI::App* noun) {
   undo->add_option("--request-id", options->request_id,
                    "Makes it one undo however often the command is run; default random");
   AddConfirmCountOption(undo, &options->confirm, "the number of customers that are undone");
-  AddWaitOption(undo, &options->follow.wait);
-  undo->add_option("--summary", options->follow.summary,
-                   "With --wait: write one line a customer to this file at the end, as CSV")
-      ->type_name("FILE");
+  AddFollowOptions(undo, &options->follow);
 }
 
 }  // namespace reinstate

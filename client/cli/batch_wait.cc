@@ -10,6 +10,7 @@
 #include "client/cli/batch_problems.h"
 #include "client/cli/batch_views.h"
 #include "client/cli/interrupt.h"
+#include "client/cli/partial_file.h"
 #include "client/cli/restore_views.h"
 #include "storage/base/error.h"
 #include "storage/base/status_macros.h"
@@ -122,6 +123,16 @@ absl::Status ReportBatchOutcome(const v1::Batch& batch, Session& session) {
   return outcome;
 }
 
+void AddFollowOptions(CLI::App* command, FollowOptions* options) {
+  AddWaitOption(command, &options->wait);
+  CLI::Option* summary =
+      command
+          ->add_option("--summary", options->summary,
+                       "With --wait: write one line a customer to this file at the end, as CSV")
+          ->type_name("FILE");
+  command->add_flag("--force", options->force, "Overwrite the file of --summary")->needs(summary);
+}
+
 absl::Status CheckSummaryFile(const FollowOptions& options) {
   if (options.summary.empty()) {
     return absl::OkStatus();
@@ -129,6 +140,7 @@ absl::Status CheckSummaryFile(const FollowOptions& options) {
   if (!options.wait) {
     return MakeError(Reason::kInvalidArgument, "--summary is written at the end: add --wait.");
   }
+  RETURN_IF_ERROR(CheckMayWrite(options.summary, options.force));
   return std::ofstream(options.summary, std::ios::app) ? absl::OkStatus()
                                                        : SummaryError(options.summary);
 }

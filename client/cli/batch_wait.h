@@ -5,6 +5,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "client/cli/command_tree.h"
 #include "client/cli/session.h"
 #include "reinstate/v1/batch_service.pb.h"
 
@@ -26,7 +27,11 @@ absl::Status ReportBatchOutcome(const v1::Batch& batch, Session& session);
 struct FollowOptions {
   bool wait = false;
   std::string summary;  // the file for the summary, as CSV; needs `wait`; empty: none
+  bool force = false;   // the file may be overwritten
 };
+
+// The options of a command that follows.
+void AddFollowOptions(CLI::App* command, FollowOptions* options);
 
 // OK if the summary could be written now. INVALID_ARGUMENT else.
 absl::Status CheckSummaryFile(const FollowOptions& options);

@@ -84,4 +84,15 @@ absl::Status PartialFile::Complete() {
   return absl::OkStatus();
 }
 
+absl::Status CheckMayWrite(const std::string& path, bool force) {
+  struct stat found = {};
+  if (force || stat(path.c_str(), &found) != 0 || !S_ISREG(found.st_mode) || found.st_size == 0) {
+    return absl::OkStatus();
+  }
+  return MakeError(
+      Reason::kInvalidArgument,
+      absl::StrCat("The file ", path,
+                   " is there already; name another one, or overwrite it with --force."));
+}
+
 }  // namespace reinstate

@@ -37,4 +37,8 @@ class PartialFile {
   std::string buffer_;
 };
 
+// INVALID_ARGUMENT if there is a file at `path` that is not empty, unless `force` says that it may
+// be overwritten. What is no regular file, e.g. /dev/stdout, holds nothing that would be lost.
+absl::Status CheckMayWrite(const std::string& path, bool force);
+
 }  // namespace reinstate

@@ -32,6 +32,7 @@ struct ExportOptions {
   std::string tenant;
   std::string at;
   std::string to;
+  bool force = false;
   std::string reason;
   std::vector<std::string> tables;
 };
@@ -294,6 +295,7 @@ absl::StatusOr<std::unique_ptr<ExportWriter>> MakeWriter(const ExportOptions& op
   }
   std::unique_ptr<PartialFile> file;
   if (!options.to.empty()) {
+    RETURN_IF_ERROR(CheckMayWrite(options.to, options.force));
     ASSIGN_OR_RETURN(file, PartialFile::Create(options.to));
   }
   return std::make_unique<LinesWriter>(std::move(file), session.console().out);
@@ -354,10 +356,13 @@ void AddTenantExportCommand(CommandTree* tree, CLI::App* noun) {
       ->type_name("TABLE")
       ->expected(1)
       ->take_all();
-  command
-      ->add_option("--to", options->to,
-                   "The file to write, with -o csv the folder; else JSON lines on stdout")
-      ->type_name("FILE");
+  CLI::Option* to =
+      command
+          ->add_option("--to", options->to,
+                       "The file to write, with -o csv the folder; else JSON lines on stdout")
+          ->type_name("FILE");
+  command->add_flag("--force", options->force, "Overwrite the file of --to; never a folder")
+      ->needs(to);
   command->add_option("--reason", options->reason, "Why, for the audit");
 }
 

@@ -109,6 +109,28 @@ TEST_F(DumpStory, ExportsOneTableAsCsv) {
   EXPECT_FALSE(std::filesystem::exists(folder + ".partial"));
 }
 
+TEST_F(DumpStory, OverwritesAnEarlierExportOnlyIfToldTo) {
+  const std::string path = Path("1001.jsonl");
+  std::ofstream(path) << "of yesterday";
+  const std::vector<std::string> words = {"tenant", "export", "1001", "--at",
+                                          "latest", "--to",   path};
+  const ProgramResult refused = Run(words);
+  EXPECT_EQ(refused.exit_code, 2);
+  EXPECT_THAT(refused.err, AllOf(HasSubstr(path), HasSubstr("overwrite it with --force")));
+  EXPECT_EQ(ReadFile(path), "of yesterday");
+  std::vector<std::string> forced = words;
+  forced.emplace_back("--force");
+  EXPECT_EQ(Run(forced).exit_code, 0);
+  EXPECT_EQ(ReadFile(path), Run({"tenant", "export", "1001", "--at", "latest"}).out);
+  // A folder may hold anything.
+  const std::string folder = Path("csv");
+  std::filesystem::create_directory(folder);
+  EXPECT_EQ(
+      Run({"tenant", "export", "1001", "--at", "latest", "-o", "csv", "--to", folder, "--force"})
+          .exit_code,
+      2);
+}
+
 TEST_F(DumpStory, RefusesAnExportOfWhatThereIsNot) {
   const std::string path = Path("nothing.jsonl");
   EXPECT_EQ(Run({"tenant", "export", "9999", "--at", "latest", "--to", path}).exit_code, 5);

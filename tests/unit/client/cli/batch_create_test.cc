@@ -1,3 +1,4 @@
+#include <fstream>
 #include <string>
 #include <vector>
 
@@ -284,6 +285,20 @@ TEST_F(BatchCreateTest, BeginsNothingWhereTheSummaryCannotBeWritten) {
   words.emplace_back("--wait");
   EXPECT_EQ(Run(words), 2);
   EXPECT_THAT(created_, IsEmpty());
+}
+
+TEST_F(BatchCreateTest, OverwritesAnEarlierSummaryOnlyIfToldTo) {
+  const std::string summary = dir_.path() + "/summary.csv";
+  std::ofstream(summary) << "of yesterday";
+  std::vector<std::string> words =
+      Create("1001\n1002\n", {"--confirm", "2", "--wait", "--summary", summary});
+  EXPECT_EQ(Run(words), 2);
+  EXPECT_THAT(err_.str(), AllOf(HasSubstr(summary), HasSubstr("overwrite it with --force")));
+  EXPECT_EQ(TextOf(summary), "of yesterday");
+  EXPECT_THAT(created_, IsEmpty());
+  words.emplace_back("--force");
+  EXPECT_EQ(Run(words), 0);
+  EXPECT_THAT(TextOf(summary), HasSubstr("line,input,id,"));
 }
 
 TEST_F(BatchCreateTest, WritesOneJsonObjectWithoutHints) {
