@@ -111,6 +111,22 @@ def write_csv(path, titles, rows):
         writer.writerows(rows)
 
 
+def csv_text(line):
+    """A line of a CSV file, without its end."""
+    text = io.StringIO()
+    csv.writer(text, lineterminator="").writerow(line.values())
+    return text.getvalue()
+
+
+def the_one_who_has_lost(line, lost):
+    """What a person would settle: of those who bear the name, the one who has lost data."""
+    for tenant in lost:
+        if tenant in line["candidates"]:
+            return tenant
+    raise DemoError(f"none of those who may be meant by '{line['input']}' has lost data; that must not be. Please report "
+                    "it.")
+
+
 def resolve(cli, folder, names, lost, snapshot):
     """The list of the names that people know, each with the id of its customer; returns its file."""
     listed = folder / "customers.csv"
@@ -119,12 +135,13 @@ def resolve(cli, folder, names, lost, snapshot):
     text = cli.read("batch", "resolve", "-f", str(listed), "--at", snapshot, also_fine=(3,))
     lines = list(csv.DictReader(io.StringIO(text)))
     doubtful = [line for line in lines if not line["id"]]
+    say(f"   {len(lines) - len(doubtful)} names mean one customer; {len(doubtful)} need a person, who fills in the id")
     for line in doubtful:
-        # What a person would do: of those who bear the name, the one who has lost data.
-        line["id"] = next((tenant for tenant in lost if tenant in line["candidates"]), "")
+        say(f"   before  {csv_text(line)}")
+        line["id"] = the_one_who_has_lost(line, lost)
+        say(f"   after   {csv_text(line)}")
     resolved = folder / "resolved.csv"
     write_csv(resolved, list(lines[0]), lines)
-    say(f"   {len(lines) - len(doubtful)} names mean one customer; {len(doubtful)} needed a person")
     return resolved
 
 
