@@ -101,20 +101,13 @@ void HintSuccess(const v1::Restore& restore, Session& session) {
   }
 }
 
-// Says why `restore` does not begin yet, if its store begins none. It is asked after the store:
-// what is queued then is not among those that the store has begun.
+// Says why `restore` does not begin yet, if something holds it back.
 void HintHeldBack(const v1::Restore& restore, ReinstateClient* client, const Session& session) {
-  v1::GetStoreRequest get_store;
-  get_store.set_store(restore.tenant().store());
-  const absl::StatusOr<v1::Store> store = client->GetStore(get_store);
-  if (!store.ok() || store->holding_back().empty()) {
-    return;
-  }
-  v1::GetRestoreRequest get_restore;
-  get_restore.set_restore(restore.id());
-  const absl::StatusOr<v1::Restore> now = client->GetRestore(get_restore);
-  if (now.ok() && now->state() == v1::RESTORE_STATE_QUEUED) {
-    session.Hint(absl::StrCat("It is queued. ", Printable(store->holding_back())));
+  v1::GetRestoreRequest request;
+  request.set_restore(restore.id());
+  const absl::StatusOr<v1::Restore> now = client->GetRestore(request);
+  if (now.ok() && !now->holding_back().empty()) {
+    session.Hint(absl::StrCat("It is queued. ", Printable(now->holding_back())));
   }
 }
 

@@ -57,7 +57,10 @@ OutputFormat FormatOf(const std::string& name) {
 
 ProgressView ViewOf(const v1::Restore& restore) {
   const bool running = restore.state() == v1::RESTORE_STATE_RUNNING;
-  const std::string state = running ? WordFor(restore.phase()) : WordFor(restore.state());
+  std::string state = running ? WordFor(restore.phase()) : WordFor(restore.state());
+  if (!restore.holding_back().empty()) {
+    absl::StrAppend(&state, ". ", restore.holding_back());
+  }
   const bool only_hooks = HasEnded(restore) && !IsFinal(restore);
   return {.what = "",
           .state = only_hooks ? absl::StrCat(state, ", hooks follow") : state,

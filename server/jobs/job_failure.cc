@@ -29,4 +29,8 @@ state::Failure FailureOf(const absl::Status& status) {
   return failure;
 }
 
+std::string WaitSentence(const state::Failure& cause) {
+  return absl::StrCat("It is tried again once others of its batch are done: ", cause.message());
+}
+
 }  // namespace reinstate

@@ -29,6 +29,9 @@ Scheduler::Job ToJob(const state::RestoreRecord& record, absl::Time queued) {
           .queued = queued};
 }
 
+// Told of at each look at what holds back restores of the store; no id of a job looks like this.
+std::string HoldTopic(const std::string& store) { return absl::StrCat("store/", store); }
+
 absl::Status NotCancellable(const state::RestoreRecord& record, std::string_view why) {
   return MakeError(
       Reason::kNotCancellable,
@@ -76,7 +79,11 @@ RestoreJobs::RestoreJobs(const RestoreManagerOptions& options, const Parts& part
                  .clock = options.clock,
                  .observer = options.observer},
                 {.jobs = [this](const std::string& store) { return JobsOf(store); },
-                 .ask_again = [this](const std::string& store) { runner_.AskGate(store); }}),
+                 .ask_again =
+                     [this](const std::string& store) {
+                       runner_.AskGate(store);
+                       watchers_->Notify(HoldTopic(store));
+                     }}),
       runner_(
           {.threads = options.workers,
            .aging = options.aging,
@@ -233,6 +240,26 @@ std::map<std::string, RestoreJobs::Load> RestoreJobs::Loads() const {
 std::optional<std::string> RestoreJobs::HoldingBack(const std::string& store) const {
   const std::optional<StoreGovernor::Hold> hold = governor_.HoldingBack(store);
   return hold.has_value() ? std::optional<std::string>(hold->sentence) : postponed_.Why(store);
+}
+
+std::optional<std::string> RestoreJobs::WhyQueued(const state::RestoreRecord& record) const {
+  if (record.state() != state::QUEUED) {
+    return std::nullopt;
+  }
+  if (record.has_wait()) {
+    return WaitSentence(record.wait().cause());
+  }
+  return HoldingBack(record.order().store());
+}
+
+std::shared_ptr<void> RestoreJobs::Watch(const std::string& id, std::function<void()> on_change) {
+  const auto record = state_->GetRestore(id);
+  if (!record.ok() || HasEnded(record->state())) {
+    return watchers_->Watch(id, std::move(on_change));
+  }
+  using Both = std::pair<std::shared_ptr<void>, std::shared_ptr<void>>;
+  return std::make_shared<Both>(watchers_->Watch(HoldTopic(record->order().store()), on_change),
+                                watchers_->Watch(id, on_change));
 }
 
 // --- Running ---

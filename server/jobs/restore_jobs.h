@@ -1,7 +1,9 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -90,6 +92,8 @@ class RestoreJobs {
     return throttles_.Set(store, throttle, actor, reason);
   }
   std::optional<std::string> HoldingBack(const std::string& store) const;
+  std::optional<std::string> WhyQueued(const state::RestoreRecord& record) const;
+  std::shared_ptr<void> Watch(const std::string& id, std::function<void()> on_change);
   absl::Time HeldUntil(const std::string& store, const StoreThrottle::Size& before) const {
     return governor_.HeldUntil(store, before);
   }

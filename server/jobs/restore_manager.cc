@@ -97,11 +97,14 @@ class RestoreManagerImpl final : public RestoreManager {
   std::optional<std::string> HoldingBack(const std::string& store) const override {
     return restores_.HoldingBack(store);
   }
+  std::optional<std::string> WhyQueued(const state::RestoreRecord& record) const override {
+    return restores_.WhyQueued(record);
+  }
   absl::Time HeldUntil(const std::string& store, const StoreThrottle::Size& before) const override {
     return restores_.HeldUntil(store, before);
   }
   Watch WatchJob(const std::string& id, std::function<void()> on_change) override {
-    return watchers_.Watch(id, std::move(on_change));
+    return restores_.Watch(id, std::move(on_change));
   }
 
  private:

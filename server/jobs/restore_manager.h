@@ -137,6 +137,10 @@ class RestoreManager {
   // Why no restore is begun in `store` just now, as a sentence; nullopt if nothing holds back.
   virtual std::optional<std::string> HoldingBack(const std::string& store) const = 0;
 
+  // Why `record`, which is QUEUED, is not begun just now, as a sentence: its store, or others of
+  // its batch. nullopt if it is not QUEUED or nothing holds it back.
+  virtual std::optional<std::string> WhyQueued(const state::RestoreRecord& record) const = 0;
+
   // Until when the throttle of `store` or its health lets no restore begin that follows others of
   // `before`, which have yet to begin; in the past if neither holds back, in the infinite future if
   // nobody knows.
@@ -144,7 +148,8 @@ class RestoreManager {
                                const StoreThrottle::Size& before) const = 0;
 
   // Calls `on_change` (from any thread; quick, must not call back in) whenever the restore or plan
-  // with this id changes, until the returned guard is destroyed, which waits for a call under way.
+  // with this id changes, or what holds back restores of its store may have, until the returned
+  // guard is destroyed, which waits for a call under way.
   using Watch = std::shared_ptr<void>;
   virtual Watch WatchJob(const std::string& id, std::function<void()> on_change) = 0;
 };

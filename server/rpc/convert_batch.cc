@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "server/jobs/job_failure.h"
 #include "server/rpc/convert_common.h"
 #include "server/rpc/convert_restore.h"
 #include "server/rpc/request_checks.h"

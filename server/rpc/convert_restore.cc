@@ -296,9 +296,6 @@ v1::Restore ToWire(const state::RestoreRecord& record, const RestoreManager::Eta
   if (record.has_failure()) {
     ToWire(record.failure(), wire.mutable_failure());
   }
-  if (record.state() == state::QUEUED && record.has_wait()) {
-    wire.set_holding_back(WaitSentence(record.wait().cause()));
-  }
   wire.set_has_certificate(record.state() == state::SUCCEEDED || record.state() == state::UNDONE);
   wire.set_undo_of(order.undo_of());
   wire.set_undone_by(record.undone_by());
@@ -312,10 +309,6 @@ v1::Restore ToWire(const state::RestoreRecord& record, const RestoreManager::Eta
   TimesToWire(record, &wire);
   HooksToWire(record, detail, &wire);
   return wire;
-}
-
-std::string WaitSentence(const state::Failure& cause) {
-  return absl::StrCat("It is tried again once others of its batch are done: ", cause.message());
 }
 
 v1::Plan ToWire(const state::PlanRecord& record) {

@@ -30,9 +30,6 @@ v1::Restore ToWire(const state::RestoreRecord& record, const RestoreManager::Eta
                    RestoreDetail detail);
 
 // Without the store's address and the instant of the larger snapshot, which are no part of it.
-// Why a restore that `wait`s for others of its batch is not begun, as a sentence.
-std::string WaitSentence(const state::Failure& cause);
-
 v1::Plan ToWire(const state::PlanRecord& record);
 
 // The restore says who asked, why, and who resolved it.

@@ -257,7 +257,9 @@ absl::StatusOr<v1::Restore> RestoreServiceImpl::Undo(const Call& call,
 
 v1::Restore RestoreServiceImpl::RestoreToWire(const state::RestoreRecord& record,
                                               RestoreDetail detail) const {
-  return ToWire(record, parts_.restores->EstimateEnd(record), detail);
+  v1::Restore wire = ToWire(record, parts_.restores->EstimateEnd(record), detail);
+  wire.set_holding_back(parts_.restores->WhyQueued(record).value_or(""));
+  return wire;
 }
 
 absl::StatusOr<v1::Restore> RestoreServiceImpl::Load(const std::string& id) const {

@@ -286,22 +286,20 @@ TEST_F(ProgramTest, ExitsAsTheRestoreEndsWhenItWaits) {
                                     "[VERIFICATION_MISMATCH]"));
 }
 
-TEST_F(ProgramTest, SaysWhyARestoreThatIsWaitedForIsHeldBackAndOnlyThen) {
+TEST_F(ProgramTest, SaysWhyARestoreIsHeldBackAndOnlyThen) {
   const std::string why = "The limit of 1000 rows a second is used up.";
-  answers_.get_store = [&](const auto& /*request*/, v1::Store* store) {
-    store->set_holding_back(why);
-    return grpc::Status::OK;
-  };
   const std::vector<std::string> create = {"restore", "create", "1001", "--at", "latest", "--wait"};
-  // It has begun meanwhile: it is what the limit is used up by.
   EXPECT_EQ(Run(create), 0);
-  EXPECT_THAT(err_.str(), Not(HasSubstr(why)));
-  answers_.get_restore = [](const auto& request, v1::Restore* restore) {
+  EXPECT_THAT(err_.str(), Not(HasSubstr("It is queued.")));
+  answers_.get_restore = [&](const auto& request, v1::Restore* restore) {
     *restore = RestoreIn(request.restore(), v1::RESTORE_STATE_QUEUED);
+    restore->set_holding_back(why);
     return grpc::Status::OK;
   };
   EXPECT_EQ(Run(create), 0);
   EXPECT_THAT(err_.str(), HasSubstr("It is queued. " + why));
+  EXPECT_EQ(Run({"restore", "get", "rst-1"}), 0);
+  EXPECT_THAT(out_.str(), AllOf(HasSubstr("holding back"), HasSubstr(why)));
 }
 
 TEST_F(ProgramTest, SaysHowToSettleARestoreThatIsInDoubt) {

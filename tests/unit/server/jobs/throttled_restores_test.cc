@@ -211,6 +211,20 @@ TEST_F(ThrottledRestoresTest, RefusesLimitsBelowZeroAndStoresThatAreNotThere) {
   EXPECT_FALSE(registry_->Record("main")->has_throttle());
 }
 
+TEST_F(ThrottledRestoresTest, WhoWatchesAQueuedRestoreHearsOfWhatHoldsItBack) {
+  Start();
+  ASSERT_THAT(SetThrottle("wiki", RowsPerSecond(1)), IsOk());
+  Hold("t6");
+  CreateIn("wiki", "t6");
+  engine_->AwaitBegun(1);
+  const std::string waiting = CreateIn("wiki", "t1");
+  const auto why = [&] { return manager_->WhyQueued(*manager_->GetRestore(waiting)).value_or(""); };
+  EXPECT_THAT(why(), HasSubstr("1 rows a second"));
+  wiki_suffers_ = true;  // of which nothing is told but by the watch
+  Await([&](auto on_change) { return manager_->WatchJob(waiting, std::move(on_change)); },
+        [&] { return why() == "A small commit took 3s."; });
+}
+
 TEST_F(ThrottledRestoresTest, AStoreUnderPressureGetsNoFurtherRestoreUntilItIsWellWhileOthersGoOn) {
   wiki_suffers_ = true;
   Start();
