@@ -7,6 +7,7 @@
 #include "server/jobs/job_failure.h"
 #include "server/jobs/job_log.h"
 #include "server/restore/restore_audit.h"
+#include "spdlog/spdlog.h"
 #include "storage/base/error.h"
 #include "storage/base/status_macros.h"
 #include "storage/state/job_state_words.h"
@@ -92,7 +93,7 @@ RestoreJobs::RestoreJobs(const RestoreManagerOptions& options, const Parts& part
            .on_waits = [this](const std::string& id) { OnWaits(id); }},
           [this](const std::string& id, RunControl* control) { return Run(id, control); },
           [this](const std::string& id, const JobRunner::View& view) { OnReport(id, view); }),
-      throttles_(parts.stores, &governor_, &runner_) {
+      throttles_(options.clock, parts.stores, &governor_, &runner_) {
   if (options.observer != nullptr) {
     observers_.push_back(options.observer);
   }
@@ -348,6 +349,7 @@ absl::StatusOr<state::RestoreRecord> RestoreJobs::RunChecked(const std::string& 
   if (!identity.ok() && !HasReason(identity, Reason::kUnavailable) && !record.has_intent()) {
     return Refuse(std::move(record), FailureOf(identity));
   }
+  KeepDebt(name);
   if (const absl::Status hooks = hooks_.RunBefore(record, control); !hooks.ok()) {
     return EndUnbegun(id, hooks);
   }
@@ -359,6 +361,13 @@ absl::StatusOr<state::RestoreRecord> RestoreJobs::RunChecked(const std::string& 
     TellEnded(*ended);
   }
   return ended;
+}
+
+void RestoreJobs::KeepDebt(const std::string& store) {
+  if (const absl::Status kept = throttles_.KeepDebt(store); !kept.ok()) {
+    spdlog::warn("what is owed of the throttle was not stored store={} {}: {}", store,
+                 ReasonOf(kept), std::string(kept.message()));
+  }
 }
 
 // Somebody may have settled it between its record and the block, and lifted what was not there yet.
@@ -383,7 +392,7 @@ JobRunner::Outcome RestoreJobs::Run(const std::string& id, RunControl* control) 
     const bool succeeded = record.ok() && record->state() == state::SUCCEEDED;
     eta_.Ended(id, record.ok() ? record->size_bytes() : 0, succeeded, clock_->Now());
   }
-  governor_.Settle(id, record.ok() ? WrittenBy(*record) : StoreThrottle::Size());
+  KeepDebt(governor_.Settle(id, record.ok() ? WrittenBy(*record) : StoreThrottle::Size()));
   if (record.ok() && record->state() == state::IN_DOUBT) {
     BlockInDoubt(*record);
   } else if (record.ok() && HasEnded(record->state())) {

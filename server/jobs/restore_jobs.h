@@ -111,6 +111,7 @@ class RestoreJobs {
                                               const state::Failure& failure);
   absl::StatusOr<state::RestoreRecord> Postpone(const std::string& id, const absl::Status& why);
   absl::StatusOr<state::RestoreRecord> EndUnbegun(const std::string& id, const absl::Status& why);
+  void KeepDebt(const std::string& store);
   void BlockInDoubt(const state::RestoreRecord& record);
   void OnReport(const std::string& id, const JobRunner::View& view);
   // A restore waits for others of its batch, and is queued again.

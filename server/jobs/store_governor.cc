@@ -75,6 +75,26 @@ void StoreGovernor::SetLimits(const std::string& store, const StoreThrottle::Lim
   queue_.ask_again(store);
 }
 
+std::optional<StoreThrottle::Debts> StoreGovernor::Owed(const std::string& store) const {
+  MutexLock lock(&mu_);
+  const auto found = stores_.find(store);
+  if (found == stores_.end() || !found->second.throttle.has_limits()) {
+    return std::nullopt;
+  }
+  return found->second.throttle.Owed(options_.clock->Now());
+}
+
+void StoreGovernor::Owe(const std::string& store, const StoreThrottle::Debts& debts,
+                        absl::Time as_of) {
+  {
+    MutexLock lock(&mu_);
+    if (Governed* const governed = Find(store); governed != nullptr) {
+      governed->throttle.Owe(debts, as_of, options_.clock->Now());
+    }
+  }
+  queue_.ask_again(store);
+}
+
 void StoreGovernor::Begin(const Scheduler::Job& job) {
   MutexLock lock(&mu_);
   if (Governed* const governed = Find(job.store); governed != nullptr) {
@@ -85,13 +105,13 @@ void StoreGovernor::Begin(const Scheduler::Job& job) {
   }
 }
 
-void StoreGovernor::Settle(const std::string& job, const StoreThrottle::Size& actual) {
+std::string StoreGovernor::Settle(const std::string& job, const StoreThrottle::Size& actual) {
   std::string store;
   {
     MutexLock lock(&mu_);
     const auto found = reservations_.find(job);
     if (found == reservations_.end()) {
-      return;
+      return "";
     }
     store = found->second.first;
     Governed* const governed = Find(store);
@@ -101,6 +121,7 @@ void StoreGovernor::Settle(const std::string& job, const StoreThrottle::Size& ac
     reservations_.erase(found);
   }
   queue_.ask_again(store);
+  return store;
 }
 
 absl::Time StoreGovernor::HeldUntil(const std::string& store,

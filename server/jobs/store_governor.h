@@ -65,11 +65,17 @@ class StoreGovernor final : public StartGate {
   // ask again; not to be called with its locks held.
   void SetLimits(const std::string& store, const StoreThrottle::Limits& limits);
 
+  // What restores of the store that began still owe its throttle; nullopt if that has no limits.
+  std::optional<StoreThrottle::Debts> Owed(const std::string& store) const;
+  // Takes up what an earlier process left, once there are limits. Before Start.
+  void Owe(const std::string& store, const StoreThrottle::Debts& debts, absl::Time as_of);
+
   // Takes the budget of a restore; it is kept until Settle.
   void Begin(const Scheduler::Job& job) override;
 
-  // A restore that began has ended, and wrote `actual`. As SetLimits.
-  void Settle(const std::string& job, const StoreThrottle::Size& actual);
+  // A restore that began has ended, and wrote `actual`. As SetLimits. Returns its store; empty if
+  // it had taken no budget.
+  std::string Settle(const std::string& job, const StoreThrottle::Size& actual);
 
   absl::Time HeldUntil(const std::string& store) const override { return HeldUntil(store, {}); }
   // The same for what follows restores of so much that have yet to begin.

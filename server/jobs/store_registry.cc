@@ -167,6 +167,14 @@ absl::Status StoreRegistry::SetThrottle(const std::string& name, const state::Th
   return state_->PutStore(record, StoreAudit("store.throttled", name, details, actor));
 }
 
+absl::Status StoreRegistry::SetThrottleDebt(const std::string& name,
+                                            const state::ThrottleDebt& debt) {
+  MutexLock one_at_a_time(&records_mu_);
+  ASSIGN_OR_RETURN(state::StoreRecord record, Record(name));
+  *record.mutable_throttle_debt() = debt;
+  return state_->PutStore(record, std::nullopt);
+}
+
 absl::StatusOr<state::StoreRecord> StoreRegistry::Record(const std::string& name) const {
   RETURN_IF_ERROR(Find(name).status());
   ASSIGN_OR_RETURN(const auto bound, Bound(name));

@@ -60,6 +60,8 @@ class StoreRegistry {
   // it. STORE_NOT_FOUND; UNAVAILABLE if the store never could be reached.
   absl::Status SetThrottle(const std::string& name, const state::Throttle& throttle,
                            const state::Actor& actor, const std::string& reason);
+  // Stores what restores owe that throttle. Errors as there.
+  absl::Status SetThrottleDebt(const std::string& name, const state::ThrottleDebt& debt);
 
   // As registered: identity and address, and its throttle. STORE_NOT_FOUND; UNAVAILABLE if it never
   // could be reached.

@@ -11,9 +11,11 @@ void StoreThrottle::Debt::SetLimit(int64_t per_second) {
   }
 }
 
-void StoreThrottle::Debt::Pay(absl::Duration elapsed) {
-  owed_ = std::max(0.0, owed_ - per_second_ * absl::ToDoubleSeconds(elapsed));
+double StoreThrottle::Debt::After(absl::Duration elapsed) const {
+  return std::max(0.0, owed_ - per_second_ * absl::ToDoubleSeconds(elapsed));
 }
+
+void StoreThrottle::Debt::Pay(absl::Duration elapsed) { owed_ = After(elapsed); }
 
 std::optional<int64_t> StoreThrottle::Debt::Take(int64_t amount) {
   if (per_second_ == 0) {
@@ -61,6 +63,18 @@ void StoreThrottle::Settle(const Reservation& reservation, const Size& actual, a
   PayUntil(now);
   rows_.Correct(reservation.rows, actual.rows);
   bytes_.Correct(reservation.bytes, actual.bytes);
+}
+
+StoreThrottle::Debts StoreThrottle::Owed(absl::Time now) const {
+  const absl::Duration elapsed = ElapsedUntil(now);
+  return {.rows = rows_.After(elapsed), .bytes = bytes_.After(elapsed)};
+}
+
+void StoreThrottle::Owe(const Debts& debts, absl::Time as_of, absl::Time now) {
+  rows_.Set(debts.rows);
+  bytes_.Set(debts.bytes);
+  paid_until_ = std::min(as_of, now);
+  PayUntil(now);
 }
 
 StoreThrottle::Start StoreThrottle::NextStart(absl::Time now, const Size& before) const {

@@ -10,7 +10,8 @@ namespace reinstate {
 // How fast restores may write into one store: a budget of rows and bytes a second, of which a
 // restore takes what it needs at its begin. What is not there yet is a debt, and the next restore
 // begins once it is paid off: a giant is not slowed down, those after it wait. What nobody took is
-// not saved up, so over any time restores take no more than the limits allow and one restore.
+// not saved up, so over any time restores take no more than the limits allow and one restore, also
+// over restarts if what is Owed is kept.
 //
 // Pure: knows no threads and no clock. A `now` before that of the last call pays nothing off. Not
 // thread-safe.
@@ -43,6 +44,7 @@ class StoreThrottle {
   // From now on; debts stay, but where there is no limit any more.
   void SetLimits(const Limits& limits, absl::Time now);
   const Limits& limits() const { return limits_; }
+  bool has_limits() const { return limits_.rows_per_second != 0 || limits_.bytes_per_second != 0; }
 
   // Takes the budget of a restore that begins, whether or not NextStart allows it.
   Reservation Reserve(const Size& size, absl::Time now);
@@ -50,6 +52,16 @@ class StoreThrottle {
   // It has ended, and wrote `actual`: gives back what it did not need, as far as that is still owed
   // (time has paid for the rest), or takes what it needed besides.
   void Settle(const Reservation& reservation, const Size& actual, absl::Time now);
+
+  // What is owed of the limits; nothing where there is no limit.
+  struct Debts {
+    double rows = 0;
+    double bytes = 0;
+  };
+  Debts Owed(absl::Time now) const;
+  // Owes what was owed at `as_of` and has not been paid off since, in the place of what is owed
+  // now. A time in the future, as of a clock that was set back since, counts as now.
+  void Owe(const Debts& debts, absl::Time as_of, absl::Time now);
 
   // When a restore may begin that follows others of `before`, which have yet to begin, and which
   // limit is the last to allow it.
@@ -64,6 +76,8 @@ class StoreThrottle {
     std::optional<int64_t> Take(int64_t amount);
     void Correct(std::optional<int64_t> taken, int64_t actual);
     absl::Duration left() const;
+    double After(absl::Duration elapsed) const;
+    void Set(double owed) { owed_ = per_second_ == 0 ? 0 : owed; }
 
    private:
     double per_second_ = 0;

@@ -1,5 +1,8 @@
 #include "server/jobs/throttle_keeper.h"
 
+#include <optional>
+
+#include "absl/time/time.h"
 #include "storage/base/error.h"
 #include "storage/base/status_macros.h"
 
@@ -13,6 +16,11 @@ absl::Status ThrottleKeeper::Load() {
       return record.status();
     }
     Apply(*store, record.ok() ? record->throttle() : state::Throttle());
+    if (record.ok() && record->has_throttle_debt()) {
+      const state::ThrottleDebt& debt = record->throttle_debt();
+      governor_->Owe(store->name, {.rows = debt.rows(), .bytes = debt.bytes()},
+                     absl::FromUnixMicros(debt.as_of_us()));
+    }
   }
   return absl::OkStatus();
 }
@@ -22,6 +30,19 @@ void ThrottleKeeper::Apply(const ServedStore& store, const state::Throttle& thro
                                     .bytes_per_second = throttle.bytes_per_second()});
   runner_->SetLimit(
       store.name, throttle.max_running() > 0 ? throttle.max_running() : store.max_running_restores);
+}
+
+absl::Status ThrottleKeeper::KeepDebt(const std::string& store) {
+  MutexLock lock(&mu_);
+  const std::optional<StoreThrottle::Debts> owed = governor_->Owed(store);
+  if (!owed.has_value()) {
+    return absl::OkStatus();
+  }
+  state::ThrottleDebt debt;
+  debt.set_rows(owed->rows);
+  debt.set_bytes(owed->bytes);
+  debt.set_as_of_us(absl::ToUnixMicros(clock_->Now()));
+  return stores_->SetThrottleDebt(store, debt);
 }
 
 absl::Status ThrottleKeeper::Set(const std::string& store, const state::Throttle& throttle,

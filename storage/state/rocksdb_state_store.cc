@@ -208,11 +208,14 @@ absl::StatusOr<std::vector<state::StoreRecord>> RocksDbStateStore::Stores() cons
   return ListAll<state::StoreRecord>(*database_, StateFamily::kStores, kAny);
 }
 
-absl::Status RocksDbStateStore::PutStore(const state::StoreRecord& store, const AuditDraft& audit) {
+absl::Status RocksDbStateStore::PutStore(const state::StoreRecord& store,
+                                         const std::optional<AuditDraft>& audit) {
   MutexLock lock(&mu_);
   ChangeSet change;
   change.Put(StateFamily::kStores, StateKeys::ForId(store.name()), store);
-  audit_.Append(audit, Now(), &change);
+  if (audit.has_value()) {
+    audit_.Append(*audit, Now(), &change);
+  }
   return database_->Commit(change);
 }
 

@@ -93,7 +93,8 @@ class RocksDbStateStore final : public StateStore {
   absl::Status RemoveWitnesses(const std::vector<std::string>& snapshots) override;
 
   absl::StatusOr<std::vector<state::StoreRecord>> Stores() const override;
-  absl::Status PutStore(const state::StoreRecord& store, const AuditDraft& audit) override;
+  absl::Status PutStore(const state::StoreRecord& store,
+                        const std::optional<AuditDraft>& audit) override;
 
   absl::Status AppendAudit(const AuditDraft& entry) override;
   absl::StatusOr<std::vector<state::AuditEntry>> ListAudit(int64_t after_number,

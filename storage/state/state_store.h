@@ -212,7 +212,8 @@ class StateStore {
 
   // --- Stores ---
   virtual absl::StatusOr<std::vector<state::StoreRecord>> Stores() const = 0;
-  virtual absl::Status PutStore(const state::StoreRecord& store, const AuditDraft& audit) = 0;
+  virtual absl::Status PutStore(const state::StoreRecord& store,
+                                const std::optional<AuditDraft>& audit) = 0;
 
   // --- Audit ---
   virtual absl::Status AppendAudit(const AuditDraft& entry) = 0;

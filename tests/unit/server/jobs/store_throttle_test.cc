@@ -47,6 +47,27 @@ TEST_F(StoreThrottleTest, LetsTheNextOneWaitUntilTheLastOneIsPaidOff) {
   EXPECT_EQ(WaitsFor(), Cause::kNone);
 }
 
+TEST_F(StoreThrottleTest, GoesOnWithWhatAnotherOneOwed) {
+  throttle_.SetLimits({.rows_per_second = 100, .bytes_per_second = 10}, now_);
+  throttle_.Reserve({.rows = 1000, .bytes = 20}, now_);
+  now_ += absl::Seconds(4);
+  const StoreThrottle::Debts owed = throttle_.Owed(now_);
+  EXPECT_EQ(owed.rows, 600);
+  EXPECT_EQ(owed.bytes, 0);
+  StoreThrottle next;
+  next.SetLimits({.rows_per_second = 100}, now_ + absl::Seconds(1));
+  next.Owe(owed, now_, now_ + absl::Seconds(1));
+  EXPECT_EQ(next.NextStart(now_ + absl::Seconds(1), {}).time, now_ + absl::Seconds(6));
+  // The clock was set back meanwhile: nothing has been paid off.
+  next.Owe(owed, now_, now_ - absl::Hours(1));
+  EXPECT_EQ(next.NextStart(now_ - absl::Hours(1), {}).time,
+            now_ - absl::Hours(1) + absl::Seconds(6));
+  // What has no limit any more owes nothing.
+  StoreThrottle unlimited;
+  unlimited.Owe(owed, now_, now_);
+  EXPECT_EQ(unlimited.NextStart(now_, {}).cause, Cause::kNone);
+}
+
 TEST_F(StoreThrottleTest, WaitsForTheLimitThatIsTheLastToAllowIt) {
   throttle_.SetLimits({.rows_per_second = 100, .bytes_per_second = 1000}, now_);
   throttle_.Reserve({.rows = 100, .bytes = 5000}, now_);

@@ -201,6 +201,44 @@ TEST_F(ThrottledRestoresTest, AThrottleHoldsAlsoAfterARestartAndIsInTheAudit) {
   EXPECT_EQ(StateOf(waiting), state::QUEUED);
 }
 
+TEST_F(ThrottledRestoresTest, WhatIsOwedIsOwedAlsoByTheNextProcess) {
+  Start();
+  ASSERT_THAT(SetThrottle("main", RowsPerSecond(1)), IsOk());
+  BeginAndHold("t6");  // 25 rows
+  site_.clock().Advance(absl::Seconds(5));
+  const auto kept =
+      registry_->Record("main")->throttle_debt();  // as a process that is killed left it
+  EXPECT_EQ(kept.rows(), 25);
+  Serve();
+  ASSERT_THAT(registry_->SetThrottleDebt("main", kept), IsOk());
+  const std::string waiting = Create("t1");
+  Start();
+  AwaitState(CreateIn("wiki", "t1"), state::SUCCEEDED);
+  EXPECT_EQ(StateOf(waiting), state::QUEUED);
+  EXPECT_THAT(manager_->WhyQueued(*manager_->GetRestore(waiting)).value_or(""),
+              HasSubstr("begins in 20 s"));
+  site_.clock().Advance(absl::Seconds(19));
+  AwaitHeldBack("main rows_per_second", absl::Seconds(19));
+  EXPECT_EQ(StateOf(waiting), state::QUEUED);
+  site_.clock().Advance(absl::Seconds(1));
+  AwaitState(waiting, state::SUCCEEDED);
+}
+
+TEST_F(ThrottledRestoresTest, WhatAStoppedProcessRolledBackIsNotOwed) {
+  Start();
+  ASSERT_THAT(SetThrottle("main", RowsPerSecond(1)), IsOk());
+  const std::string running = BeginAndHold("t6");
+  Serve();
+  Start();
+  AwaitState(running, state::SUCCEEDED);
+}
+
+TEST_F(ThrottledRestoresTest, WithoutALimitNothingIsStoredOfWhatIsOwed) {
+  Start();
+  AwaitState(Create("t6"), state::SUCCEEDED);
+  EXPECT_FALSE(registry_->Record("main")->has_throttle_debt());
+}
+
 TEST_F(ThrottledRestoresTest, RefusesLimitsBelowZeroAndStoresThatAreNotThere) {
   Start();
   EXPECT_THAT(SetThrottle("main", RowsPerSecond(-1)), FailsWith(Reason::kInvalidArgument));
