@@ -1,5 +1,6 @@
 #include "client/cli/batch_problems.h"
 
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -27,10 +28,17 @@ v1::BatchLine Line(int64_t number, const std::string& tenant, std::string_view r
   return line;
 }
 
+// A batch that was created.
+std::optional<v1::Batch> Begun() {
+  v1::Batch batch;
+  batch.set_id("bat-1");
+  return batch;
+}
+
 TEST(BatchProblems, AreGroupedByReasonWithMostLinesFirst) {
   EXPECT_EQ(RenderProblems({Line(3, "", "TENANT_NOT_FOUND"), Line(4, "1009", "TENANT_NOT_AT_POINT"),
                             Line(9, "1008", "TENANT_NOT_AT_POINT")},
-                           {.file = "my list.csv", .at = "2h", .batch = ""}),
+                           {.file = "my list.csv", .at = "2h", .batch = std::nullopt}),
             "TENANT_NOT_AT_POINT, 2 lines: lines 4 and 9\n"
             "  line 4, 1009 (\"line 4\"): What is wrong.\n"
             "  line 9, 1008 (\"line 9\"): What is wrong.\n"
@@ -48,16 +56,16 @@ TEST(BatchProblems, NeverNameTheListAsTheFileThatTheNextCommandWrites) {
            {"lists/resolved.csv", "resolved-resolved.csv"},
            {"resolved", "resolved-resolved.csv"},
            {"-", "resolved.csv"}}) {
-    EXPECT_THAT(
-        NextStepFor(Line(3, "", "TENANT_NOT_FOUND"), {.file = file, .at = "2h", .batch = ""}),
-        HasSubstr("-f " + file + " --at 2h > " + resolved + ", "));
+    EXPECT_THAT(NextStepFor(Line(3, "", "TENANT_NOT_FOUND"),
+                            {.file = file, .at = "2h", .batch = std::nullopt}),
+                HasSubstr("-f " + file + " --at 2h > " + resolved + ", "));
   }
 }
 
 TEST(BatchProblems, OfferNoRetryWhereOnlyAHookAfterTheRestoreHasFailed) {
   v1::BatchLine line = Line(3, "1001", "HOOK_FAILED");
   line.set_state(v1::BATCH_LINE_STATE_FAILED);
-  const ProblemContext context = {.file = "", .at = "2h", .batch = "bat-1"};
+  const ProblemContext context = {.file = "", .at = "2h", .batch = Begun()};
   v1::BatchLineRestore& restore = *line.add_restores();
   restore.set_state(v1::RESTORE_STATE_FAILED);
   EXPECT_TRUE(RetryMayHelp(line)) << "of a hook before it";
@@ -72,7 +80,7 @@ TEST(BatchProblems, TellsTheFirstOfMany) {
   for (int i = 1; i <= 25; ++i) {
     lines.push_back(Line(i, "1001", "TENANT_BUSY"));
   }
-  EXPECT_THAT(RenderProblems(lines, {.file = "", .at = "2h", .batch = "bat-1"}),
+  EXPECT_THAT(RenderProblems(lines, {.file = "", .at = "2h", .batch = Begun()}),
               AllOf(HasSubstr("TENANT_BUSY, 25 lines: lines 1, 2, "), HasSubstr("  line 10, "),
                     Not(HasSubstr("  line 11, ")), HasSubstr("  … and 15 more\n"),
                     HasSubstr("  Next: reinstate batch retry bat-1\n")));
@@ -80,7 +88,7 @@ TEST(BatchProblems, TellsTheFirstOfMany) {
 
 TEST(BatchProblems, HaveANextStepForEveryReasonBeforeAndAfterTheStart) {
   for (const ReasonInfo& info : AllReasons()) {
-    for (const char* batch : {"", "bat-1"}) {
+    for (const std::optional<v1::Batch>& batch : {std::optional<v1::Batch>(), Begun()}) {
       const std::string step =
           NextStepFor(Line(3, "1001", info.name), {.file = "list.csv", .at = "2h", .batch = batch});
       EXPECT_GT(step.size(), 10) << info.name;
@@ -94,14 +102,14 @@ TEST(BatchProblems, AskForAPersonWhereAnOutcomeIsInDoubt) {
   v1::BatchLine line = Line(3, "1001", "");
   line.clear_problem();
   line.set_state(v1::BATCH_LINE_STATE_IN_DOUBT);
-  EXPECT_THAT(RenderProblems({line}, {.file = "", .at = "", .batch = "bat-1"}),
+  EXPECT_THAT(RenderProblems({line}, {.file = "", .at = "", .batch = Begun()}),
               AllOf(HasSubstr("TENANT_IN_DOUBT, 1 line"), HasSubstr("reinstate restore resolve")));
 }
 
 TEST(BatchProblems, EscapeWhatOthersWrote) {
   v1::BatchLine line = Line(3, "$(rm)\x1b", "TENANT_NOT_AT_POINT");
   line.mutable_problem()->set_message("\x1b[2J");
-  const std::string text = RenderProblems({line}, {.file = "", .at = "2h", .batch = ""});
+  const std::string text = RenderProblems({line}, {.file = "", .at = "2h", .batch = std::nullopt});
   EXPECT_THAT(text, AllOf(Not(HasSubstr("\x1b")), HasSubstr("show '$(rm)\\x1b' --versions")));
 }
 
