@@ -104,7 +104,7 @@ absl::StatusOr<bool> WriteTarget::SaysOwner(const std::vector<std::string_view>&
 
 std::string WriteTarget::TouchableSql() const {
   return absl::StrCat("(", map->OwnedBySql(*plan, tenant),
-                      plan->path.empty() ? ") IS TRUE" : ") IS NOT FALSE");
+                      plan->by_own_column() ? ") IS TRUE" : ") IS NOT FALSE");
 }
 
 absl::Status WriteTarget::NotAsSaid() const {

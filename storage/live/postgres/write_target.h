@@ -47,8 +47,8 @@ struct WriteTarget {
   absl::StatusOr<bool> SaysOwner(const std::vector<std::string_view>& fields) const;
 
   // True of rows t that may be touched, in a form that no index serves: rows are to be found by
-  // their keys. A path may end at a parent that was deleted a moment ago, but not at another
-  // tenant's.
+  // their keys. A path may end at a parent that was deleted a moment ago, as may what an expression
+  // looks up, but not at another tenant's.
   std::string TouchableSql() const;
 
   // LIVE_CHANGED: rows are not as a change says.

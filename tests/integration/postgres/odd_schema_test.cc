@@ -190,6 +190,22 @@ TEST_F(PostgresOddSchema, APlanNamesRowsThatLostTheirOwner) {
   EXPECT_EQ(Value("SELECT count(*) FROM notes"), "3");
 }
 
+TEST_F(PostgresOddSchema, ARowWhoseOwnerAnExpressionLooksUpGoesWithWhatItLooksAt) {
+  Run("CREATE TABLE projects (id int PRIMARY KEY, site text);"
+      "CREATE TABLE notes (id int PRIMARY KEY, of_id int, body text);"
+      "INSERT INTO projects VALUES (1, 'a'), (2, 'b');"
+      "INSERT INTO notes VALUES (1, 1, 'x'), (2, 2, 'y')");
+  options_.map.owner_expressions = {
+      {"notes", "(SELECT site FROM projects p WHERE p.id = t.of_id)"}};
+  TakeSnapshot();
+  Run("DELETE FROM notes WHERE id = 1; DELETE FROM projects WHERE id = 1");
+  const state::RestoreRecord restore = world_->Restore(Order("a"));
+  ASSERT_EQ(restore.state(), state::SUCCEEDED) << restore.failure().message();
+  const state::RestoreRecord undo = world_->Undo(restore);
+  EXPECT_EQ(undo.state(), state::SUCCEEDED) << undo.failure().message();
+  EXPECT_EQ(Value("SELECT string_agg(id::text, ' ') FROM notes"), "2");
+}
+
 TEST_F(PostgresOddSchema, ValuesThatChangePlacesAreInNobodysWay) {
   Run("CREATE TABLE users (id int PRIMARY KEY, site text, email text UNIQUE);"
       "INSERT INTO users SELECT g, 'a', 'e' || g FROM generate_series(1, 3000) g");
