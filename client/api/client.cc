@@ -311,7 +311,7 @@ absl::Status ReinstateClient::ExportTenant(
 
 std::unique_ptr<DumpSender> ReinstateClient::ImportSnapshot(v1::ImportSnapshotRequest first) {
   impl_->Complete(&first);
-  return std::make_unique<GrpcDumpSender>(&impl_->snapshots, std::move(first));
+  return std::make_unique<GrpcDumpSender>(&impl_->snapshots, first);
 }
 
 absl::Status ReinstateClient::PutRecord(v1::PutRequest request) {

@@ -11,7 +11,8 @@
 
 namespace reinstate {
 
-GrpcDumpSender::GrpcDumpSender(v1::SnapshotService::Stub* stub, v1::ImportSnapshotRequest first)
+GrpcDumpSender::GrpcDumpSender(v1::SnapshotService::Stub* stub,
+                               const v1::ImportSnapshotRequest& first)
     : stream_(stub->ImportSnapshot(&context_, &response_)) {
   Send(first);
 }

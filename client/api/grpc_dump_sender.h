@@ -14,7 +14,7 @@ namespace reinstate {
 // DumpSender over a client stream. For client/api only. Borrows the stub.
 class GrpcDumpSender : public DumpSender {
  public:
-  GrpcDumpSender(v1::SnapshotService::Stub* stub, v1::ImportSnapshotRequest first);
+  GrpcDumpSender(v1::SnapshotService::Stub* stub, const v1::ImportSnapshotRequest& first);
   ~GrpcDumpSender() override;
   GrpcDumpSender(const GrpcDumpSender&) = delete;
   GrpcDumpSender& operator=(const GrpcDumpSender&) = delete;

@@ -20,6 +20,15 @@ struct Details {
   std::string step;        // where it failed, if it says so
 };
 
+std::string ViolationsOf(const google::rpc::BadRequest& bad_request) {
+  std::string text;
+  for (const auto& violation : bad_request.field_violations()) {
+    absl::StrAppend(&text, text.empty() ? "" : "; ", violation.field(), ": ",
+                    violation.description());
+  }
+  return text;
+}
+
 Details DetailsOf(const grpc::Status& status) {
   Details details;
   google::rpc::Status wire;
@@ -34,10 +43,7 @@ Details DetailsOf(const grpc::Status& status) {
       const auto step = info.metadata().find("step");
       details.step = step == info.metadata().end() ? "" : step->second;
     } else if (any.UnpackTo(&bad_request)) {
-      for (const auto& violation : bad_request.field_violations()) {
-        absl::StrAppend(&details.violations, details.violations.empty() ? "" : "; ",
-                        violation.field(), ": ", violation.description());
-      }
+      details.violations = ViolationsOf(bad_request);
     }
   }
   return details;
