@@ -15,6 +15,9 @@
 namespace reinstate {
 namespace {
 
+// How long an interruption may go unnoticed while it is tried to connect.
+constexpr absl::Duration kInterruptible = absl::Milliseconds(50);
+
 absl::StatusOr<std::string> ReadPem(const std::string& path) {
   if (path.empty()) {
     return std::string();
@@ -113,7 +116,7 @@ absl::Status Connection::Call(const Attempt& attempt) {
                      : Unreachable(options_,
                                    absl::StrCat("does not answer (", status.error_message(), ")"));
     }
-    Sleep(pause);
+    Pause(pause);
   }
 }
 
@@ -127,7 +130,7 @@ grpc::Status Connection::Stream(absl::Duration limit, const Attempt& attempt) {
     if (!refusals.Note(status) || absl::Now() + pause >= deadline || interrupted()) {
       return status;
     }
-    Sleep(pause);
+    Pause(pause);
   }
 }
 
@@ -161,6 +164,23 @@ void Connection::Interrupt() {
 bool Connection::interrupted() const {
   MutexLock lock(&mu_);
   return interrupted_;
+}
+
+// gRPC goes on with connecting only while somebody waits in one of its calls, or every few seconds.
+void Connection::Pause(absl::Duration duration) {
+  const absl::Time until = absl::Now() + duration;
+  for (;;) {
+    const grpc_connectivity_state state = channel_->GetState(/*try_to_connect=*/true);
+    if (state == GRPC_CHANNEL_READY) {
+      Sleep(until - absl::Now());
+      return;
+    }
+    const absl::Time look = std::min(until, absl::Now() + kInterruptible);
+    channel_->WaitForStateChange(state, absl::ToChronoTime(look));
+    if (interrupted() || absl::Now() >= until) {
+      return;
+    }
+  }
 }
 
 void Connection::Sleep(absl::Duration duration) {

@@ -33,17 +33,19 @@ class Connection {
   // only while it is refused before it begins, until the timeout.
   grpc::Status Stream(absl::Duration limit, const Attempt& attempt);
 
-  // Ends all streams, present and future, and Sleep.
+  // Ends all streams, present and future, and Pause.
   void Interrupt();
   bool interrupted() const;
 
-  // Waits for `duration`; returns early after Interrupt().
-  void Sleep(absl::Duration duration);
+  // Waits for `duration` before the next try, and connects meanwhile if the connection is lost;
+  // returns early after Interrupt().
+  void Pause(absl::Duration duration);
 
  private:
   Connection(ClientOptions options, std::shared_ptr<grpc::Channel> channel)
       : options_(std::move(options)), channel_(std::move(channel)) {}
 
+  void Sleep(absl::Duration duration);
   grpc::Status StreamOnce(absl::Duration limit, const Attempt& attempt);
 
   const ClientOptions options_;

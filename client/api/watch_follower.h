@@ -89,7 +89,7 @@ class WatchFollower {
     if (absl::Now() - last_answer_ > connection_->options().reconnect_for) {
       return SilentError(connection_->options());
     }
-    connection_->Sleep(backoff_.Next());
+    connection_->Pause(backoff_.Next());
     return absl::OkStatus();
   }
 
