@@ -38,7 +38,7 @@ std::string KindText(const v1::Restore& restore) {
 }
 
 std::string StateText(const v1::Restore& restore) {
-  const std::string state = WordFor(restore.state());
+  std::string state = WordFor(restore.state());
   if (restore.state() == v1::RESTORE_STATE_RUNNING) {
     return absl::StrCat(state, ", ", WordFor(restore.phase()));
   }
