@@ -29,6 +29,7 @@ std::string RestText(const v1::BatchCounts& lines) {
   add(lines.failed(), "failed");
   add(lines.in_doubt(), "in doubt");
   add(lines.cancelled(), "cancelled");
+  add(lines.undone(), "undone since");
   add(lines.not_restored(), "left out");
   add(lines.queued() + lines.running(), "not ended");
   return text.empty() ? "" : absl::StrCat(" (", text, ")");
@@ -155,7 +156,7 @@ absl::Status OutcomeOf(const v1::Batch& batch) {
     return NotFinal(absl::StrCat("The batch ", batch.id()));
   }
   const v1::BatchCounts& lines = batch.lines();
-  const int64_t done = lines.succeeded() + lines.undone();
+  const int64_t done = lines.succeeded();
   if (done > 0 && done == lines.total()) {
     return absl::OkStatus();
   }

@@ -23,8 +23,9 @@ absl::Status OutcomeOf(const v1::Restore& restore);
 absl::Status OutcomeOf(const v1::Plan& plan);
 absl::Status OutcomeOf(const v1::Job& job);
 
-// OK only if every line was restored in every store (a dry run: planned; an undo: undone), lines
-// that were left out included. Else UNKNOWN with one of the two reasons below.
+// OK only if every line was restored in every store and none was undone since (a dry run: planned;
+// an undo: undone), lines that were left out included. Else UNKNOWN with one of the two reasons
+// below.
 absl::Status OutcomeOf(const v1::Batch& batch);
 
 // The reason of a call that InterruptWaits has ended.

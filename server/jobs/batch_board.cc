@@ -104,7 +104,7 @@ void BatchBoard::Count(const Target& target, const state::BatchLine::Target& rec
   }
 }
 
-// Of a line whose restores have not all ended, or all well.
+// Of a line whose restores have not all ended, or all have succeeded.
 BatchLineState BatchBoard::StateOfTargets(const std::vector<Target>& targets) {
   const auto any = [&](const auto& is_so) {
     return std::any_of(targets.begin(), targets.end(), is_so);
@@ -117,10 +117,18 @@ BatchLineState BatchBoard::StateOfTargets(const std::vector<Target>& targets) {
         [](const Target& target) { return target.running || target.state == state::SUCCEEDED; });
     return begun ? BatchLineState::kRunning : BatchLineState::kQueued;
   }
-  if (any(HasYetToEnd)) {
-    return BatchLineState::kRunning;
+  return any(HasYetToEnd) ? BatchLineState::kRunning : BatchLineState::kSucceeded;
+}
+
+// Of a line of which a restore was undone: what has begun in another store ends first.
+BatchLineState BatchBoard::StateOfUndone(const Line& line) {
+  for (size_t i = 0; i < line.targets.size(); ++i) {
+    const bool begun = !line.record.targets(static_cast<int>(i)).restore().empty();
+    if (begun && HasYetToEnd(line.targets[i])) {
+      return BatchLineState::kRunning;
+    }
   }
-  return any(is(state::UNDONE)) ? BatchLineState::kUndone : BatchLineState::kSucceeded;
+  return BatchLineState::kUndone;
 }
 
 BatchLineState BatchBoard::StateOf(const Line& line) const {
@@ -133,6 +141,9 @@ BatchLineState BatchBoard::StateOf(const Line& line) const {
   };
   if (any(state::IN_DOUBT)) {
     return BatchLineState::kInDoubt;
+  }
+  if (any(state::UNDONE)) {
+    return StateOfUndone(line);
   }
   if (line.record.has_problem()) {
     return line.record.problem().reason() == ReasonName(Reason::kCancelled)
@@ -221,7 +232,11 @@ void BatchBoard::Update(const state::RestoreRecord& restore) {
     return;
   }
   Target next = At(found->second);
-  next.state = restore.state() == state::RUNNING ? state::QUEUED : restore.state();
+  // The news that hooks have ended may be older than the undo, which is never taken back.
+  const bool undone = next.state == state::UNDONE && restore.state() == state::SUCCEEDED;
+  if (!undone) {
+    next.state = restore.state() == state::RUNNING ? state::QUEUED : restore.state();
+  }
   next.rows = RowsOf(restore.plan());
   next.failure = restore.failure();
   next.hooks_pending = restore.state() == state::SUCCEEDED && restore.hooks_pending();

@@ -19,7 +19,9 @@ namespace reinstate {
 
 // What became of a line of a batch, over all of its stores. In a dry run, what is planned has
 // SUCCEEDED. A line that has restores and a problem could not go on to its next store: it FAILED,
-// or was CANCELLED if the problem says so.
+// or was CANCELLED if the problem says so. A line that was undone in any store is UNDONE, whatever
+// became of it in the others, and the batch leaves it so: it is neither taken to its next store nor
+// retried.
 enum class BatchLineState : uint8_t {
   kNotRestored,  // it was left out
   kQueued,
@@ -146,6 +148,7 @@ class BatchBoard {
   std::vector<Place> PlacesOf(const std::set<std::string>& restores) const;
   BatchLineState StateOf(const Line& line) const;
   static BatchLineState StateOfTargets(const std::vector<Target>& targets);
+  static BatchLineState StateOfUndone(const Line& line);
 
   const bool dry_run_;
   std::vector<Line> lines_;                           // by number

@@ -17,6 +17,22 @@ struct BatchEnd {
   std::string message;
 };
 
+// What somebody should know of a batch that has ended by itself.
+std::string MessageOf(const BatchBoard& board) {
+  if (const int64_t doubts = board.Count(BatchLineState::kInDoubt); doubts > 0) {
+    return absl::StrCat(doubts,
+                        " restores are in doubt: look at their tenants, then `reinstate restore "
+                        "resolve`");
+  }
+  const int64_t undone = board.Count(BatchLineState::kUndone);
+  if (undone == 0) {
+    return "";
+  }
+  return absl::StrCat(undone, " of its customers ",
+                      undone == 1 ? "was undone since; a new batch restores it again"
+                                  : "were undone since; a new batch restores them again");
+}
+
 // How the batch ends with what has become of its lines; nothing if it goes on.
 std::optional<BatchEnd> EndOf(const state::BatchRecord& batch, const BatchBoard& board) {
   const bool cancelled =
@@ -26,18 +42,12 @@ std::optional<BatchEnd> EndOf(const state::BatchRecord& batch, const BatchBoard&
   if (!ended) {
     return std::nullopt;
   }
-  const auto good = static_cast<size_t>(board.Count(BatchLineState::kSucceeded) +
-                                        board.Count(BatchLineState::kUndone));
-  BatchEnd end{.state = cancelled                      ? state::BATCH_CANCELLED
-                        : good == board.lines().size() ? state::BATCH_SUCCEEDED
-                                                       : state::BATCH_PARTLY_FAILED,
-               .message = cancelled ? batch.state_message() : ""};
-  if (const int64_t doubts = board.Count(BatchLineState::kInDoubt); doubts > 0) {
-    end.message = absl::StrCat(doubts,
-                               " restores are in doubt: look at their tenants, then `reinstate "
-                               "restore resolve`");
+  if (cancelled) {
+    return BatchEnd{state::BATCH_CANCELLED, batch.state_message()};
   }
-  return end;
+  const bool all =
+      board.Count(BatchLineState::kSucceeded) == static_cast<int64_t>(board.lines().size());
+  return BatchEnd{all ? state::BATCH_SUCCEEDED : state::BATCH_PARTLY_FAILED, MessageOf(board)};
 }
 
 }  // namespace
@@ -160,16 +170,17 @@ absl::Status BatchCourse::GoOnIfDue(const state::BatchRecord& batch) {
 
 absl::Status BatchCourse::EndIfDone(const std::string& id) {
   MutexLock lock(desk_->changing);
-  state::BatchState present = state::BATCH_STATE_UNSPECIFIED;
+  state::BatchRecord present;
   std::optional<BatchEnd> end;
   desk_->shelf->With(id, [&](const state::BatchRecord& batch, const BatchBoard& board) {
-    present = batch.state();
+    present = batch;
     end = EndOf(batch, board);
   });
-  if (!end.has_value() || end->state == present) {
+  if (!end.has_value() ||
+      (end->state == present.state() && end->message == present.state_message())) {
     return absl::OkStatus();
   }
-  return ChangeBatchState(*desk_, id, present, end->state, end->message);
+  return ChangeBatchState(*desk_, id, present.state(), end->state, end->message);
 }
 
 }  // namespace reinstate

@@ -27,8 +27,9 @@ absl::Status ChangeBatchState(const BatchDesk& desk, const std::string& id, stat
                          }
                          batch->set_state(to);
                          batch->set_state_message(message);
-                         batch->clear_finished_us();
-                         if (HasEnded(to)) {
+                         if (!HasEnded(to)) {
+                           batch->clear_finished_us();
+                         } else if (!HasEnded(from)) {
                            batch->set_finished_us(absl::ToUnixMicros(desk.clock->Now()));
                          }
                          return absl::OkStatus();

@@ -32,7 +32,8 @@ struct BatchDesk {
 state::BatchState FirstState(const BatchDesk& desk, const state::BatchOrder& order);
 
 // Durably takes the batch from one state to another, with `message` for people; one in another
-// state is left as it is. With `changing` held. Errors of StateStore::UpdateBatch.
+// state is left as it is. One that had ended before keeps the time when it did. With `changing`
+// held. Errors of StateStore::UpdateBatch.
 absl::Status ChangeBatchState(const BatchDesk& desk, const std::string& id, state::BatchState from,
                               state::BatchState to, const std::string& message);
 

@@ -22,11 +22,17 @@ absl::Status PutAway() {
   return MakeError(Reason::kBatchNotFound, "the batch was put away meanwhile; ask again");
 }
 
-// Why nothing was begun in the next store.
-state::Failure NotBegunAfter(const std::string& store) {
+// Why nothing was begun in the store after that of `before`.
+state::Failure NotBegunAfter(const std::string& store, const BatchBoard::Target& before) {
   return FailureOf(MakeError(
       Reason::kStoreBeforeFailed,
-      absl::StrCat("not begun, since the restore in store ", store, " has not succeeded")));
+      absl::StrCat("not begun, since the restore in store ", store,
+                   before.state == state::UNDONE ? " was undone" : " has not succeeded")));
+}
+
+// Whether the line has ended without all of its restores.
+bool WasLeft(BatchLineState state) {
+  return state == BatchLineState::kFailed || state == BatchLineState::kUndone;
 }
 
 BatchLineView LineOf(const BatchBoard::Line& line) {
@@ -40,8 +46,9 @@ BatchLineView LineOf(const BatchBoard::Line& line) {
     shown.rows_at_point = target.rows();
     shown.bytes_at_point = target.bytes();
     shown.seen = line.targets[static_cast<size_t>(i)];
-    if (i > 0 && target.restore().empty() && line.state == BatchLineState::kFailed) {
-      shown.seen.failure = NotBegunAfter(line.record.targets(i - 1).store());
+    if (i > 0 && target.restore().empty() && WasLeft(line.state)) {
+      shown.seen.failure = NotBegunAfter(line.record.targets(i - 1).store(),
+                                         line.targets[static_cast<size_t>(i) - 1]);
     }
   }
   return view;
@@ -192,7 +199,11 @@ void BatchShelf::RestoreEnded(const state::RestoreRecord& restore) {
   Tell(restore.order().batch(), true);
   if (!restore.order().undo_of().empty() && restore.state() == state::SUCCEEDED) {
     const std::string& undone = restore.order().undo_of();
-    Tell(Change(undone, [&](BatchBoard* board) { board->SetUndone(undone); }), true);
+    Change(undone, [&](BatchBoard* board) { board->SetUndone(undone); });
+    // Also if its batch is not here: it may have ended as a success, which it is no longer.
+    if (const auto record = state_->GetRestore(undone); record.ok()) {
+      Tell(record->order().batch(), true);
+    }
   }
 }
 

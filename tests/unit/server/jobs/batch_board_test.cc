@@ -159,6 +159,9 @@ class Model {
       return std::count_if(line.targets.begin(), line.targets.end(),
                            [&](const Target& target) { return target.state == state; });
     };
+    if (count(state::UNDONE) > 0 && count(state::IN_DOUBT) == 0) {
+      return count(state::QUEUED) > 0 ? BatchLineState::kRunning : BatchLineState::kUndone;
+    }
     for (const auto& [job, shown] : std::vector<std::pair<state::JobState, BatchLineState>>{
              {state::IN_DOUBT, BatchLineState::kInDoubt},
              {state::FAILED, BatchLineState::kFailed},
@@ -173,7 +176,7 @@ class Model {
                                      [](const Target& target) { return target.running; });
       return begun ? BatchLineState::kRunning : BatchLineState::kQueued;
     }
-    return count(state::UNDONE) > 0 ? BatchLineState::kUndone : BatchLineState::kSucceeded;
+    return BatchLineState::kSucceeded;
   }
 
   std::map<int, Line> lines;
@@ -280,7 +283,9 @@ class BoardAgainstModel {
     static const std::vector<state::JobState> kStates = {
         state::RUNNING, state::IN_DOUBT, state::SUCCEEDED, state::FAILED, state::CANCELLED};
     const state::JobState state = kStates[static_cast<size_t>(Upto(4))];
-    target->state = state == state::RUNNING ? state::QUEUED : state;
+    if (target->state != state::UNDONE || state != state::SUCCEEDED) {
+      target->state = state == state::RUNNING ? state::QUEUED : state;
+    }
     target->running = target->running && target->state == state::QUEUED;
     target->inserted = Upto(50) + 1;
     board_.Update(Restore(restore, state, target->inserted));

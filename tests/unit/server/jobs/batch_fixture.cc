@@ -127,6 +127,17 @@ absl::StatusOr<BatchView> BatchFixture::TryUndo(const std::string& batch) {
   return batches_->CreateUndo(RequestKey(), order, /*validate_only=*/false);
 }
 
+void BatchFixture::UndoRestore(const std::string& restore) {
+  state::RestoreOrder order;
+  order.set_undo_of(restore);
+  *order.mutable_actor() = Ada();
+  const auto undo = restores_->CreateUndo(RequestKey(), order, /*validate_only=*/false);
+  ASSERT_THAT(undo, IsOk());
+  const std::string id = undo->id();
+  Await([&](auto on_change) { return restores_->WatchJob(id, std::move(on_change)); },
+        [&] { return restores_->GetRestore(id)->state() == state::SUCCEEDED; });
+}
+
 void BatchFixture::AwaitBatch(const std::string& id,
                               const std::function<bool(const BatchView&)>& holds) {
   Await([&](auto on_change) { return batches_->Watch(id, std::move(on_change)); },

@@ -48,6 +48,8 @@ class BatchFixture : public JobsFixture {
   std::string Create(const std::vector<std::string>& tenants,
                      const state::BatchOrder& order = Order());
   absl::StatusOr<BatchView> TryUndo(const std::string& batch);
+  // Undoes a single restore; blocks until that has ended.
+  void UndoRestore(const std::string& restore);
 
   void AwaitBatch(const std::string& id, const std::function<bool(const BatchView&)>& holds);
   void AwaitState(const std::string& id, state::BatchState state);

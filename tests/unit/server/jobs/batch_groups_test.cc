@@ -121,6 +121,88 @@ TEST_F(BatchGroupsTest, ACancelBetweenTwoStoresEndsAndARetryGoesOn) {
             Strings({"t1 SUCCEEDED", "t2 SUCCEEDED", "w-t1 SUCCEEDED", "w-t2 SUCCEEDED"}));
 }
 
+// --- An undo of one store's restore ---
+
+// A batch of t1 that is paused after its restore in the first store has succeeded, and was undone.
+class UndoneBetweenStoresTest : public BatchGroupsTest {
+ protected:
+  void SetUp() override {
+    BatchGroupsTest::SetUp();
+    Write("t1", {.hold = true, .intent_before_hold = true});
+    id_ = Create({"t1"}, GroupOrder());
+    engine_->AwaitBegun(1);
+    ASSERT_THAT(batches_->Pause(id_, Ada(), ""), IsOk());
+    engine_->Release("t1");
+    AwaitBatch(id_, [&](const BatchView&) { return FirstStore() == state::SUCCEEDED; });
+    UndoRestore(AllLines(id_).front().targets.front().restore);
+    AwaitBatch(id_, [&](const BatchView&) { return FirstStore() == state::UNDONE; });
+  }
+
+  state::JobState FirstStore() { return AllLines(id_).front().targets.front().seen.state; }
+
+  std::string id_;
+};
+
+TEST_F(UndoneBetweenStoresTest, EndsTheBatchAlsoInAPauseAndNotAsASuccess) {
+  AwaitState(id_, state::BATCH_PARTLY_FAILED);
+  EXPECT_EQ(Count(Get(id_), BatchLineState::kUndone), 1);
+  EXPECT_EQ(Get(id_).record.state_message(),
+            "1 of its customers was undone since; a new batch restores it again");
+  EXPECT_EQ(AllLines(id_).front().targets[1].seen.failure.message(),
+            "not begun, since the restore in store main was undone");
+}
+
+TEST_F(UndoneBetweenStoresTest, NeitherACancelNorARetryNorAnotherLineBringsItBack) {
+  ASSERT_THAT(batches_->Cancel(id_, Ada(), ""), IsOk());
+  AwaitState(id_, state::BATCH_PARTLY_FAILED);
+  ASSERT_THAT(batches_->Retry(id_, Ada(), ""), IsOk());
+  ASSERT_THAT(batches_->Add(id_, Lines({"t2"}), {}, Ada(), ""), IsOk());
+  AwaitCount(id_, BatchLineState::kSucceeded, 1);
+  AwaitState(id_, state::BATCH_PARTLY_FAILED);
+  EXPECT_EQ(Restores(), Strings({"t1 SUCCEEDED", "t1 UNDONE", "t2 SUCCEEDED", "w-t2 SUCCEEDED"}));
+}
+
+TEST_F(BatchGroupsTest, ASiteThatWasUndoneInOneStoreIsNotRetriedInTheOtherAndNoSuccess) {
+  Write("w-t1", {.end = state::FAILED});
+  const std::string id = Create({"t1", "t2"}, GroupOrder());
+  AwaitState(id, state::BATCH_PARTLY_FAILED);
+  UndoRestore(AllLines(id).front().targets.front().restore);
+  Write("w-t1", {});
+  AwaitCount(id, BatchLineState::kUndone, 1);
+  ASSERT_THAT(batches_->Retry(id, Ada(), ""), IsOk());
+  EXPECT_EQ(StateOf(id), state::BATCH_PARTLY_FAILED);
+  EXPECT_EQ(Restores(), Strings({"t1 SUCCEEDED", "t1 UNDONE", "t2 SUCCEEDED", "w-t1 FAILED",
+                                 "w-t2 SUCCEEDED"}));
+}
+
+TEST_F(BatchGroupsTest, ASiteIsUndoneOnceItsRestoreInTheOtherStoreHasEnded) {
+  Hold("w-t1");
+  const std::string id = Create({"t1"}, GroupOrder());
+  engine_->AwaitBegun(2);
+  UndoRestore(AllLines(id).front().targets.front().restore);
+  AwaitBatch(id, [&](const BatchView&) {
+    return AllLines(id).front().targets.front().seen.state == state::UNDONE;
+  });
+  EXPECT_EQ(StateOf(id), state::BATCH_RUNNING);
+  EXPECT_EQ(Count(Get(id), BatchLineState::kRunning), 1);
+  engine_->Release("w-t1");
+  AwaitState(id, state::BATCH_PARTLY_FAILED);
+  EXPECT_EQ(Count(Get(id), BatchLineState::kUndone), 1);
+}
+
+TEST_F(BatchGroupsTest, ABatchThatHasSucceededSaysSoNoLongerOnceALineIsUndone) {
+  const std::string id = Create({"t1", "t2"}, GroupOrder());
+  AwaitState(id, state::BATCH_SUCCEEDED);
+  const int64_t finished_us = Get(id).record.finished_us();
+  const std::string restore = AllLines(id).front().targets.front().restore;
+  Begin();  // nobody has looked at it since
+  UndoRestore(restore);
+  AwaitState(id, state::BATCH_PARTLY_FAILED);
+  EXPECT_EQ(Get(id).record.finished_us(), finished_us);
+}
+
+// --- Pause, priority, dry run ---
+
 TEST_F(BatchGroupsTest, NothingOfTheSecondStoreBeginsInAPause) {
   Write("t1", {.hold = true, .intent_before_hold = true});
   const std::string id = Create({"t1"}, GroupOrder());
