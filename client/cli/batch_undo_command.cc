@@ -53,6 +53,10 @@ absl::Status Undo(const BatchUndoOptions& options, Session& session) {
   v1::UndoBatchRequest check = request;
   check.set_validate_only(true);
   ASSIGN_OR_RETURN(const v1::Batch checked, client->UndoBatch(std::move(check)));
+  if (!checked.id().empty()) {
+    session.Hint(absl::StrCat("The batch is being undone already, by ", checked.id(), "."));
+    return ShowBegunBatch(checked, options.follow, session);
+  }
   v1::GetBatchRequest get;
   get.set_batch(options.batch);
   ASSIGN_OR_RETURN(const v1::Batch undone, client->GetBatch(get));
@@ -73,7 +77,8 @@ void AddBatchUndoCommand(CommandTree* tree, CLI::App* noun) {
   CLI::App* undo = tree->AddCommand(
       noun,
       {"undo",
-       "Takes every restore of a batch back; refuses customers whose rows have changed since",
+       "Takes every restore of a batch that has ended back; refuses customers whose rows have "
+       "changed since",
        absl::StrCat("reinstate batch undo ", kExampleBatch, " --wait")},
       [options](Session& session) { return Undo(*options, session); });
   AddBatchId(undo, &options->batch);

@@ -195,6 +195,12 @@ absl::StatusOr<BatchView> BatchControl::Retry(const std::string& id, const state
   if (batch.order().dry_run()) {
     return NotOfDryRun(batch);
   }
+  // A line that is retried in one store while it is undone in another would be neither.
+  ASSIGN_OR_RETURN(const auto undo, UndoUnderWay(*desk_, id));
+  if (undo.has_value()) {
+    return MakeError(Reason::kBatchEnded, absl::StrCat("batch ", id, " is being undone by ", *undo,
+                                                       "; retry it once that has ended"));
+  }
   std::vector<BatchBoard::Line> failed;
   desk_->shelf->With(id, [&](const state::BatchRecord&, const BatchBoard& board) {
     for (const BatchBoard::Line& line : board.lines()) {

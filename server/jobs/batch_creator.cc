@@ -1,5 +1,6 @@
 #include "server/jobs/batch_creator.h"
 
+#include <optional>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -18,6 +19,12 @@ absl::StatusOr<BatchView> BatchCreator::Store(const RequestKey& request, state::
       BatchAudit(batch, batch.order().undo_of().empty() ? "batch.created" : "batch.undo_created",
                  batch.order().actor(), batch.order().reason(), parts.lines.size());
   MutexLock lock(desk_->changing);
+  if (const std::string& undone = batch.order().undo_of(); !undone.empty()) {
+    ASSIGN_OR_RETURN(const auto before, UndoBefore(undone));
+    if (before.has_value()) {
+      return desk_->shelf->View(*before);
+    }
+  }
   ASSIGN_OR_RETURN(
       const Created created,
       desk_->restores->CreateAll(&parts.restores, batch.state() != state::BATCH_RUNNING, [&] {
@@ -96,6 +103,27 @@ absl::StatusOr<BatchView> BatchCreator::CreateFromPlan(const RequestKey& request
   return Store(request, std::move(batch), std::move(parts));
 }
 
+absl::StatusOr<std::optional<std::string>> BatchCreator::UndoBefore(
+    const std::string& undone) const {
+  ASSIGN_OR_RETURN(const state::BatchRecord batch, desk_->state->GetBatch(undone));
+  if (batch.order().dry_run()) {
+    return MakeError(Reason::kNotUndoable,
+                     absl::StrCat("batch ", undone, " is a dry run: it changed nothing"));
+  }
+  ASSIGN_OR_RETURN(auto under_way, UndoUnderWay(*desk_, undone));
+  if (under_way.has_value() || HasEnded(batch.state())) {
+    return under_way;
+  }
+  const std::string next =
+      batch.state() == state::BATCH_CANCELLING
+          ? absl::StrCat(
+                " is being cancelled: undo it once that has ended (`reinstate batch watch ", undone,
+                "`)")
+          : absl::StrCat(" has not ended, and would go on restoring: `reinstate batch cancel ",
+                         undone, "` first, then undo it");
+  return MakeError(Reason::kNotUndoable, absl::StrCat("batch ", undone, next));
+}
+
 absl::StatusOr<BatchView> BatchCreator::CreateUndo(const RequestKey& request,
                                                    state::BatchOrder order, bool validate_only) {
   ASSIGN_OR_RETURN(const auto earlier, desk_->state->FindRequest(request));
@@ -103,22 +131,21 @@ absl::StatusOr<BatchView> BatchCreator::CreateUndo(const RequestKey& request,
     return desk_->shelf->View(*earlier);
   }
   RETURN_IF_ERROR(desk_->shelf->Load(order.undo_of()));
+  ASSIGN_OR_RETURN(const auto before, UndoBefore(order.undo_of()));
+  if (before.has_value()) {
+    return desk_->shelf->View(*before);
+  }
   state::BatchRecord batch;
   std::vector<BatchBoard::Line> undone;
   desk_->shelf->With(order.undo_of(),
                      [&](const state::BatchRecord& record, const BatchBoard& board) {
                        order.set_store(record.order().store());
                        order.set_group(record.order().group());
-                       order.set_dry_run(record.order().dry_run());
                        for (int i = record.points_size() - 1; i >= 0; --i) {
                          batch.add_points()->set_store(record.points(i).store());
                        }
                        undone = board.lines();
                      });
-  if (order.dry_run()) {
-    return MakeError(Reason::kNotUndoable,
-                     absl::StrCat("batch ", order.undo_of(), " is a dry run: it changed nothing"));
-  }
   *batch.mutable_order() = std::move(order);
   batch.set_id(ids_.Next("bat"));
   ASSIGN_OR_RETURN(BatchParts parts, desk_->orders->Undo(batch, undone));

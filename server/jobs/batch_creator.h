@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -23,8 +24,11 @@ class BatchCreator {
                                        bool validate_only);
 
  private:
+  // Of an undo: the one of the same batch that is under way, if there is one.
   absl::StatusOr<BatchView> Store(const RequestKey& request, state::BatchRecord batch,
                                   BatchParts parts);
+  // The undo of the batch that is under way, or nothing if one may be created. NOT_UNDOABLE.
+  absl::StatusOr<std::optional<std::string>> UndoBefore(const std::string& undone) const;
   absl::StatusOr<BatchView> CreateFromPlan(const RequestKey& request,
                                            const state::BatchOrder& order, bool validate_only);
 

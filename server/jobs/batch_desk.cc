@@ -16,6 +16,17 @@ state::BatchState FirstState(const BatchDesk& desk, const state::BatchOrder& ord
   return look ? state::BATCH_CHECKING : state::BATCH_RUNNING;
 }
 
+absl::StatusOr<std::optional<std::string>> UndoUnderWay(const BatchDesk& desk,
+                                                        const std::string& batch) {
+  ASSIGN_OR_RETURN(const auto unfinished, desk.state->UnfinishedBatches());
+  for (const state::BatchRecord& undo : unfinished) {
+    if (undo.order().undo_of() == batch) {
+      return undo.id();
+    }
+  }
+  return std::nullopt;
+}
+
 absl::Status ChangeBatchState(const BatchDesk& desk, const std::string& id, state::BatchState from,
                               state::BatchState to, const std::string& message) {
   ASSIGN_OR_RETURN(const state::BatchRecord changed,

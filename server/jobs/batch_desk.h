@@ -1,9 +1,11 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <string>
 
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "server/jobs/batch_orders.h"
 #include "server/jobs/batch_shelf.h"
@@ -30,6 +32,11 @@ struct BatchDesk {
 // The state in which a batch begins of which no restore has run yet: whether its tenants still lose
 // rows is looked at first, unless that was accepted or cannot be so.
 state::BatchState FirstState(const BatchDesk& desk, const state::BatchOrder& order);
+
+// The batch that undoes `batch` and has not ended, or nothing. Errors of
+// StateStore::UnfinishedBatches.
+absl::StatusOr<std::optional<std::string>> UndoUnderWay(const BatchDesk& desk,
+                                                        const std::string& batch);
 
 // Durably takes the batch from one state to another, with `message` for people; one in another
 // state is left as it is. One that had ended before keeps the time when it did. With `changing`

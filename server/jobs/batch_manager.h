@@ -60,7 +60,9 @@ class BatchManager {
                                                 const std::vector<BatchLineOrder>& lines,
                                                 bool validate_only) = 0;
 
-  // Creates the batch that undoes order.undo_of(). BATCH_NOT_FOUND, NOT_UNDOABLE.
+  // Creates the batch that undoes order.undo_of(), which must have ended. While such a batch is
+  // under way it is returned instead, also with `validate_only`. A restore of which a single undo
+  // is under way becomes a line that is wrong. BATCH_NOT_FOUND, NOT_UNDOABLE.
   virtual absl::StatusOr<BatchView> CreateUndo(const RequestKey& request, state::BatchOrder order,
                                                bool validate_only) = 0;
 
@@ -87,7 +89,8 @@ class BatchManager {
   virtual absl::StatusOr<BatchView> Cancel(const std::string& id, const state::Actor& actor,
                                            const std::string& reason) = 0;
 
-  // New restores for the lines that FAILED or were CANCELLED. INVALID_ARGUMENT for a dry run.
+  // New restores for the lines that FAILED or were CANCELLED. INVALID_ARGUMENT for a dry run;
+  // BATCH_ENDED while the batch is being undone.
   virtual absl::StatusOr<BatchView> Retry(const std::string& id, const state::Actor& actor,
                                           const std::string& reason) = 0;
 

@@ -8,7 +8,6 @@
 #include "storage/base/error.h"
 #include "storage/base/status_macros.h"
 #include "storage/model/tenant_id.h"
-#include "storage/state/job_state_words.h"
 
 namespace reinstate {
 namespace {
@@ -127,11 +126,7 @@ absl::StatusOr<state::RestoreRecord> OrderChecker::CheckUndo(state::RestoreOrder
                                   " is itself an undo; restore the tenant again "
                                   "instead"));
   }
-  if (undone.state() != state::SUCCEEDED) {
-    return MakeError(Reason::kNotUndoable,
-                     absl::StrCat("restore ", undone.id(), " is ", JobStateWords(undone.state()),
-                                  "; only one that has succeeded can be undone, once"));
-  }
+  RETURN_IF_ERROR(state_->CheckUndoable(undone.id()));
   if (undone.undo_expires_us() <= absl::ToUnixMicros(clock_->Now())) {
     return MakeError(Reason::kNotUndoable,
                      absl::StrCat("the undo of restore ", undone.id(), " has expired"));

@@ -30,6 +30,7 @@ class RocksDbStateStore final : public StateStore {
                                         const state::RestoreRecord& record,
                                         const AuditDraft& audit) override;
   absl::StatusOr<state::RestoreRecord> GetRestore(const std::string& id) const override;
+  absl::Status CheckUndoable(const std::string& restore) const override;
   absl::StatusOr<std::vector<state::RestoreRecord>> ListRestores(const RestoreFilter& filter,
                                                                  const std::string& after,
                                                                  int64_t limit) const override;
@@ -119,7 +120,6 @@ class RocksDbStateStore final : public StateStore {
   absl::Status RemovePlans(ChangeSet* change) const;
   absl::Status RemoveDryRuns(ChangeSet* change) const;
   absl::StatusOr<bool> UndoIsOver(const std::string& restore) const;
-  absl::Status CheckUndoable(const std::string& restore) const;
   // Adds a new restore as QUEUED; returns it as stored. NOT_UNDOABLE.
   absl::StatusOr<state::RestoreRecord> AddRestore(const state::RestoreRecord& record,
                                                   ChangeSet* change) const;

@@ -107,6 +107,10 @@ class StateStore {
   virtual absl::StatusOr<state::RestoreRecord> UpdateRestore(
       const std::string& id, const std::function<absl::Status(state::RestoreRecord*)>& change) = 0;
 
+  // Whether an undo of the restore may be created now. RESTORE_NOT_FOUND; NOT_UNDOABLE: it has not
+  // succeeded, was undone, or an undo of it is under way.
+  virtual absl::Status CheckUndoable(const std::string& restore) const = 0;
+
   // Stores part `chunk` of the undo of a restore, a serialised UndoChunk; they come in order, from
   // 0, which begins anew. Durable only with the next synced batch (RecordIntent). NO_SPACE.
   virtual absl::Status AppendUndo(const std::string& restore, int64_t chunk,

@@ -285,6 +285,21 @@ TEST_F(BatchCommandsTest, MovesCustomersToTheFrontByIdOrName) {
   EXPECT_THAT(requests, SizeIs(2));
 }
 
+TEST_F(BatchCommandsTest, ShowsAnUndoThatIsUnderWayInsteadOfAskingForAnother) {
+  int asked = 0;
+  answers_.undo_batch = [&](const v1::UndoBatchRequest& request, v1::Batch* batch) {
+    EXPECT_TRUE(request.validate_only());
+    ++asked;
+    *batch = batch_;
+    batch->set_id("bat-9");
+    return grpc::Status::OK;
+  };
+  EXPECT_EQ(Run({"batch", "undo", "bat-1"}), 0);
+  EXPECT_THAT(err_.str(), HasSubstr("being undone already, by bat-9."));
+  EXPECT_THAT(out_.str(), HasSubstr("bat-9"));
+  EXPECT_EQ(asked, 1);
+}
+
 TEST_F(BatchCommandsTest, AsksForTheNumberBeforeItUndoes) {
   std::vector<v1::UndoBatchRequest> undone;
   answers_.undo_batch = [&](const v1::UndoBatchRequest& request, v1::Batch* batch) {

@@ -249,6 +249,69 @@ TEST_F(BatchControlTest, AnUndoUndoesWhatHasSucceededOnce) {
   EXPECT_THAT(Add(undo->record.id(), {"t4"}), FailsWith(Reason::kInvalidArgument));
 }
 
+TEST_F(BatchControlTest, WhatStillRunsIsCancelledBeforeItIsUndone) {
+  Write("t1", {.hold = true, .intent_before_hold = true});
+  Hold("t3");
+  const std::string id = Create({"t1", "t2", "t3"});
+  engine_->AwaitBegun(2);
+  const auto refused = TryUndo(id);
+  EXPECT_THAT(refused, FailsWith(Reason::kNotUndoable));
+  EXPECT_THAT(refused.status().message(), HasSubstr("`reinstate batch cancel bat-"));
+  ASSERT_THAT(Pause(id), IsOk());
+  EXPECT_THAT(TryUndo(id), FailsWith(Reason::kNotUndoable));
+  ASSERT_THAT(Cancel(id), IsOk());
+  EXPECT_THAT(TryUndo(id).status().message(), HasSubstr("is being cancelled"));
+  engine_->Release("t1");
+  AwaitState(id, state::BATCH_CANCELLED);
+  const auto undo = TryUndo(id);
+  ASSERT_THAT(undo, IsOk());
+  AwaitState(undo->record.id(), state::BATCH_SUCCEEDED);
+  EXPECT_EQ(Restores(), Strings({"t1 SUCCEEDED", "t1 UNDONE", "t2 CANCELLED", "t3 CANCELLED"}));
+}
+
+TEST_F(BatchControlTest, AnUndoThatIsUnderWayIsTheAnswerToTheNextAndIsNotDisturbedByARetry) {
+  Write("t2", {.end = state::FAILED});
+  const std::string id = Create({"t1", "t2"});
+  AwaitState(id, state::BATCH_PARTLY_FAILED);
+  Hold("t1");
+  const auto undo = TryUndo(id);
+  ASSERT_THAT(undo, IsOk());
+  const auto again = TryUndo(id);
+  ASSERT_THAT(again, IsOk());
+  EXPECT_EQ(again->record.id(), undo->record.id());
+  state::BatchOrder order;
+  order.set_undo_of(id);
+  EXPECT_EQ(batches_->CreateUndo(RequestKey(), order, /*validate_only=*/true)->record.id(),
+            undo->record.id());
+  EXPECT_THAT(Retry(id), FailsWith(Reason::kBatchEnded));
+  engine_->Release("t1");
+  AwaitState(undo->record.id(), state::BATCH_SUCCEEDED);
+  EXPECT_THAT(Retry(id), IsOk());
+  EXPECT_THAT(TryUndo(id), FailsWith(Reason::kNotUndoable));
+}
+
+TEST_F(BatchControlTest, AnUndoOfOneCustomerThatIsUnderWayDoesNotRefuseThatOfTheOthers) {
+  const std::string id = Create({"t1", "t2"});
+  AwaitState(id, state::BATCH_SUCCEEDED);
+  Hold("t1");
+  state::RestoreOrder single;
+  single.set_undo_of(AllLines(id).front().targets.front().restore);
+  *single.mutable_actor() = Ada();
+  ASSERT_THAT(restores_->CreateUndo(RequestKey(), single, false), IsOk());
+  const auto undo = TryUndo(id);
+  ASSERT_THAT(undo, IsOk());
+  // It does not claim what another one is still at.
+  AwaitState(undo->record.id(), state::BATCH_PARTLY_FAILED);
+  const std::vector<BatchLineView> lines = AllLines(undo->record.id());
+  ASSERT_EQ(lines.size(), 2U);
+  EXPECT_EQ(lines[0].state, BatchLineState::kNotRestored);
+  EXPECT_EQ(lines[0].record.problem().reason(), "NOT_UNDOABLE");
+  EXPECT_THAT(lines[0].record.problem().message(), HasSubstr("is being undone by rst-"));
+  EXPECT_EQ(lines[1].state, BatchLineState::kSucceeded);
+  engine_->Release("t1");
+  AwaitCount(id, BatchLineState::kUndone, 2);
+}
+
 // --- Whether the script still runs ---
 
 class BatchCheckingTest : public BatchControlTest {
