@@ -157,6 +157,7 @@ absl::StatusOr<state::RestoreRecord> ScriptedEngine::Resolve(const std::string& 
     return MakeError(Reason::kNotInDoubt, "scripted");
   }
   record.set_state(committed ? state::SUCCEEDED : state::FAILED);
+  record.set_undo_expires_us(committed ? record.created_us() + 86'400'000'000 : 0);
   record.set_resolved_by(actor.name());
   record.set_resolved_reason(reason);
   RETURN_IF_ERROR(state_->RecordOutcome(record, std::nullopt, AuditDraft()));
