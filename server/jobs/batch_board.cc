@@ -28,6 +28,22 @@ const state::HookOutcome* FailedHook(const state::RestoreRecord& restore) {
   return nullptr;
 }
 
+bool IsCancelled(const state::Failure& failure) {
+  return failure.reason() == ReasonName(Reason::kCancelled);
+}
+
+// The state of a restore that ended as the plan did.
+state::JobState StateOfPlan(const state::PlanRecord& plan) {
+  switch (plan.state()) {
+    case state::PLAN_READY:
+      return state::SUCCEEDED;
+    case state::PLAN_FAILED:
+      return IsCancelled(plan.failure()) ? state::CANCELLED : state::FAILED;
+    default:
+      return state::QUEUED;
+  }
+}
+
 bool HasRestores(const state::BatchLine& line) {
   return std::any_of(line.targets().begin(), line.targets().end(),
                      [](const auto& target) { return !target.restore().empty(); });
@@ -132,7 +148,8 @@ BatchLineState BatchBoard::StateOfUndone(const Line& line) {
 }
 
 BatchLineState BatchBoard::StateOf(const Line& line) const {
-  if (line.record.has_problem() && (dry_run_ || !HasRestores(line.record))) {
+  const bool left_out = dry_run_ ? !IsCancelled(line.record.problem()) : !HasRestores(line.record);
+  if (line.record.has_problem() && left_out) {
     return BatchLineState::kNotRestored;
   }
   const auto any = [&](state::JobState wanted) {
@@ -146,9 +163,8 @@ BatchLineState BatchBoard::StateOf(const Line& line) const {
     return StateOfUndone(line);
   }
   if (line.record.has_problem()) {
-    return line.record.problem().reason() == ReasonName(Reason::kCancelled)
-               ? BatchLineState::kCancelled
-               : BatchLineState::kFailed;
+    return IsCancelled(line.record.problem()) ? BatchLineState::kCancelled
+                                              : BatchLineState::kFailed;
   }
   const bool hook_failed = std::any_of(line.targets.begin(), line.targets.end(),
                                        [](const Target& target) { return target.hook_failed; });
@@ -264,9 +280,7 @@ void BatchBoard::Update(const state::PlanRecord& plan) {
     return;
   }
   Target next = At(found->second);
-  next.state = plan.state() == state::PLAN_READY    ? state::SUCCEEDED
-               : plan.state() == state::PLAN_FAILED ? state::FAILED
-                                                    : state::QUEUED;
+  next.state = StateOfPlan(plan);
   next.rows = RowsOf(plan.summary());
   next.failure = plan.failure();
   next.finished_us = plan.finished_us();

@@ -153,6 +153,7 @@ absl::StatusOr<BatchView> BatchControl::Cancel(const std::string& id, const stat
            BatchAudit(present, "batch.cancelled", actor, reason, 0)));
   if (batch.state() == state::BATCH_CANCELLING) {
     desk_->restores->Hold(desk_->shelf->Unfinished(id));
+    desk_->restores->CancelPlans(desk_->shelf->UnfinishedPlans(id));
     desk_->wake(id);
   }
   return desk_->shelf->View(id);

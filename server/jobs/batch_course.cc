@@ -37,9 +37,7 @@ std::string MessageOf(const BatchBoard& board) {
 std::optional<BatchEnd> EndOf(const state::BatchRecord& batch, const BatchBoard& board) {
   const bool cancelled =
       batch.state() == state::BATCH_CANCELLING || batch.state() == state::BATCH_CANCELLED;
-  // A dry run that is cancelled leaves its plans to themselves.
-  const bool ended = board.AllEnded() || (cancelled && batch.order().dry_run());
-  if (!ended) {
+  if (!board.AllEnded()) {
     return std::nullopt;
   }
   if (cancelled) {
@@ -117,6 +115,7 @@ absl::Status BatchCourse::RunBlocked(const std::string& id) {
 }
 
 absl::Status BatchCourse::CancelRest(const state::BatchRecord& batch) {
+  desk_->restores->CancelPlans(desk_->shelf->UnfinishedPlans(batch.id()));
   const std::vector<std::string> restores = desk_->shelf->Unfinished(batch.id());
   for (const std::string& restore : restores) {
     const auto cancelled =
@@ -135,14 +134,15 @@ absl::Status BatchCourse::LeaveDue(const std::string& id) {
   ASSIGN_OR_RETURN(const state::BatchRecord batch, desk_->state->GetBatch(id));
   const bool cancelled =
       batch.state() == state::BATCH_CANCELLING || batch.state() == state::BATCH_CANCELLED;
-  if (!cancelled || batch.order().dry_run()) {
+  if (!cancelled) {
     return absl::OkStatus();
   }
   BatchParts parts;
   for (auto& [line, target] : DueLines(id)) {
     *line.mutable_problem() = FailureOf(
         MakeError(Reason::kCancelled,
-                  absl::StrCat("the batch was cancelled before its restore in store ",
+                  absl::StrCat("the batch was cancelled before its ",
+                               batch.order().dry_run() ? "plan" : "restore", " in store ",
                                line.targets(static_cast<int>(target)).store(), " was begun")));
     parts.lines.push_back(std::move(line));
   }

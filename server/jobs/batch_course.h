@@ -11,7 +11,8 @@
 
 namespace reinstate {
 
-// The steps of a batch that restores, each durable and repeatable. Thread-safe; borrows the desk.
+// The steps of a batch that restores, or that was cancelled, each durable and repeatable.
+// Thread-safe; borrows the desk.
 class BatchCourse {
  public:
   explicit BatchCourse(const BatchDesk* desk) : desk_(desk) {}
@@ -23,10 +24,10 @@ class BatchCourse {
   // the batch have been restored (see BlockedLines); those fail that this cannot help.
   absl::Status RunBlocked(const std::string& id);
 
-  // Cancels the restores that have not ended.
+  // Cancels the restores that have not ended; of a dry run, its plans.
   absl::Status CancelRest(const state::BatchRecord& batch);
 
-  // In a batch that was cancelled no line goes on to its next store.
+  // In a batch that was cancelled no line goes on to its next store, nor is planned any more.
   absl::Status LeaveDue(const std::string& id);
 
   // A doubt in one store that was resolved lets the line go on to the next.

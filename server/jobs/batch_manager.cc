@@ -112,6 +112,9 @@ absl::Status BatchManagerImpl::Prepare() {
     if (batch.state() != state::BATCH_RUNNING) {
       restores_->Hold(shelf_.Unfinished(batch.id()));
     }
+    if (batch.state() == state::BATCH_CANCELLING) {
+      restores_->CancelPlans(shelf_.UnfinishedPlans(batch.id()));
+    }
     stepper_.Wake(batch.id());
   }
   return absl::OkStatus();

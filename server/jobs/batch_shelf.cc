@@ -54,6 +54,16 @@ BatchLineView LineOf(const BatchBoard::Line& line) {
   return view;
 }
 
+// The restores or plans that have not ended.
+std::vector<std::string> UnfinishedOf(const BatchBoard& board) {
+  std::vector<std::string> ids;
+  for (const BatchBoard::Place place : board.Unfinished()) {
+    ids.push_back(
+        board.lines()[place.line].record.targets(static_cast<int>(place.target)).restore());
+  }
+  return ids;
+}
+
 bool Matches(const BatchLineFilter& filter, const BatchBoard::Line& line) {
   const bool state = filter.states.empty() || std::find(filter.states.begin(), filter.states.end(),
                                                         line.state) != filter.states.end();
@@ -233,11 +243,8 @@ void BatchShelf::With(const std::string& id, const Look& look) const {
 std::vector<std::string> BatchShelf::Unfinished(const std::string& id) const {
   std::vector<std::string> restores;
   With(id, [&](const state::BatchRecord& batch, const BatchBoard& board) {
-    if (batch.order().dry_run()) {
-      return;
-    }
-    for (const BatchBoard::Place place : board.Unfinished()) {
-      restores.push_back(board.RecordAt(place).restore());
+    if (!batch.order().dry_run()) {
+      restores = UnfinishedOf(board);
     }
   });
   return restores;
@@ -251,6 +258,16 @@ std::vector<std::string> BatchShelf::Runnable(const std::string& id) const {
     }
   });
   return restores;
+}
+
+std::vector<std::string> BatchShelf::UnfinishedPlans(const std::string& id) const {
+  std::vector<std::string> plans;
+  With(id, [&](const state::BatchRecord& batch, const BatchBoard& board) {
+    if (batch.order().dry_run()) {
+      plans = UnfinishedOf(board);
+    }
+  });
+  return plans;
 }
 
 std::vector<state::BatchLine> BatchShelf::Records(const std::string& id) const {

@@ -47,8 +47,9 @@ class BatchShelf final : public JobObserver {
   using Look = std::function<void(const state::BatchRecord&, const BatchBoard&)>;
   void With(const std::string& id, const Look& look) const;
 
-  // Of a batch that is here: its restores that have not ended; a dry run has none.
+  // Of a batch that is here: its restores that have not ended; a dry run has none, but plans.
   std::vector<std::string> Unfinished(const std::string& id) const;
+  std::vector<std::string> UnfinishedPlans(const std::string& id) const;
   // The same without those that wait for others of the batch.
   std::vector<std::string> Runnable(const std::string& id) const;
   // Of a batch that is here: its lines, as they are stored.

@@ -59,6 +59,35 @@ absl::StatusOr<state::PlanRecord> PlanJobs::Create(const RequestKey& request,
   return stored;
 }
 
+bool PlanJobs::IsCancelled(const std::string& id) const {
+  MutexLock lock(&mu_);
+  return cancelled_.contains(id);
+}
+
+void PlanJobs::ForgetCancelled(const std::string& id) {
+  MutexLock lock(&mu_);
+  cancelled_.erase(id);
+}
+
+void PlanJobs::Cancel(const std::vector<std::string>& ids) {
+  for (const std::string& id : ids) {
+    {
+      MutexLock lock(&mu_);
+      if (!cancelled_.insert(id).second) {
+        continue;
+      }
+    }
+    const auto plan = state_->GetPlan(id);
+    if (!plan.ok() || plan->state() != state::PLAN_QUEUED) {
+      ForgetCancelled(id);
+    } else if (runner_.Remove(id)) {
+      runner_.Add(ToJob(*plan));  // to end at once, also if it waits for a store
+    } else {
+      runner_.Cancel(id);
+    }
+  }
+}
+
 absl::StatusOr<state::PlanRecord> PlanJobs::Get(const std::string& id) const {
   ASSIGN_OR_RETURN(state::PlanRecord plan, state_->GetPlan(id));
   const auto view = runner_.Find(id);
@@ -69,15 +98,27 @@ absl::StatusOr<state::PlanRecord> PlanJobs::Get(const std::string& id) const {
   return plan;
 }
 
+absl::StatusOr<state::PlanSummary> PlanJobs::PlanUnlessCancelled(const state::PlanRecord& plan,
+                                                                 RunControl* control) {
+  absl::StatusOr<state::PlanSummary> summary = absl::UnknownError("not planned yet");
+  if (!IsCancelled(plan.id())) {
+    ASSIGN_OR_RETURN(const ServedStore* store, stores_->Find(plan.order().store()));
+    summary = engine_->Plan(plan.order(), store->live, control);
+  }
+  if (!summary.ok() && !HasReason(summary.status(), Reason::kShuttingDown) &&
+      IsCancelled(plan.id())) {
+    return MakeError(Reason::kCancelled, "the batch was cancelled before this was planned");
+  }
+  return summary;
+}
+
 JobRunner::Outcome PlanJobs::Run(const std::string& id, RunControl* control) {
   absl::StatusOr<state::PlanRecord> plan = state_->GetPlan(id);
   if (!plan.ok()) {
     return HasReason(plan.status(), Reason::kPlanNotFound) ? JobRunner::Outcome::kDone
                                                            : JobRunner::Outcome::kAgain;
   }
-  const absl::StatusOr<const ServedStore*> store = stores_->Find(plan->order().store());
-  const absl::StatusOr<state::PlanSummary> summary =
-      store.ok() ? engine_->Plan(plan->order(), (*store)->live, control) : store.status();
+  const absl::StatusOr<state::PlanSummary> summary = PlanUnlessCancelled(*plan, control);
   if (HasReason(summary.status(), Reason::kShuttingDown)) {
     return JobRunner::Outcome::kDone;  // the next start plans again
   }
@@ -99,6 +140,7 @@ JobRunner::Outcome PlanJobs::Run(const std::string& id, RunControl* control) {
   }
   const absl::Status stored = state_->PutPlan(*plan);
   if (stored.ok()) {
+    ForgetCancelled(id);
     for (JobObserver* const observer : observers_) {
       observer->PlanEnded(*plan);
     }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <set>
 #include <string>
 #include <vector>
 
@@ -12,6 +13,7 @@
 #include "server/jobs/store_registry.h"
 #include "server/restore/restore_engine.h"
 #include "storage/base/id_generator.h"
+#include "storage/base/mutex.h"
 #include "storage/state/state_store.h"
 
 namespace reinstate {
@@ -37,11 +39,19 @@ class PlanJobs {
   absl::StatusOr<state::PlanRecord> Create(const RequestKey& request,
                                            const state::RestoreRecord& checked);
 
+  // Ends those that have not ended as FAILED, with the reason CANCELLED, soon: what is queued never
+  // begins, and what runs is asked to end. Others are left as they are. Also before Start. Quick.
+  void Cancel(const std::vector<std::string>& ids);
+
   // With the present progress of a running one. PLAN_NOT_FOUND.
   absl::StatusOr<state::PlanRecord> Get(const std::string& id) const;
 
  private:
   JobRunner::Outcome Run(const std::string& id, RunControl* control);
+  absl::StatusOr<state::PlanSummary> PlanUnlessCancelled(const state::PlanRecord& plan,
+                                                         RunControl* control);
+  bool IsCancelled(const std::string& id) const;
+  void ForgetCancelled(const std::string& id);
 
   const Clock* const clock_;
   StoreRegistry* const stores_;
@@ -51,7 +61,9 @@ class PlanJobs {
   std::vector<JobObserver*> observers_;  // borrowed
   IdGenerator ids_;
   PostponedJobs postponed_;
-  JobRunner runner_;  // after all that its threads use
+  mutable Mutex mu_;
+  std::set<std::string> cancelled_ ABSL_GUARDED_BY(mu_);  // and have not ended
+  JobRunner runner_;                                      // after all that its threads use
 };
 
 }  // namespace reinstate

@@ -67,6 +67,7 @@ class RestoreManagerImpl final : public RestoreManager {
   }
   absl::StatusOr<state::PlanRecord> CreatePlan(const RequestKey& request,
                                                state::RestoreOrder order) override;
+  void CancelPlans(const std::vector<std::string>& ids) override { plans_.Cancel(ids); }
   absl::StatusOr<state::PlanRecord> GetPlan(const std::string& id) const override {
     return plans_.Get(id);
   }

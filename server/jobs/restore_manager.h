@@ -93,6 +93,10 @@ class RestoreManager {
   virtual absl::StatusOr<state::PlanRecord> CreatePlan(const RequestKey& request,
                                                        state::RestoreOrder order) = 0;
 
+  // Ends plans that have not ended as FAILED, with the reason CANCELLED: soon, and what is queued
+  // without a look at its store. Quick; also before Start.
+  virtual void CancelPlans(const std::vector<std::string>& ids) = 0;
+
   virtual absl::StatusOr<state::PlanRecord> GetPlan(const std::string& id) const = 0;
 
   // With the running restore's present progress.

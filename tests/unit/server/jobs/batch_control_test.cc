@@ -147,6 +147,49 @@ TEST_F(BatchControlTest, ACancelLetsACommitEnd) {
   EXPECT_EQ(Restores(), Strings({"t1 SUCCEEDED", "t2 CANCELLED", "t3 CANCELLED"}));
 }
 
+TEST_F(BatchControlTest, ACancelledDryRunPlansNothingMore) {
+  for (int i = 1; i <= 4; ++i) {
+    Hold(absl::StrCat("t", i));
+  }
+  state::BatchOrder order = Order();
+  order.set_dry_run(true);
+  const std::string id = Create({"t1", "t2", "t3", "t4"}, order);
+  engine_->AwaitPlanned(2);  // the others wait for a thread
+  ASSERT_THAT(Cancel(id), IsOk());
+  AwaitState(id, state::BATCH_CANCELLED);
+  EXPECT_EQ(Count(Get(id), BatchLineState::kCancelled), 4);
+  ReleaseAll();
+  Begin();
+  EXPECT_EQ(StateOf(id), state::BATCH_CANCELLED);
+  EXPECT_TRUE(state_->UnfinishedPlans()->empty());
+  // What comes later is planned all the same.
+  AwaitState(Create({"t5"}, order), state::BATCH_PLANNED);
+  EXPECT_EQ(engine_->planned(), Strings({"t5"}));
+}
+
+TEST_F(BatchControlTest, ADryRunThatWasBeingCancelledIsNotPlannedAfterARestart) {
+  Hold("t1");
+  Hold("t2");
+  state::BatchOrder order = Order();
+  order.set_dry_run(true);
+  const std::string id = Create({"t1", "t2", "t3"}, order);
+  engine_->AwaitPlanned(2);
+  End();
+  // As a process leaves it that is killed right after the order was stored.
+  ASSERT_THAT(state_->UpdateBatch(
+                  id,
+                  [](state::BatchRecord* batch) {
+                    batch->set_state(state::BATCH_CANCELLING);
+                    return absl::OkStatus();
+                  },
+                  {}, std::nullopt),
+              IsOk());
+  Begin();
+  AwaitState(id, state::BATCH_CANCELLED);
+  EXPECT_EQ(Count(Get(id), BatchLineState::kCancelled), 3);
+  EXPECT_EQ(engine_->planned(), Strings());
+}
+
 TEST_F(BatchControlTest, APausedBatchCanBeCancelled) {
   const std::string id = CreateHeld();
   ASSERT_THAT(Pause(id), IsOk());

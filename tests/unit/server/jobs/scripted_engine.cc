@@ -32,6 +32,18 @@ std::vector<std::string> ScriptedEngine::begun() const {
   return begun_;
 }
 
+void ScriptedEngine::AwaitPlanned(size_t plans) {
+  MutexLock lock(&mu_);
+  while (planned_.size() < plans) {
+    changed_.Wait(&mu_);
+  }
+}
+
+std::vector<std::string> ScriptedEngine::planned() const {
+  MutexLock lock(&mu_);
+  return planned_;
+}
+
 int ScriptedEngine::most_at_once() const {
   MutexLock lock(&mu_);
   return most_at_once_;
@@ -50,6 +62,11 @@ absl::Status ScriptedEngine::Hold(const std::string& tenant, RunControl* control
 
 absl::StatusOr<state::PlanSummary> ScriptedEngine::Plan(const state::RestoreOrder& order,
                                                         LiveStore* /*store*/, RunControl* control) {
+  {
+    MutexLock lock(&mu_);
+    planned_.push_back(order.tenant());
+    changed_.SignalAll();
+  }
   RETURN_IF_ERROR(Hold(order.tenant(), control));
   {
     MutexLock lock(&mu_);

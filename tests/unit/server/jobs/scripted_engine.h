@@ -34,6 +34,9 @@ class ScriptedEngine final : public RestoreEngine {
   void AwaitBegun(size_t runs);
 
   std::vector<std::string> begun() const;  // tenants
+  // The same of plans.
+  void AwaitPlanned(size_t plans);
+  std::vector<std::string> planned() const;
   int most_at_once() const;
 
   absl::StatusOr<state::PlanSummary> Plan(const state::RestoreOrder& order, LiveStore* store,
@@ -58,6 +61,7 @@ class ScriptedEngine final : public RestoreEngine {
   std::set<std::string> released_ ABSL_GUARDED_BY(mu_);
   std::set<std::string> restored_ ABSL_GUARDED_BY(mu_);
   std::vector<std::string> begun_ ABSL_GUARDED_BY(mu_);
+  std::vector<std::string> planned_ ABSL_GUARDED_BY(mu_);
   int running_ ABSL_GUARDED_BY(mu_) = 0;
   int most_at_once_ ABSL_GUARDED_BY(mu_) = 0;
 };
