@@ -226,19 +226,25 @@ absl::StatusOr<BatchView> BatchControl::Add(const std::string& id,
                                             BatchManager::AddOptions options,
                                             const state::Actor& actor, const std::string& reason) {
   RETURN_IF_ERROR(desk_->shelf->Load(id));
-  MutexLock lock(desk_->changing);
-  ASSIGN_OR_RETURN(const state::BatchRecord batch, desk_->state->GetBatch(id));
-  if (batch.order().dry_run() || !batch.order().undo_of().empty()) {
-    return NotOfDryRun(batch);
+  while (true) {
+    ASSIGN_OR_RETURN(const state::BatchRecord batch, desk_->state->GetBatch(id));
+    if (batch.order().dry_run() || !batch.order().undo_of().empty()) {
+      return NotOfDryRun(batch);
+    }
+    ASSIGN_OR_RETURN(const auto present, desk_->state->BatchLines(id));
+    ASSIGN_OR_RETURN(BatchParts parts, desk_->orders->Check(batch, present, lines));
+    if (options.validate_only) {
+      return DraftView(batch, parts);
+    }
+    RETURN_IF_ERROR(CheckInvalid(parts, options.skip_invalid));
+    const AuditDraft audit = BatchAudit(batch, "batch.extended", actor, reason, parts.lines.size());
+    MutexLock lock(desk_->changing);
+    ASSIGN_OR_RETURN(const state::BatchRecord now, desk_->state->GetBatch(id));
+    if (static_cast<size_t>(now.lines()) == present.size()) {
+      return Extend(id, std::move(parts), audit);
+    }
+    // Somebody else has added lines meanwhile, maybe the same.
   }
-  ASSIGN_OR_RETURN(const auto present, desk_->state->BatchLines(id));
-  ASSIGN_OR_RETURN(BatchParts parts, desk_->orders->Check(batch, present, lines));
-  if (options.validate_only) {
-    return DraftView(batch, parts);
-  }
-  RETURN_IF_ERROR(CheckInvalid(parts, options.skip_invalid));
-  const AuditDraft audit = BatchAudit(batch, "batch.extended", actor, reason, parts.lines.size());
-  return Extend(id, std::move(parts), audit);
 }
 
 absl::StatusOr<BatchView> BatchControl::Prioritize(const std::string& id,

@@ -1,5 +1,7 @@
 #include "server/jobs/batch_course.h"
 
+#include <iterator>
+#include <map>
 #include <optional>
 #include <utility>
 
@@ -60,24 +62,55 @@ BatchCourse::Due BatchCourse::DueLines(const std::string& id) const {
   return due;
 }
 
+// Gives lines that are due their restores, as long as the batch runs. With an error if a store says
+// nothing of a line, which is left as it is then, with those after it.
+absl::Status BatchCourse::CheckDue(const state::BatchRecord& batch,
+                                   std::vector<Begun>* begun) const {
+  for (auto& [line, target] : DueLines(batch.id())) {
+    if (!IsIn(*desk_, batch.id(), state::BATCH_RUNNING)) {
+      return absl::OkStatus();
+    }
+    Begun next{.before = line, .target = target, .after = line, .restores = {}};
+    const absl::Status checked = desk_->orders->Begin(batch, target, &next.after, &next.restores);
+    if (HasReason(checked, Reason::kUnavailable)) {
+      return checked;
+    }
+    if (!checked.ok()) {
+      *next.after.mutable_problem() = FailureOf(checked);
+    }
+    begun->push_back(std::move(next));
+  }
+  return absl::OkStatus();
+}
+
 absl::Status BatchCourse::BeginDue(const std::string& id) {
-  MutexLock lock(desk_->changing);
   ASSIGN_OR_RETURN(const state::BatchRecord batch, desk_->state->GetBatch(id));
   if (batch.state() != state::BATCH_RUNNING) {
     return absl::OkStatus();  // it was paused or cancelled meanwhile
   }
-  BatchParts parts;
-  for (auto& [line, target] : DueLines(id)) {
-    absl::Status begun = desk_->orders->Begin(batch, target, &line, &parts.restores);
-    if (HasReason(begun, Reason::kUnavailable)) {
-      return begun;  // it says nothing of the line
-    }
-    if (!begun.ok()) {
-      *line.mutable_problem() = FailureOf(begun);
-    }
-    parts.lines.push_back(line);
+  std::vector<Begun> begun;
+  const absl::Status checked = CheckDue(batch, &begun);
+  MutexLock lock(desk_->changing);
+  ASSIGN_OR_RETURN(const state::BatchRecord present, desk_->state->GetBatch(id));
+  if (present.state() != state::BATCH_RUNNING) {
+    return absl::OkStatus();
   }
-  return Begin(id, std::move(parts));
+  std::map<std::pair<int32_t, size_t>, std::string> due;
+  for (const auto& [line, target] : DueLines(id)) {
+    due[{line.number(), target}] = line.SerializeAsString();
+  }
+  BatchParts parts;
+  for (Begun& next : begun) {
+    const auto still = due.find({next.before.number(), next.target});
+    if (still == due.end() || still->second != next.before.SerializeAsString()) {
+      desk_->wake(id);  // somebody has changed it meanwhile: look again
+      continue;
+    }
+    std::move(next.restores.begin(), next.restores.end(), std::back_inserter(parts.restores));
+    parts.lines.push_back(std::move(next.after));
+  }
+  RETURN_IF_ERROR(Begin(id, std::move(parts)));
+  return checked;
 }
 
 absl::Status BatchCourse::Begin(const std::string& id, BatchParts parts) {

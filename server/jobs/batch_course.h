@@ -17,7 +17,8 @@ class BatchCourse {
  public:
   explicit BatchCourse(const BatchDesk* desk) : desk_(desk) {}
 
-  // Begins the restores in the next stores of lines whose restores so far have succeeded.
+  // Begins the restores in the next stores of lines whose restores so far have succeeded. Asks
+  // stores.
   absl::Status BeginDue(const std::string& id);
 
   // Tries those again that wait since rows of others were missing or in their way, once others of
@@ -38,7 +39,15 @@ class BatchCourse {
 
  private:
   using Due = std::vector<std::pair<state::BatchLine, size_t>>;
+  // A line with the restore that it is given in the next store, or a problem.
+  struct Begun {
+    state::BatchLine before;
+    size_t target = 0;
+    state::BatchLine after;
+    std::vector<state::RestoreRecord> restores;
+  };
   Due DueLines(const std::string& id) const;
+  absl::Status CheckDue(const state::BatchRecord& batch, std::vector<Begun>* begun) const;
   // Stores the parts under the batch in one step and queues its new restores. With `changing` held.
   absl::Status Begin(const std::string& id, BatchParts parts);
 

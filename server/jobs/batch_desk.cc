@@ -16,6 +16,14 @@ state::BatchState FirstState(const BatchDesk& desk, const state::BatchOrder& ord
   return look ? state::BATCH_CHECKING : state::BATCH_RUNNING;
 }
 
+bool IsIn(const BatchDesk& desk, const std::string& batch, state::BatchState state) {
+  bool is_in = false;
+  desk.shelf->With(batch, [&](const state::BatchRecord& record, const BatchBoard&) {
+    is_in = record.state() == state;
+  });
+  return is_in;
+}
+
 absl::StatusOr<std::optional<std::string>> UndoUnderWay(const BatchDesk& desk,
                                                         const std::string& batch) {
   ASSIGN_OR_RETURN(const auto unfinished, desk.state->UnfinishedBatches());

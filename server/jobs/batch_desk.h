@@ -22,7 +22,9 @@ struct BatchDesk {
   RestoreManager* restores = nullptr;
   const BatchOrders* orders = nullptr;
   BatchShelf* shelf = nullptr;
-  Mutex* changing = nullptr;  // held by whoever changes lines, for all of it
+  // Held by whoever changes lines; never while a store is asked, which may take long: what it says
+  // is applied only if the batch and the line are still as they were.
+  Mutex* changing = nullptr;
   std::function<void(const std::string& batch)> wake;  // something of the batch has changed: go on
   // As BatchManagerOptions.
   absl::Duration shrink_watch = absl::Seconds(2);
@@ -32,6 +34,10 @@ struct BatchDesk {
 // The state in which a batch begins of which no restore has run yet: whether its tenants still lose
 // rows is looked at first, unless that was accepted or cannot be so.
 state::BatchState FirstState(const BatchDesk& desk, const state::BatchOrder& order);
+
+// Whether the batch, which is on the shelf, is in `state` as far as is known: a reason to leave off
+// early, not to go on.
+bool IsIn(const BatchDesk& desk, const std::string& batch, state::BatchState state);
 
 // The batch that undoes `batch` and has not ended, or nothing. Errors of
 // StateStore::UnfinishedBatches.

@@ -15,6 +15,19 @@ namespace {
 // Lines that are planned in one step.
 constexpr size_t kPlansAStep = 64;
 
+// Of all targets that have one.
+std::vector<std::string> PlansOf(const std::vector<state::BatchLine>& lines) {
+  std::vector<std::string> plans;
+  for (const state::BatchLine& line : lines) {
+    for (const state::BatchLine::Target& target : line.targets()) {
+      if (!target.restore().empty()) {
+        plans.push_back(target.restore());
+      }
+    }
+  }
+  return plans;
+}
+
 }  // namespace
 
 std::vector<state::BatchLine> BatchPlanning::UnplannedLines(const std::string& id) const {
@@ -56,18 +69,26 @@ absl::Status BatchPlanning::PlanLine(const state::BatchRecord& batch, state::Bat
   return absl::OkStatus();
 }
 
-// Of some lines: the others are left to later steps, so that nobody waits long for
-// `desk_->changing`.
+// Of some lines: the others are left to later steps. If it is cancelled meanwhile, so are the
+// plans.
 absl::StatusOr<bool> BatchPlanning::MakePlans(const std::string& id) {
-  MutexLock lock(desk_->changing);
   ASSIGN_OR_RETURN(const state::BatchRecord batch, desk_->state->GetBatch(id));
   BatchParts parts;
   parts.lines = UnplannedLines(id);
   if (parts.lines.empty() || batch.state() != state::BATCH_PLANNING) {
     return false;
   }
+  absl::Status made;
   for (state::BatchLine& line : parts.lines) {
-    RETURN_IF_ERROR(PlanLine(batch, &line));
+    if (made.ok() && IsIn(*desk_, id, state::BATCH_PLANNING)) {
+      made = PlanLine(batch, &line);
+    }
+  }
+  MutexLock lock(desk_->changing);
+  ASSIGN_OR_RETURN(const state::BatchRecord present, desk_->state->GetBatch(id));
+  if (present.state() != state::BATCH_PLANNING) {
+    desk_->restores->CancelPlans(PlansOf(parts.lines));
+    return false;
   }
   ASSIGN_OR_RETURN(
       const state::BatchRecord changed,
@@ -75,14 +96,13 @@ absl::StatusOr<bool> BatchPlanning::MakePlans(const std::string& id) {
           id, [](state::BatchRecord*) { return absl::OkStatus(); }, parts, std::nullopt));
   desk_->shelf->Put(changed, parts.lines);
   // Some may have ended before their lines were known here.
-  for (const state::BatchLine& line : parts.lines) {
-    for (const state::BatchLine::Target& target : line.targets()) {
-      const auto plan = desk_->state->GetPlan(target.restore());
-      if (plan.ok() && plan->state() != state::PLAN_QUEUED) {
-        desk_->shelf->PlanEnded(*plan);
-      }
+  for (const std::string& plan : PlansOf(parts.lines)) {
+    const auto record = desk_->state->GetPlan(plan);
+    if (record.ok() && record->state() != state::PLAN_QUEUED) {
+      desk_->shelf->PlanEnded(*record);
     }
   }
+  RETURN_IF_ERROR(made);
   return true;
 }
 
@@ -108,8 +128,8 @@ absl::Status BatchPlanning::End(const std::string& id) {
   MutexLock lock(desk_->changing);
   bool ended = false;
   BatchParts parts;
-  desk_->shelf->With(id, [&](const state::BatchRecord&, const BatchBoard& board) {
-    ended = board.AllEnded();
+  desk_->shelf->With(id, [&](const state::BatchRecord& batch, const BatchBoard& board) {
+    ended = batch.state() == state::BATCH_PLANNING && board.AllEnded();
     for (const BatchBoard::Line& line : board.lines()) {
       parts.lines.push_back(line.record);
       for (const BatchBoard::Target& target : line.targets) {

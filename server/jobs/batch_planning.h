@@ -15,7 +15,7 @@ class BatchPlanning {
   explicit BatchPlanning(const BatchDesk* desk) : desk_(desk) {}
 
   // Orders plans for some of the lines that have none yet; true if there may be more of them. An
-  // error if a store or the state does not answer: try again.
+  // error if a store or the state does not answer: try again. Asks stores.
   absl::StatusOr<bool> MakePlans(const std::string& id);
 
   // Once all plans are made: the digest over them, and the end.

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
@@ -353,6 +354,113 @@ TEST_F(BatchControlTest, AnUndoOfOneCustomerThatIsUnderWayDoesNotRefuseThatOfThe
   EXPECT_EQ(lines[1].state, BatchLineState::kSucceeded);
   engine_->Release("t1");
   AwaitCount(id, BatchLineState::kUndone, 2);
+}
+
+// --- While a store does not answer ---
+
+// Calls of main's identity, which each check of a line makes: one of them waits.
+class SlowStoreTest : public BatchControlTest {
+ protected:
+  void TearDown() override {
+    Open();
+    End();
+    hooks_.identity = nullptr;
+  }
+
+  // Lets so many calls pass; the one after them waits, and those after that one pass.
+  void BlockAfter(int calls) {
+    hooks_.identity = [this, calls] {
+      MutexLock lock(&mu_);
+      if (calls_++ == calls) {
+        blocked_ = true;
+        changed_.SignalAll();
+        while (!open_) {
+          changed_.Wait(&mu_);
+        }
+      }
+      return absl::OkStatus();
+    };
+  }
+  void AwaitBlocked() {
+    MutexLock lock(&mu_);
+    while (!blocked_) {
+      changed_.Wait(&mu_);
+    }
+  }
+  void Open() {
+    MutexLock lock(&mu_);
+    open_ = true;
+    changed_.SignalAll();
+  }
+
+ private:
+  Mutex mu_;
+  CondVar changed_;
+  int calls_ = 0;
+  bool blocked_ = false;
+  bool open_ = false;
+};
+
+TEST_F(SlowStoreTest, ADryRunThatAsksItIsCancelledAtOnce) {
+  state::BatchOrder order = Order();
+  order.set_dry_run(true);
+  BlockAfter(3);  // two lines are checked and one is planned
+  const std::string id = Create({"t1", "t2"}, order);
+  AwaitBlocked();
+  EXPECT_EQ(Cancel(id)->record.state(), state::BATCH_CANCELLING);
+  Open();
+  AwaitState(id, state::BATCH_CANCELLED);
+  EXPECT_EQ(Count(Get(id), BatchLineState::kCancelled), 2);
+  End();
+  EXPECT_TRUE(state_->UnfinishedPlans()->empty());
+}
+
+TEST_F(SlowStoreTest, ABatchThatWouldGoOnToItIsPausedAtOnceAndGoesOnOnlyAfterTheResume) {
+  const std::string id = Create({"t1"}, GroupOrder());
+  AwaitState(id, state::BATCH_SUCCEEDED);
+  BlockAfter(0);  // the undo begins in the other store
+  const auto undo = TryUndo(id);
+  ASSERT_THAT(undo, IsOk());
+  AwaitBlocked();
+  EXPECT_EQ(Pause(undo->record.id())->record.state(), state::BATCH_PAUSED);
+  Open();
+  AwaitState(Create({"t2"}), state::BATCH_SUCCEEDED);
+  EXPECT_EQ(AllLines(undo->record.id()).front().targets[1].restore, "");
+  ASSERT_THAT(Resume(undo->record.id()), IsOk());
+  AwaitState(undo->record.id(), state::BATCH_SUCCEEDED);
+}
+
+TEST_F(SlowStoreTest, ALineThatIsMovedMeanwhileGoesOnWithItsNewPriority) {
+  const std::string id = Create({"t1"}, GroupOrder());
+  AwaitState(id, state::BATCH_SUCCEEDED);
+  BlockAfter(0);
+  const auto undo = TryUndo(id);
+  ASSERT_THAT(undo, IsOk());
+  AwaitBlocked();
+  ASSERT_THAT(batches_->Prioritize(undo->record.id(), {}, 9, Ada(), ""), IsOk());
+  Open();
+  AwaitState(undo->record.id(), state::BATCH_SUCCEEDED);
+  const std::string second = AllLines(undo->record.id()).front().targets[1].restore;
+  EXPECT_EQ(state_->GetRestore(second)->order().priority(), 9);
+}
+
+TEST_F(SlowStoreTest, LinesThatAreCheckedKeepNobodyFromAPauseAndSeeWhatOthersHaveAdded) {
+  Hold("t1");
+  const std::string id = Create({"t1"});
+  engine_->AwaitBegun(1);
+  BlockAfter(0);
+  absl::Status same;
+  std::thread adds_same([&] { same = Add(id, {"t2"}).status(); });
+  AwaitBlocked();
+  EXPECT_EQ(Pause(id)->record.state(), state::BATCH_PAUSED);
+  ASSERT_THAT(Add(id, {"t2"}), IsOk());
+  Open();
+  adds_same.join();
+  EXPECT_THAT(same, FailsWith(Reason::kBatchLinesInvalid));
+  engine_->Release("t1");
+  ASSERT_THAT(Resume(id), IsOk());
+  AwaitState(id, state::BATCH_SUCCEEDED);
+  EXPECT_EQ(Restores(), Strings({"t1 SUCCEEDED", "t2 SUCCEEDED"}));
 }
 
 // --- Whether the script still runs ---
