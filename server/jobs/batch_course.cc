@@ -19,16 +19,16 @@ struct BatchEnd {
   std::string message;
 };
 
-// What somebody should know of a batch that has ended by itself.
-std::string MessageOf(const BatchBoard& board) {
+// What somebody should know of a batch that has ended; `cancelled` says by whom it was, if so.
+std::string MessageOf(const BatchBoard& board, const std::string& cancelled) {
   if (const int64_t doubts = board.Count(BatchLineState::kInDoubt); doubts > 0) {
     return absl::StrCat(doubts,
                         " restores are in doubt: look at their tenants, then `reinstate restore "
                         "resolve`");
   }
   const int64_t undone = board.Count(BatchLineState::kUndone);
-  if (undone == 0) {
-    return "";
+  if (undone == 0 || !cancelled.empty()) {
+    return cancelled;
   }
   return absl::StrCat(undone, " of its customers ",
                       undone == 1 ? "was undone since; a new batch restores it again"
@@ -43,11 +43,11 @@ std::optional<BatchEnd> EndOf(const state::BatchRecord& batch, const BatchBoard&
     return std::nullopt;
   }
   if (cancelled) {
-    return BatchEnd{state::BATCH_CANCELLED, batch.state_message()};
+    return BatchEnd{state::BATCH_CANCELLED, MessageOf(board, batch.state_message())};
   }
   const bool all =
       board.Count(BatchLineState::kSucceeded) == static_cast<int64_t>(board.lines().size());
-  return BatchEnd{all ? state::BATCH_SUCCEEDED : state::BATCH_PARTLY_FAILED, MessageOf(board)};
+  return BatchEnd{all ? state::BATCH_SUCCEEDED : state::BATCH_PARTLY_FAILED, MessageOf(board, "")};
 }
 
 }  // namespace

@@ -50,7 +50,7 @@ class BatchShelf final : public JobObserver {
   // Of a batch that is here: its restores that have not ended; a dry run has none, but plans.
   std::vector<std::string> Unfinished(const std::string& id) const;
   std::vector<std::string> UnfinishedPlans(const std::string& id) const;
-  // The same without those that wait for others of the batch.
+  // As Unfinished, without those that wait for others of the batch.
   std::vector<std::string> Runnable(const std::string& id) const;
   // Of a batch that is here: its lines, as they are stored.
   std::vector<state::BatchLine> Records(const std::string& id) const;

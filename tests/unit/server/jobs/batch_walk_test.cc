@@ -260,7 +260,7 @@ class BatchWalkTest : public BatchFixture {
 };
 
 TEST_F(BatchWalkTest, EndsWhateverIsOrderedAndSaysWhatBecameOfEachLine) {
-  for (uint32_t seed = 1; seed <= 60 && !HasFailure(); ++seed) {
+  for (uint32_t seed = 1; seed <= 40 && !HasFailure(); ++seed) {
     Walk(seed);
   }
 }
