@@ -17,18 +17,18 @@ namespace {
 // Heaps with fewer pages are not worth dividing.
 constexpr int64_t kPagesToDivide = 256;
 
-// The ctids of range `i` of `n`. The first and the last are open, so that none is left out, however
-// the heap grew since its pages were counted.
-std::string CtidRange(int64_t pages, int i, int n) {
-  const auto bound = [pages, n](int at) {
-    return absl::StrCat("'(", pages * at / n, ",0)'::pg_catalog.tid");
-  };
+constexpr int64_t kPageBytes = 8192;
+
+// The ctids of the pages from `begin` to before `end` of `pages`. The first and the last are open,
+// so that none is left out, however the heap grew since its pages were counted.
+std::string CtidRange(int64_t begin, int64_t end, int64_t pages) {
+  const auto bound = [](int64_t page) { return absl::StrCat("'(", page, ",0)'::pg_catalog.tid"); };
   std::string condition;
-  if (i > 0) {
-    absl::StrAppend(&condition, "t.ctid >= ", bound(i));
+  if (begin > 0) {
+    absl::StrAppend(&condition, "t.ctid >= ", bound(begin));
   }
-  if (i + 1 < n) {
-    absl::StrAppend(&condition, condition.empty() ? "" : " AND ", "t.ctid < ", bound(i + 1));
+  if (end < pages) {
+    absl::StrAppend(&condition, condition.empty() ? "" : " AND ", "t.ctid < ", bound(end));
   }
   return condition;
 }
@@ -193,38 +193,8 @@ PostgresCut::PostgresCut(const PostgresStoreOptions& options, std::unique_ptr<Cu
   DivideIntoShards(std::max(max_shards, 1));
 }
 
-// Small heaps go, largest first, to the shard that has least to read.
-void PostgresCut::HandOut(std::vector<Whole> wholes, std::vector<std::vector<Part>>* shards) {
-  std::stable_sort(wholes.begin(), wholes.end(),
-                   [](const Whole& a, const Whole& b) { return a.pages > b.pages; });
-  std::vector<int64_t> pages(shards->size(), 0);
-  for (Whole& whole : wholes) {
-    const auto least =
-        static_cast<size_t>(std::min_element(pages.begin(), pages.end()) - pages.begin());
-    pages[least] += whole.pages + 1;
-    (*shards)[least].push_back(std::move(whole.part));
-  }
-}
-
-// Large heaps are divided evenly.
-void PostgresCut::DivideHeaps(uint32_t table, std::vector<std::vector<Part>>* shards,
-                              std::vector<Whole>* wholes) const {
-  const int count = static_cast<int>(shards->size());
-  for (const PgHeap& heap : map().Table(map().plans()[table]).heaps) {
-    if (!heap.by_ctid || heap.pages < kPagesToDivide || count == 1) {
-      wholes->push_back({.part = {.table = table, .heap = &heap}, .pages = heap.pages});
-      continue;
-    }
-    for (int s = 0; s < count; ++s) {
-      (*shards)[static_cast<size_t>(s)].push_back(
-          {.table = table, .heap = &heap, .condition = CtidRange(heap.pages, s, count)});
-    }
-  }
-}
-
-void PostgresCut::DivideIntoShards(int max_shards) {
-  std::vector<Whole> wholes;
-  std::vector<std::vector<Part>> shards(static_cast<size_t>(max_shards));
+std::vector<PostgresCut::HeapToRead> PostgresCut::HeapsToRead() const {
+  std::vector<HeapToRead> heaps;
   for (uint32_t i = 0; i < map().plans().size(); ++i) {
     const PgTablePlan& plan = map().plans()[i];
     const PgTable& table = map().Table(plan);
@@ -233,15 +203,73 @@ void PostgresCut::DivideIntoShards(int max_shards) {
     }
     if (table.key.empty()) {
       // Its ordinals are counted over all of its rows.
-      wholes.push_back({.part = {.table = i}, .pages = table.estimated_bytes / 8192});
+      heaps.push_back({.part = {.table = i},
+                       .pages = table.estimated_bytes / kPageBytes,
+                       .dividing = Dividing::kNever});
       continue;
     }
-    DivideHeaps(i, &shards, &wholes);
+    for (const PgHeap& heap : table.heaps) {
+      const bool never = !heap.by_ctid || heap.pages < kPagesToDivide;
+      heaps.push_back({.part = {.table = i, .heap = &heap},
+                       .pages = heap.pages,
+                       .dividing = never               ? Dividing::kNever
+                                   : plan.path.empty() ? Dividing::kFreely
+                                                       : Dividing::kIfTooLarge});
+    }
   }
-  HandOut(std::move(wholes), &shards);
-  for (std::vector<Part>& shard : shards) {
-    if (!shard.empty() || shards_.empty()) {
-      shards_.push_back(std::move(shard));
+  return heaps;
+}
+
+void PostgresCut::DivideIntoShards(int max_shards) {
+  std::vector<HeapToRead> heaps = HeapsToRead();
+  std::stable_sort(heaps.begin(), heaps.end(), [](const HeapToRead& a, const HeapToRead& b) {
+    return std::pair(a.dividing, b.pages) < std::pair(b.dividing, a.pages);
+  });
+  std::vector<Shard> shards(static_cast<size_t>(max_shards));
+  int64_t fair = 0;  // pages for each shard
+  for (const HeapToRead& heap : heaps) {
+    fair += heap.pages / max_shards + 1;
+  }
+  std::vector<HeapToRead> divided;
+  for (HeapToRead& heap : heaps) {
+    Shard& least = *std::ranges::min_element(shards, {}, &Shard::pages);
+    const bool whole = heap.dividing == Dividing::kNever || max_shards == 1 ||
+                       (heap.dividing == Dividing::kIfTooLarge && least.pages + heap.pages <= fair);
+    if (whole) {
+      least.pages += heap.pages + 1;
+      least.parts.push_back(std::move(heap.part));
+    } else {
+      divided.push_back(std::move(heap));
+    }
+  }
+  DivideHeaps(divided, fair, &shards);
+  for (Shard& shard : shards) {
+    if (!shard.parts.empty() || shards_.empty()) {
+      shards_.push_back(std::move(shard.parts));
+    }
+  }
+}
+
+void PostgresCut::DivideHeaps(const std::vector<HeapToRead>& heaps, int64_t fair,
+                              std::vector<Shard>* shards) {
+  std::vector<double> until;  // which part of all room is up to and with this shard
+  double room = 0;
+  for (const Shard& shard : *shards) {
+    room += static_cast<double>(std::max<int64_t>(fair - shard.pages, 0));
+    until.push_back(room);
+  }
+  for (const HeapToRead& heap : heaps) {
+    int64_t begin = 0;
+    for (size_t s = 0; s < shards->size(); ++s) {
+      const auto share = static_cast<int64_t>(static_cast<double>(heap.pages) * until[s] / room);
+      const int64_t end = s + 1 == shards->size() ? heap.pages : share;
+      if (begin == end) {
+        continue;
+      }
+      Part part = heap.part;
+      part.condition = CtidRange(begin, end, heap.pages);
+      (*shards)[s].parts.push_back(std::move(part));
+      begin = end;
     }
   }
 }

@@ -11,7 +11,7 @@
 namespace reinstate {
 
 // A cut of a PostgreSQL database: a CutView that is read by COPY. Each shard reads a range of ctids
-// of each larger heap, and some of the small ones whole. Captured are owned tables and, as rows of
+// of each larger heap, and some of the others whole. Captured are owned tables and, as rows of
 // nobody, unresolved ones.
 //
 // A row of nobody in an owned table, because its column or a step of its path is NULL or leads
@@ -39,19 +39,28 @@ class PostgresCut final : public Cut {
     const PgHeap* heap = nullptr;  // null: all of the table
     std::string condition;
   };
-  // A part that is not divided.
-  struct Whole {
+  // Whether several shards may read one heap. Where the owner is at the end of a path, each of them
+  // would join with all of the parents again.
+  enum class Dividing { kNever, kIfTooLarge, kFreely };
+  struct HeapToRead {
     Part part;
     int64_t pages = 0;
+    Dividing dividing = Dividing::kFreely;
+  };
+  struct Shard {
+    std::vector<Part> parts;
+    int64_t pages = 0;  // of heaps that it reads whole
   };
   class ShardStream;
 
   PostgresCut(const PostgresStoreOptions& options, std::unique_ptr<CutView> view, int max_shards);
 
+  std::vector<HeapToRead> HeapsToRead() const;
+  // What is not divided goes, largest first, to the shard that has least to read.
   void DivideIntoShards(int max_shards);
-  void DivideHeaps(uint32_t table, std::vector<std::vector<Part>>* shards,
-                   std::vector<Whole>* wholes) const;
-  static void HandOut(std::vector<Whole> wholes, std::vector<std::vector<Part>>* shards);
+  // Fills each shard up to `fair` pages.
+  static void DivideHeaps(const std::vector<HeapToRead>& heaps, int64_t fair,
+                          std::vector<Shard>* shards);
   absl::Status TellOwnerless() const;
 
   FaultPoints* const faults_;

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <map>
 #include <set>
 #include <string>
@@ -129,6 +130,37 @@ TEST_F(PostgresCutTest, HoldsEachRowOnceWithItsOwnerForAnyNumberOfShards) {
     }
     // An unresolved table is captured whole, as rows of nobody.
     EXPECT_EQ(Counts(*contents, "misc"), (std::map<std::string, int>{{"", 7}}));
+  }
+}
+
+TEST_F(PostgresCutTest, ReadsATableByAPathInOneShardUnlessThatWouldHaveMoreThanTheOthers) {
+  Run("CREATE TABLE issues(id bigint PRIMARY KEY, site_id int NOT NULL, body text);"
+      "INSERT INTO issues SELECT i, 1 + i % 20, repeat('x', 300) FROM generate_series(1, 20000) i;"
+      "CREATE TABLE comments(id bigint PRIMARY KEY, issue bigint REFERENCES issues NOT NULL,"
+      "  body text);"
+      "INSERT INTO comments SELECT i, i, repeat('x', 150) FROM generate_series(1, 20000) i");
+  for (const int shards : {2, 5}) {
+    const auto cut = Open(shards);
+    std::map<std::string, std::vector<int>> read;  // rows of each table by shard
+    for (int shard = 0; shard < cut->shards(); ++shard) {
+      const auto stream = *cut->OpenShard(shard);
+      TenantRow row;
+      while (*stream->Next(&row)) {
+        std::vector<int>& rows = read[cut->info().map.tables[row.table].schema.name];
+        rows.resize(static_cast<size_t>(shards));
+        ++rows[static_cast<size_t>(shard)];
+      }
+    }
+    const auto readers = [&read](const std::string& table) {
+      return std::ranges::count_if(read[table], [](int rows) { return rows > 0; });
+    };
+    EXPECT_EQ(readers("issues"), shards);
+    EXPECT_EQ(readers("comments"), shards == 2 ? 1 : shards);
+    for (int shard = 0; shard < shards; ++shard) {
+      const auto at = static_cast<size_t>(shard);
+      // Issues have 1.6 times the pages of comments.
+      EXPECT_NEAR(read["issues"][at] * 1.6 + read["comments"][at], 52000.0 / shards, 4000);
+    }
   }
 }
 
