@@ -21,6 +21,10 @@ constexpr int kMaxAttempts = 5;
 // to temporary files.
 constexpr const char* kRoomForJoins = "; SET LOCAL work_mem = '64MB'";
 
+// libpq reads at once what its buffer has room for: 16 KiB, until a larger row has come. That takes
+// 3 % more of the processors' time in a snapshot than with the 256 KiB that this row leaves behind.
+constexpr const char* kRoomForLines = "; SELECT pg_catalog.repeat(' ', 131072)";
+
 // The end of a view waits for its watcher.
 constexpr absl::Duration kWatchTimeout = absl::Seconds(10);
 
@@ -195,8 +199,8 @@ absl::StatusOr<std::unique_ptr<CutView::Lease>> CutView::Take() {
   lease->set_busy(true);
   RETURN_IF_ERROR(Explain((*lease)->Begin({.repeatable_read = true, .read_only = true})));
   const absl::Status joined = (*lease)->Execute(
-      "join the view",
-      absl::StrCat("SET TRANSACTION SNAPSHOT ", QuoteLiteral(exported_), kRoomForJoins));
+      "join the view", absl::StrCat("SET TRANSACTION SNAPSHOT ", QuoteLiteral(exported_),
+                                    kRoomForJoins, kRoomForLines));
   if (!joined.ok()) {
     return Explain(MakeError(Reason::kSessionLost,
                              absl::StrCat("The view of the database is gone, since the connection "
