@@ -329,15 +329,18 @@ absl::Status HistoryDb::FlushCatalog() {
                    "flush its catalog");
 }
 
-// Reads each file and compares its checksum with the one from when it was written, which leaves
-// nothing to those of its blocks. RocksDB would read one file after the other.
+// Reads each file that was not read before, and compares its checksum with the one from when it was
+// written, which leaves nothing to those of its blocks. RocksDB would read one file after the
+// other.
 absl::Status HistoryDb::CheckFiles(const std::vector<FamilyFiles>& families) const {
   std::vector<std::function<absl::Status()>> checks;
   for (const FamilyFiles& family : families) {
     for (const StagedTable& file : family.files) {
-      checks.emplace_back([this, &file] {
-        return CheckTableFile(env_, file.path, file.checksum, file.checksum_function);
-      });
+      if (!file.checked) {
+        checks.emplace_back([this, &file] {
+          return CheckTableFile(env_, file.path, file.checksum, file.checksum_function);
+        });
+      }
     }
   }
   return RunInParallel(kCheckingThreads, checks);

@@ -71,6 +71,7 @@ class HistoryDb {
     std::string path;      // a full one
     std::string checksum;  // of the file, computed while it was written
     std::string checksum_function;
+    bool checked = false;  // whether it was already read again (CheckTableFile)
   };
 
   struct FamilyFiles {

@@ -3,9 +3,16 @@
 #include <utility>
 
 #include "storage/base/status_macros.h"
+#include "storage/history/file_checksum.h"
 #include "storage/history/history_status.h"
 
 namespace reinstate {
+namespace {
+
+// Reading a file takes far less time than writing the next one.
+constexpr size_t kMaxWaitingChecks = 4;
+
+}  // namespace
 
 SstSink::SstSink(HistoryDb* db, rocksdb::Options options, std::string label)
     : db_(db), options_(std::move(options)), label_(std::move(label)) {}
@@ -13,6 +20,7 @@ SstSink::SstSink(HistoryDb* db, rocksdb::Options options, std::string label)
 absl::Status SstSink::PrepareFor(int64_t input_bytes) {
   if (writer_ != nullptr && input_bytes_ >= kInputBytesPerFile) {
     RETURN_IF_ERROR(CloseFile());
+    RETURN_IF_ERROR(CheckWhileWritingOn());
   }
   if (writer_ == nullptr) {
     files_.push_back({.path = db_->NewStagingFile(label_)});
@@ -44,6 +52,22 @@ absl::Status SstSink::CloseFile() {
   return absl::OkStatus();
 }
 
-absl::Status SstSink::Finish() { return writer_ == nullptr ? absl::OkStatus() : CloseFile(); }
+absl::Status SstSink::CheckWhileWritingOn() {
+  if (!checks_.has_value()) {
+    checks_.emplace(kMaxWaitingChecks);
+  }
+  HistoryDb::StagedTable& file = files_.back();
+  file.checked = true;  // or Finish fails
+  return checks_->Add([env = db_->env(), file] {
+    return CheckTableFile(env, file.path, file.checksum, file.checksum_function);
+  });
+}
+
+absl::Status SstSink::Finish() {
+  if (writer_ != nullptr) {
+    RETURN_IF_ERROR(CloseFile());
+  }
+  return checks_.has_value() ? checks_->Finish() : absl::OkStatus();
+}
 
 }  // namespace reinstate

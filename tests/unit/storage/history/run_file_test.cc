@@ -3,8 +3,10 @@
 #include <gtest/gtest.h>
 #include <rapidcheck.h>
 #include <rapidcheck/gtest.h>
+#include <rocksdb/env.h>
 #include <rocksdb/file_checksum.h>
 
+#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <functional>
@@ -29,11 +31,51 @@ namespace fs = std::filesystem;
 
 using Rows = std::vector<std::pair<std::string, std::string>>;
 
+// Flips a bit of what is read at the begin of files whose names end with `ending`.
+class FlippingEnv : public rocksdb::EnvWrapper {
+ public:
+  explicit FlippingEnv(std::string ending)
+      : EnvWrapper(rocksdb::Env::Default()), ending_(std::move(ending)) {}
+
+  rocksdb::Status NewRandomAccessFile(const std::string& path,
+                                      std::unique_ptr<rocksdb::RandomAccessFile>* file,
+                                      const rocksdb::EnvOptions& options) override {
+    rocksdb::Status status = EnvWrapper::NewRandomAccessFile(path, file, options);
+    if (status.ok() && path.ends_with(ending_)) {
+      *file = std::make_unique<FlippingFile>(std::move(*file));
+    }
+    return status;
+  }
+
+ private:
+  class FlippingFile : public rocksdb::RandomAccessFile {
+   public:
+    explicit FlippingFile(std::unique_ptr<rocksdb::RandomAccessFile> file)
+        : file_(std::move(file)) {}
+
+    rocksdb::Status Read(uint64_t offset, size_t bytes, rocksdb::Slice* got,
+                         char* into) const override {
+      rocksdb::Status status = file_->Read(offset, bytes, got, into);
+      if (status.ok() && offset == 0 && !got->empty()) {
+        std::memmove(into, got->data(), got->size());
+        into[0] ^= 1;
+        *got = rocksdb::Slice(into, got->size());
+      }
+      return status;
+    }
+
+   private:
+    const std::unique_ptr<rocksdb::RandomAccessFile> file_;
+  };
+
+  const std::string ending_;
+};
+
 class Runs {
  public:
-  Runs() {
+  explicit Runs(rocksdb::Env* env = nullptr) {
     absl::StatusOr<std::unique_ptr<HistoryDb>> opened =
-        HistoryDb::Open({.path = folder_.path() + "/history"},
+        HistoryDb::Open({.path = folder_.path() + "/history", .env = env},
                         [](const HistoryDb* /*existing*/) { return absl::OkStatus(); });
     EXPECT_EQ(Outcome(opened), "OK");
     db_ = *std::move(opened);
@@ -204,6 +246,23 @@ TEST(Ingest, TakesTablesOnlyAsTheyWereWritten) {
     EXPECT_EQ(Outcome(runs.db()->Ingest({{.family = Family::kRecords, .files = sink.files()}})),
               i == 0 ? "OK" : "CORRUPT")
         << "damage " << i;
+  }
+}
+
+// The first file, which is read while the second one is written.
+TEST(SstSink, RefusesAFileThatIsNotOnTheDiskAsItWasWritten) {
+  for (const bool damaged : {false, true}) {
+    FlippingEnv env(damaged ? "records-1.sst" : "none");
+    Runs runs(&env);
+    SstSink sink(runs.db(), runs.db()->TableOptions(Family::kRecords), "records");
+    const std::string value(4 << 20, 'v');
+    const int64_t values = SstSink::kInputBytesPerFile / static_cast<int64_t>(value.size()) + 1;
+    for (int64_t key = 0; key < values; ++key) {
+      ASSERT_EQ(Outcome(sink.Put(absl::StrCat(100 + key), value)), "OK");
+    }
+    EXPECT_EQ(Outcome(sink.Finish()), damaged ? "CORRUPT" : "OK");
+    ASSERT_EQ(sink.files().size(), 2);
+    EXPECT_TRUE(damaged || (sink.files()[0].checked && !sink.files()[1].checked));
   }
 }
 
