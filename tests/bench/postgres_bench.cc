@@ -221,9 +221,8 @@ absl::StatusOr<PostgresBench::FirstTimes> PostgresBench::DumpAndTakeFirstSnapsho
 }
 
 absl::Status PostgresBench::MeasureFirstSnapshot() {
-  // Once without counting: then both find the tables in memory, and memory that is theirs. The host
-  // of a virtual machine hands it over page by page, at many times the cost of a page that was
-  // used before.
+  // Once without counting, so that what comes first leaves nothing warmer for the other: tables in
+  // memory, connections' catalogs, pages that the host of a virtual machine has yet to hand over.
   ASSIGN_OR_RETURN(const FirstTimes uncounted, DumpAndTakeFirstSnapshot());
   Say(
       absl::StrFormat("not counted: the first snapshot of all in %.2f s, the dump before it in "
