@@ -14,12 +14,10 @@ constexpr int64_t kSampleRows = 64;
 enum class RowVerdict { kAsLeft, kAsBefore, kNeither };
 
 RowVerdict JudgeRow(const state::Evidence::Row& row, const KeyState& live) {
-  const std::string hash = live.owner == KeyOwner::kThisTenant && live.payload.has_value()
-                               ? RowHash(row.key(), *live.payload)
-                               : "";
   if (live.owner == KeyOwner::kOtherTenant) {
     return RowVerdict::kNeither;
   }
+  const std::string hash = live.payload.has_value() ? RowHash(row.key(), *live.payload) : "";
   if (hash == row.new_hash()) {
     return RowVerdict::kAsLeft;
   }

@@ -95,13 +95,11 @@ absl::Status TableMerge::SettleInsertions() {
                      "the store answered for another number of keys than it was asked");
   }
   for (size_t i = 0; i < insertions_.size(); ++i) {
-    if (states[i].owner == KeyOwner::kNobody) {
+    if (states[i].owner == KeyOwner::kNobody && !states[i].payload.has_value()) {
       RETURN_IF_ERROR(writer_->Insert(insertions_[i]));
-      continue;
+    } else {
+      writer_->KeyTaken(insertions_[i].key, states[i].owner);
     }
-    // What is the tenant's, and yet not among its rows, belongs to nobody.
-    const bool is_nobodys = states[i].owner == KeyOwner::kThisTenant;
-    writer_->KeyTaken(insertions_[i].key, is_nobodys ? KeyOwner::kNobody : states[i].owner);
   }
   insertions_.clear();
   insertion_bytes_ = 0;

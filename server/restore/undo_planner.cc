@@ -23,8 +23,12 @@ struct UndoneRow {
   const KeyState* live = nullptr;
 };
 
+bool IsGone(const UndoneRow& row) {
+  return row.live->owner == KeyOwner::kNobody && !row.live->payload.has_value();
+}
+
 bool IsAsBefore(const UndoneRow& row) {
-  if (row.live->owner == KeyOwner::kNobody) {
+  if (IsGone(row)) {
     return !row.undo->had_row();
   }
   return row.live->owner == KeyOwner::kThisTenant && row.undo->had_row() &&
@@ -33,7 +37,7 @@ bool IsAsBefore(const UndoneRow& row) {
 
 bool IsAsLeft(const UndoneRow& row) {
   if (row.undo->left_hash().empty()) {
-    return row.live->owner == KeyOwner::kNobody;
+    return IsGone(row);
   }
   return row.live->owner == KeyOwner::kThisTenant &&
          RowHash(row.undo->key(), *row.live->payload) == row.undo->left_hash();
@@ -126,7 +130,7 @@ class UndoRun {
       writer->ChangedSince(key);
       return absl::OkStatus();
     }
-    if (row.live->owner == KeyOwner::kNobody) {
+    if (IsGone(row)) {
       return writer->Insert({.key = key, .payload = row.undo->old_payload()});
     }
     const Record live{.key = key, .payload = *row.live->payload};

@@ -49,7 +49,7 @@ enum class KeyOwner {
 
 struct KeyState {
   KeyOwner owner = KeyOwner::kNobody;
-  std::optional<std::string> payload;  // of kThisTenant; never another tenant's
+  std::optional<std::string> payload;  // of kThisTenant; with kNobody the row's, if it has no owner
 };
 
 enum class ObstacleKind {

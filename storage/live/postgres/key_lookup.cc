@@ -14,7 +14,7 @@
 namespace reinstate {
 namespace {
 
-// A row is its key's number, whose it is (m mine or nobody's, o another's), and its payload. Whose
+// A row is its key's number, whose it is (m mine, n nobody's, o another's), and its payload. Whose
 // it is may cost a look at other tables, so it is asked once a row.
 std::string KeyedSelect(const PgTenantMap& map, const PgTablePlan& plan, const TenantId& tenant,
                         const KeyBatch& batch) {
@@ -24,11 +24,11 @@ std::string KeyedSelect(const PgTenantMap& map, const PgTablePlan& plan, const T
   for (const PgColumn* column : table.PayloadColumns()) {
     const std::string name = absl::StrCat("f", columns.size());
     columns.push_back(absl::StrCat("t.", QuoteIdentifier(column->name), " AS ", name));
-    shown.push_back(absl::StrCat("CASE WHEN mine THEN ", name, " END"));
+    shown.push_back(absl::StrCat("CASE WHEN mine IS NOT FALSE THEN ", name, " END"));
   }
-  return absl::StrCat("SELECT n, CASE WHEN mine THEN 'm' ELSE 'o' END, ",
+  return absl::StrCat("SELECT n, CASE WHEN mine THEN 'm' WHEN mine IS NULL THEN 'n' ELSE 'o' END, ",
                       absl::StrJoin(shown, ", "), " FROM (SELECT k.n, (",
-                      map.OwnedBySql(plan, tenant), ") IS NOT FALSE AS mine, ",
+                      map.OwnedBySql(plan, tenant), ") AS mine, ",
                       absl::StrJoin(columns, ", "), " FROM ", batch.Sql(), ", ", map.FromSql(plan),
                       " WHERE ", EqualToBatch(table, table.key, "t"), " OFFSET 0) s");
 }
@@ -73,7 +73,8 @@ absl::Status ParseState(const PgTable& table, const RowCodec& codec, std::span<c
       return OfAnotherForm(table);
     }
   }
-  (*states)[number] = {.owner = KeyOwner::kThisTenant, .payload = std::string(line)};
+  (*states)[number] = {.owner = whose == 'm' ? KeyOwner::kThisTenant : KeyOwner::kNobody,
+                       .payload = std::string(line)};
   return absl::OkStatus();
 }
 

@@ -190,6 +190,25 @@ TEST_F(PostgresOddSchema, APlanNamesRowsThatLostTheirOwner) {
   EXPECT_EQ(Value("SELECT count(*) FROM notes"), "3");
 }
 
+TEST_F(PostgresOddSchema, AnUndoLeavesRowsAloneThatHaveLostTheirOwnerSince) {
+  Run("CREATE TABLE projects (id int PRIMARY KEY, site text);"
+      "CREATE TABLE tasks (id int PRIMARY KEY, project int);"
+      "INSERT INTO projects VALUES (1, 'a'), (2, 'a'), (3, 'b');"
+      "INSERT INTO tasks VALUES (1, 1), (2, 2), (3, 3)");
+  options_.map.references = {
+      {.table = "tasks", .columns = {"project"}, .parent = "projects", .parent_columns = {"id"}}};
+  TakeSnapshot();
+  Run("DELETE FROM tasks WHERE id < 3; DELETE FROM projects WHERE site = 'a'");
+  const state::RestoreRecord restore = world_->Restore(Order("a"));
+  ASSERT_EQ(restore.state(), state::SUCCEEDED) << restore.failure().message();
+  Run("DELETE FROM projects WHERE id = 1");
+  EXPECT_EQ(world_->Undo(restore).failure().reason(), "UNDO_CONFLICT");
+  const state::RestoreRecord undo = world_->Undo(restore, /*skip_conflicts=*/true);
+  EXPECT_EQ(undo.state(), state::SUCCEEDED) << undo.failure().message();
+  EXPECT_EQ(Value("SELECT string_agg(id::text, ' ' ORDER BY id) FROM tasks"), "1 3");
+  EXPECT_EQ(Value("SELECT string_agg(id::text, ' ' ORDER BY id) FROM projects"), "3");
+}
+
 TEST_F(PostgresOddSchema, ARowWhoseOwnerAnExpressionLooksUpGoesWithWhatItLooksAt) {
   Run("CREATE TABLE projects (id int PRIMARY KEY, site text);"
       "CREATE TABLE notes (id int PRIMARY KEY, of_id int, body text);"
