@@ -136,31 +136,14 @@ BatchLineState BatchBoard::StateOfTargets(const std::vector<Target>& targets) {
   return any(HasYetToEnd) ? BatchLineState::kRunning : BatchLineState::kSucceeded;
 }
 
-// Of a line of which a restore was undone: what has begun in another store ends first.
-BatchLineState BatchBoard::StateOfUndone(const Line& line) {
-  for (size_t i = 0; i < line.targets.size(); ++i) {
-    const bool begun = !line.record.targets(static_cast<int>(i)).restore().empty();
-    if (begun && HasYetToEnd(line.targets[i])) {
-      return BatchLineState::kRunning;
-    }
-  }
-  return BatchLineState::kUndone;
-}
-
-BatchLineState BatchBoard::StateOf(const Line& line) const {
-  const bool left_out = dry_run_ ? !IsCancelled(line.record.problem()) : !HasRestores(line.record);
-  if (line.record.has_problem() && left_out) {
-    return BatchLineState::kNotRestored;
-  }
+// How a line ends that has not gone well; nothing if it goes well so far.
+std::optional<BatchLineState> BatchBoard::BadEndOf(const Line& line) {
   const auto any = [&](state::JobState wanted) {
     return std::any_of(line.targets.begin(), line.targets.end(),
                        [&](const Target& target) { return target.state == wanted; });
   };
-  if (any(state::IN_DOUBT)) {
-    return BatchLineState::kInDoubt;
-  }
   if (any(state::UNDONE)) {
-    return StateOfUndone(line);
+    return BatchLineState::kUndone;
   }
   if (line.record.has_problem()) {
     return IsCancelled(line.record.problem()) ? BatchLineState::kCancelled
@@ -171,7 +154,33 @@ BatchLineState BatchBoard::StateOf(const Line& line) const {
   if (any(state::FAILED) || hook_failed) {
     return BatchLineState::kFailed;
   }
-  return any(state::CANCELLED) ? BatchLineState::kCancelled : StateOfTargets(line.targets);
+  return any(state::CANCELLED) ? std::optional(BatchLineState::kCancelled) : std::nullopt;
+}
+
+bool BatchBoard::HasBegunWhatHasYetToEnd(const Line& line) {
+  for (size_t i = 0; i < line.targets.size(); ++i) {
+    const bool begun = !line.record.targets(static_cast<int>(i)).restore().empty();
+    if (begun && HasYetToEnd(line.targets[i])) {
+      return true;
+    }
+  }
+  return false;
+}
+
+BatchLineState BatchBoard::StateOf(const Line& line) const {
+  const bool left_out = dry_run_ ? !IsCancelled(line.record.problem()) : !HasRestores(line.record);
+  if (line.record.has_problem() && left_out) {
+    return BatchLineState::kNotRestored;
+  }
+  if (std::any_of(line.targets.begin(), line.targets.end(),
+                  [](const Target& target) { return target.state == state::IN_DOUBT; })) {
+    return BatchLineState::kInDoubt;
+  }
+  const std::optional<BatchLineState> bad_end = BadEndOf(line);
+  if (!bad_end.has_value()) {
+    return StateOfTargets(line.targets);
+  }
+  return HasBegunWhatHasYetToEnd(line) ? BatchLineState::kRunning : *bad_end;
 }
 
 void BatchBoard::Restate(size_t line) {

@@ -148,7 +148,8 @@ class BatchBoard {
   std::vector<Place> PlacesOf(const std::set<std::string>& restores) const;
   BatchLineState StateOf(const Line& line) const;
   static BatchLineState StateOfTargets(const std::vector<Target>& targets);
-  static BatchLineState StateOfUndone(const Line& line);
+  static std::optional<BatchLineState> BadEndOf(const Line& line);
+  static bool HasBegunWhatHasYetToEnd(const Line& line);
 
   const bool dry_run_;
   std::vector<Line> lines_;                           // by number

@@ -22,9 +22,8 @@ struct BatchEnd {
 // What somebody should know of a batch that has ended; `cancelled` says by whom it was, if so.
 std::string MessageOf(const BatchBoard& board, const std::string& cancelled) {
   if (const int64_t doubts = board.Count(BatchLineState::kInDoubt); doubts > 0) {
-    return absl::StrCat(doubts,
-                        " restores are in doubt: look at their tenants, then `reinstate restore "
-                        "resolve`");
+    return absl::StrCat(doubts, doubts == 1 ? " restore is" : " restores are",
+                        " in doubt: look at the tenants, then `reinstate restore resolve`");
   }
   const int64_t undone = board.Count(BatchLineState::kUndone);
   if (undone == 0 || !cancelled.empty()) {
@@ -43,7 +42,8 @@ std::optional<BatchEnd> EndOf(const state::BatchRecord& batch, const BatchBoard&
     return std::nullopt;
   }
   if (cancelled) {
-    return BatchEnd{state::BATCH_CANCELLED, MessageOf(board, batch.state_message())};
+    return BatchEnd{state::BATCH_CANCELLED,
+                    MessageOf(board, absl::StrCat("cancelled by ", batch.cancelled_by().name()))};
   }
   const bool all =
       board.Count(BatchLineState::kSucceeded) == static_cast<int64_t>(board.lines().size());

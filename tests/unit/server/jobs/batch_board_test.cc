@@ -59,6 +59,24 @@ TEST(BatchBoard, ALineIsDoneWhenAllItsStoresAre) {
   EXPECT_EQ(board.done_bytes(), 200);
 }
 
+// A hook after the restore in one store may fail while that in the next one is under way, which
+// then may have to wait for others of the batch.
+TEST(BatchBoard, ALineHasNotFailedBeforeWhatItHasBegunHasEnded) {
+  BatchBoard board(false);
+  board.Put(Line(0, {"a", "b"}));
+  state::RestoreRecord first = Restore("a", state::SUCCEEDED);
+  state::HookOutcome* hook = first.add_hooks();
+  hook->set_required(true);
+  hook->set_after(true);
+  hook->set_finished_us(1);
+  board.Update(first);
+  EXPECT_EQ(board.lines()[0].state, BatchLineState::kRunning);
+  EXPECT_FALSE(board.AllEnded());
+  board.Update(Restore("b", state::SUCCEEDED));
+  EXPECT_EQ(board.lines()[0].state, BatchLineState::kFailed);
+  EXPECT_TRUE(board.AllEnded());
+}
+
 TEST(BatchBoard, SumsUpWhatWaitsInEachStoreButForTheLargest) {
   for (const bool dry_run : {false, true}) {
     BatchBoard board(dry_run);
@@ -159,15 +177,15 @@ class Model {
       return std::count_if(line.targets.begin(), line.targets.end(),
                            [&](const Target& target) { return target.state == state; });
     };
-    if (count(state::UNDONE) > 0 && count(state::IN_DOUBT) == 0) {
-      return count(state::QUEUED) > 0 ? BatchLineState::kRunning : BatchLineState::kUndone;
+    if (count(state::IN_DOUBT) > 0) {
+      return BatchLineState::kInDoubt;
     }
     for (const auto& [job, shown] : std::vector<std::pair<state::JobState, BatchLineState>>{
-             {state::IN_DOUBT, BatchLineState::kInDoubt},
+             {state::UNDONE, BatchLineState::kUndone},
              {state::FAILED, BatchLineState::kFailed},
              {state::CANCELLED, BatchLineState::kCancelled}}) {
       if (count(job) > 0) {
-        return shown;
+        return count(state::QUEUED) > 0 ? BatchLineState::kRunning : shown;
       }
     }
     if (count(state::QUEUED) > 0) {

@@ -153,8 +153,8 @@ TEST_F(UndoneBetweenStoresTest, EndsTheBatchAlsoInAPauseAndNotAsASuccess) {
 }
 
 TEST_F(UndoneBetweenStoresTest, NeitherACancelNorARetryNorAnotherLineBringsItBack) {
-  ASSERT_THAT(batches_->Cancel(id_, Ada(), ""), IsOk());
   AwaitState(id_, state::BATCH_PARTLY_FAILED);
+  ASSERT_THAT(batches_->Cancel(id_, Ada(), ""), IsOk());
   ASSERT_THAT(batches_->Retry(id_, Ada(), ""), IsOk());
   ASSERT_THAT(batches_->Add(id_, Lines({"t2"}), {}, Ada(), ""), IsOk());
   AwaitCount(id_, BatchLineState::kSucceeded, 1);
