@@ -71,6 +71,7 @@ void JobRunner::AskGateLocked(const std::string& store) {
 
 void JobRunner::Add(Scheduler::Job job) {
   MutexLock lock(&mu_);
+  AskGateLocked(job.store);  // what is known of the store by now holds for it
   scheduler_.Add(std::move(job));
   changed_.SignalAll();
 }
