@@ -116,11 +116,8 @@ class Guesser {
         continue;
       }
       const size_t in_common = parent.name.size();
-      if (in_common == most) {
-        return nullptr;
-      }
-      if (in_common > most) {
-        found = &parent;
+      if (in_common >= most) {
+        found = in_common > most ? &parent : nullptr;
         most = in_common;
       }
     }
