@@ -46,7 +46,7 @@ absl::StatusOr<AddedLines> ReadLines(const BatchAddOptions& options, const v1::B
   resolve.any_store = batch.spec().has_group();
   ASSIGN_OR_RETURN(const ResolvedList resolved, ResolveList(list, resolve, session));
   for (const std::string& notice : list.notices) {
-    session.console().Say(Printable(notice));
+    session.Hint(Printable(notice));
   }
   AddedLines lines;
   v1::AddToBatchRequest& request = lines.request;

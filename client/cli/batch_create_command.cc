@@ -112,7 +112,7 @@ absl::StatusOr<OrderOfList> ReadOrder(const BatchCreateOptions& options, Session
   resolve.any_store = request.spec().has_group();
   ASSIGN_OR_RETURN(const ResolvedList resolved, ResolveList(list, resolve, session));
   for (const std::string& notice : list.notices) {
-    session.console().Say(Printable(notice));
+    session.Hint(Printable(notice));
   }
   for (v1::BatchLineSpec& line : LineSpecsOf(resolved)) {
     *request.add_lines() = std::move(line);

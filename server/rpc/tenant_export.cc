@@ -46,9 +46,9 @@ class TenantExport final : public StreamSource {
   absl::Status ChooseTables();
   absl::Status Produce(v1::ExportTenantResponse* response);
   void FillHeader(v1::ExportTenantResponse* response) const;
-  // Leaves `*rows` without rows if there are none left.
   // Makes the parts of the next row of the table; false, and on to the next table, if it has none.
   absl::StatusOr<bool> ReadParts();
+  // Leaves `*rows` without rows if there are none left.
   absl::Status FillRows(v1::DumpRows* rows);
   absl::StatusOr<bool> ReadRow(v1::DumpRow* row);
   void FillEnd(v1::DumpEnd* end) const;
