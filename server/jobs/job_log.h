@@ -12,11 +12,11 @@ namespace reinstate {
 void LogEnded(const state::HistoryJob& job);
 void LogEnded(const state::RestoreRecord& restore);
 
-// What became of a hook of `restore`: one that failed is a warning, with the end of what it
-// printed.
 // A restore of a batch that is to be run again once others of it are done.
 void LogWaits(const state::RestoreRecord& restore);
 
+// What became of a hook of `restore`: one that failed is a warning, with the end of what it
+// printed.
 void LogHook(const std::string& restore, const state::HookOutcome& hook);
 
 // What the schedule wants could not be ordered, and is tried again soon.
