@@ -441,6 +441,7 @@ absl::Status RestoreRun::RecordInDoubt(const absl::Status& cause) {
   Close();
   record_.set_state(state::IN_DOUBT);
   record_.clear_phase();
+  record_.clear_wait();
   *record_.mutable_failure() = ToFailure(
       MakeError(Reason::kCommitUnknown,
                 absl::StrCat("it cannot be established whether the commit happened",

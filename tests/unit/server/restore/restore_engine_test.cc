@@ -565,6 +565,35 @@ TEST_F(RestoreEngineTest, WhatTheEvidenceDoesNotSettleBlocksTheTenantUntilAPerso
                         Reason::kNotInDoubt));
 }
 
+// So that it counts as what it is, and not as one that is tried again.
+TEST_F(RestoreEngineTest, WhatHasWaitedAndIsInDoubtWaitsNoLonger) {
+  hooks_.catalog = [](TenantMap* map) {
+    for (MappedTable& table : map->tables) {
+      table.may_be_obstructed = true;
+    }
+  };
+  hooks_.find_obstacles = [](std::span<const Change> /*changes*/) {
+    return std::vector<Obstacle>{{.constraint = "one_each", .owner = KeyOwner::kOtherTenant}};
+  };
+  state::RestoreOrder order = Order(state::OVERWRITE);
+  order.add_tables("issues");
+  order.set_batch("bat-1");
+  const state::RestoreRecord waiting = world_.Restore(order);
+  ASSERT_TRUE(waiting.has_wait());
+  hooks_.find_obstacles = nullptr;
+  hooks_.resolve = CommitOutcome::kNotKnown;
+  hooks_.before_commit = [&] {
+    for (const char* key : {"1", "2", "9"}) {
+      world_.Put("acme", "issues", key, "neither old nor ours");
+    }
+    return MakeError(Reason::kCommitUnknown, "lost");
+  };
+  const state::RestoreRecord doubtful = world_.Run(waiting.id());
+  ASSERT_EQ(doubtful.state(), state::IN_DOUBT);
+  EXPECT_FALSE(doubtful.has_wait());
+  EXPECT_FALSE(world_.state()->GetRestore(waiting.id())->has_wait());
+}
+
 // An error at any of these places leaves the tenant before or after, and the next run ends it.
 TEST_F(RestoreEngineTest, AnErrorAnywhereEndsBeforeOrAfter) {
   for (const char* place :
