@@ -196,6 +196,11 @@ absl::Status BatchCourse::GoOnIfDue(const state::BatchRecord& batch) {
     if (batch.order().dry_run() || DueLines(batch.id()).empty()) {
       return absl::OkStatus();
     }
+    // What is undone is not restored in further stores meanwhile; the end of the undo wakes it.
+    ASSIGN_OR_RETURN(const auto undo, UndoUnderWay(*desk_, batch.id()));
+    if (undo.has_value()) {
+      return absl::OkStatus();
+    }
     RETURN_IF_ERROR(ChangeBatchState(*desk_, batch.id(), batch.state(), state::BATCH_RUNNING, ""));
   }
   return BeginDue(batch.id());
@@ -213,7 +218,11 @@ absl::Status BatchCourse::EndIfDone(const std::string& id) {
       (end->state == present.state() && end->message == present.state_message())) {
     return absl::OkStatus();
   }
-  return ChangeBatchState(*desk_, id, present.state(), end->state, end->message);
+  RETURN_IF_ERROR(ChangeBatchState(*desk_, id, present.state(), end->state, end->message));
+  if (const std::string& undone = present.order().undo_of(); !undone.empty()) {
+    desk_->wake(undone);
+  }
+  return absl::OkStatus();
 }
 
 }  // namespace reinstate

@@ -31,10 +31,11 @@ class BatchCourse {
   // In a batch that was cancelled no line goes on to its next store, nor is planned any more.
   absl::Status LeaveDue(const std::string& id);
 
-  // A doubt in one store that was resolved lets the line go on to the next.
+  // A doubt in one store that was resolved lets the line go on to the next; while the batch is
+  // undone, only once that has ended.
   absl::Status GoOnIfDue(const state::BatchRecord& batch);
 
-  // Ends it if nothing of it waits or runs.
+  // Ends it if nothing of it waits or runs. A batch that it undid is looked at again.
   absl::Status EndIfDone(const std::string& id);
 
  private:

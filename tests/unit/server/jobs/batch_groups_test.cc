@@ -102,6 +102,24 @@ TEST_F(BatchGroupsTest, ADoubtInTheFirstStoreThatIsResolvedLetsTheLineGoOn) {
   EXPECT_EQ(Restores(), Strings({"t1 SUCCEEDED", "w-t1 SUCCEEDED"}));
 }
 
+TEST_F(BatchGroupsTest, ADoubtThatIsResolvedWhileTheBatchIsUndoneGoesOnOnceThatHasEnded) {
+  Write("t1", {.end = state::IN_DOUBT});
+  const std::string id = Create({"t1", "t2"}, GroupOrder());
+  AwaitState(id, state::BATCH_PARTLY_FAILED);
+  Hold("w-t2");
+  const auto undo = TryUndo(id);
+  ASSERT_THAT(undo, IsOk());
+  const std::string doubt = AllLines(id).front().targets.front().restore;
+  ASSERT_THAT(restores_->ResolveRestore(doubt, true, Ada(), "looked"), IsOk());
+  AwaitState(Create({"t3"}), state::BATCH_SUCCEEDED);  // looked at after the one above
+  EXPECT_EQ(StateOf(id), state::BATCH_PARTLY_FAILED);
+  EXPECT_EQ(AllLines(id).front().targets[1].restore, "");
+  engine_->Release("w-t2");
+  AwaitState(undo->record.id(), state::BATCH_SUCCEEDED);
+  AwaitCount(id, BatchLineState::kSucceeded, 1);
+  EXPECT_EQ(Count(Get(id), BatchLineState::kUndone), 1);
+}
+
 TEST_F(BatchGroupsTest, ACancelBetweenTwoStoresEndsAndARetryGoesOn) {
   Write("t1", {.hold = true, .intent_before_hold = true});
   const std::string id = Create({"t1"}, GroupOrder());
