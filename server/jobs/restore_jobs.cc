@@ -57,8 +57,12 @@ bool WasResolvedSo(const state::RestoreRecord& record, bool committed, const sta
          record.resolved_by() == actor.name() && record.resolved_reason() == reason;
 }
 
-// What the store had to bear of a restore that has ended: rolled back or not.
+// What the store had to bear of a restore that has ended: rolled back or not. Nothing of one that
+// waits for others, whose plan it keeps: it is charged for once it has ended.
 StoreThrottle::Size WrittenBy(const state::RestoreRecord& record) {
+  if (record.has_wait()) {
+    return {};
+  }
   return {.rows = record.plan().rows_to_change(), .bytes = record.plan().bytes_to_write()};
 }
 
