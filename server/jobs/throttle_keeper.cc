@@ -38,9 +38,13 @@ absl::Status ThrottleKeeper::KeepDebt(const std::string& store) {
   if (!owed.has_value()) {
     return absl::OkStatus();
   }
+  return StoreDebt(store, *owed);
+}
+
+absl::Status ThrottleKeeper::StoreDebt(const std::string& store, const StoreThrottle::Debts& owed) {
   state::ThrottleDebt debt;
-  debt.set_rows(owed->rows);
-  debt.set_bytes(owed->bytes);
+  debt.set_rows(owed.rows);
+  debt.set_bytes(owed.bytes);
   debt.set_as_of_us(absl::ToUnixMicros(clock_->Now()));
   return stores_->SetThrottleDebt(store, debt);
 }
@@ -55,7 +59,9 @@ absl::Status ThrottleKeeper::Set(const std::string& store, const state::Throttle
   MutexLock lock(&mu_);
   RETURN_IF_ERROR(stores_->SetThrottle(store, throttle, actor, reason));
   Apply(*served, throttle);
-  return absl::OkStatus();
+  // What was stored before would be paid off at the new limits for the time before them, and what
+  // was forgiven be owed again.
+  return StoreDebt(store, governor_->Owed(store).value_or(StoreThrottle::Debts()));
 }
 
 }  // namespace reinstate

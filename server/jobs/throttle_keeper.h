@@ -6,6 +6,7 @@
 #include "server/jobs/job_runner.h"
 #include "server/jobs/store_governor.h"
 #include "server/jobs/store_registry.h"
+#include "server/jobs/store_throttle.h"
 #include "storage/base/clock.h"
 #include "storage/base/mutex.h"
 
@@ -30,12 +31,14 @@ class ThrottleKeeper {
   // begin too soon.
   absl::Status KeepDebt(const std::string& store);
 
-  // As RestoreManager::SetThrottle.
+  // As RestoreManager::SetThrottle. Stores what is still owed as well.
   absl::Status Set(const std::string& store, const state::Throttle& throttle,
                    const state::Actor& actor, const std::string& reason);
 
  private:
   void Apply(const ServedStore& store, const state::Throttle& throttle);
+  // As owed now. With `mu_` held.
+  absl::Status StoreDebt(const std::string& store, const StoreThrottle::Debts& owed);
 
   const Clock* const clock_;
   StoreRegistry* const stores_;

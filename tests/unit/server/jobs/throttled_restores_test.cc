@@ -239,6 +239,28 @@ TEST_F(ThrottledRestoresTest, WhatIsOwedIsOwedAlsoByTheNextProcess) {
   AwaitState(waiting, state::SUCCEEDED);
 }
 
+TEST_F(ThrottledRestoresTest, AChangedLimitHasPaidNothingBeforeItWasSet) {
+  Start();
+  ASSERT_THAT(SetThrottle("main", RowsPerSecond(1)), IsOk());
+  BeginAndHold("t6");  // 25 rows
+  site_.clock().Advance(absl::Seconds(10));
+  ASSERT_THAT(SetThrottle("main", RowsPerSecond(5)), IsOk());
+  const auto kept = registry_->Record("main")->throttle_debt();
+  EXPECT_EQ(kept.rows(), 15);
+  EXPECT_EQ(kept.as_of_us(), absl::ToUnixMicros(site_.clock().Now()));
+}
+
+TEST_F(ThrottledRestoresTest, WhatWasForgivenIsNotOwedAgainByTheNextProcess) {
+  Start();
+  ASSERT_THAT(SetThrottle("main", RowsPerSecond(1)), IsOk());
+  BeginAndHold("t6");
+  ASSERT_EQ(registry_->Record("main")->throttle_debt().rows(), 25);
+  ASSERT_THAT(SetThrottle("main", state::Throttle()), IsOk());
+  EXPECT_EQ(registry_->Record("main")->throttle_debt().rows(), 0);
+  ASSERT_THAT(SetThrottle("main", RowsPerSecond(1)), IsOk());
+  EXPECT_EQ(registry_->Record("main")->throttle_debt().rows(), 0);
+}
+
 TEST_F(ThrottledRestoresTest, WhatAStoppedProcessRolledBackIsNotOwed) {
   Start();
   ASSERT_THAT(SetThrottle("main", RowsPerSecond(1)), IsOk());
