@@ -28,9 +28,9 @@ std::string KeyedSelect(const PgTenantMap& map, const PgTablePlan& plan, const T
   }
   return absl::StrCat("SELECT n, CASE WHEN mine THEN 'm' WHEN mine IS NULL THEN 'n' ELSE 'o' END, ",
                       absl::StrJoin(shown, ", "), " FROM (SELECT k.n, (",
-                      map.OwnedBySql(plan, tenant), ") AS mine, ",
-                      absl::StrJoin(columns, ", "), " FROM ", batch.Sql(), ", ", map.FromSql(plan),
-                      " WHERE ", EqualToBatch(table, table.key, "t"), " OFFSET 0) s");
+                      map.OwnedBySql(plan, tenant), ") AS mine, ", absl::StrJoin(columns, ", "),
+                      " FROM ", batch.Sql(), ", ", map.FromSql(plan), " WHERE ",
+                      EqualToBatch(table, table.key, "t"), " OFFSET 0) s");
 }
 
 // Rows without a key cannot be another's: their key is their contents.
