@@ -69,8 +69,8 @@ absl::Status BatchPlanning::PlanLine(const state::BatchRecord& batch, state::Bat
   return absl::OkStatus();
 }
 
-// Of some lines: the others are left to later steps. If it is cancelled meanwhile, so are the
-// plans.
+// Of some lines: the others are left to later steps. If the batch is cancelled meanwhile, so are
+// the plans, which it has all the same: it ends once they have ended, and not before.
 absl::StatusOr<bool> BatchPlanning::MakePlans(const std::string& id) {
   ASSIGN_OR_RETURN(const state::BatchRecord batch, desk_->state->GetBatch(id));
   BatchParts parts;
@@ -86,10 +86,6 @@ absl::StatusOr<bool> BatchPlanning::MakePlans(const std::string& id) {
   }
   MutexLock lock(desk_->changing);
   ASSIGN_OR_RETURN(const state::BatchRecord present, desk_->state->GetBatch(id));
-  if (present.state() != state::BATCH_PLANNING) {
-    desk_->restores->CancelPlans(PlansOf(parts.lines));
-    return false;
-  }
   ASSIGN_OR_RETURN(
       const state::BatchRecord changed,
       desk_->state->UpdateBatch(
@@ -101,6 +97,10 @@ absl::StatusOr<bool> BatchPlanning::MakePlans(const std::string& id) {
     if (record.ok() && record->state() != state::PLAN_QUEUED) {
       desk_->shelf->PlanEnded(*record);
     }
+  }
+  if (present.state() != state::BATCH_PLANNING) {
+    desk_->restores->CancelPlans(PlansOf(parts.lines));
+    return false;
   }
   RETURN_IF_ERROR(made);
   return true;
