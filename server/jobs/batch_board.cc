@@ -335,6 +335,7 @@ bool BatchBoard::AllEnded() const {
 
 std::vector<BatchBoard::Place> BatchBoard::PlacesOf(const std::set<std::string>& restores) const {
   std::vector<Place> places;
+  places.reserve(restores.size());
   for (const std::string& restore : restores) {
     places.push_back(places_.find(restore)->second);
   }

@@ -71,7 +71,7 @@ absl::Status BatchCourse::CheckDue(const state::BatchRecord& batch,
       return absl::OkStatus();
     }
     Begun next{.before = line, .target = target, .after = line, .restores = {}};
-    const absl::Status checked = desk_->orders->Begin(batch, target, &next.after, &next.restores);
+    absl::Status checked = desk_->orders->Begin(batch, target, &next.after, &next.restores);
     if (HasReason(checked, Reason::kUnavailable)) {
       return checked;
     }
@@ -89,7 +89,7 @@ absl::Status BatchCourse::BeginDue(const std::string& id) {
     return absl::OkStatus();  // it was paused or cancelled meanwhile
   }
   std::vector<Begun> begun;
-  const absl::Status checked = CheckDue(batch, &begun);
+  absl::Status checked = CheckDue(batch, &begun);
   MutexLock lock(desk_->changing);
   ASSIGN_OR_RETURN(const state::BatchRecord present, desk_->state->GetBatch(id));
   if (present.state() != state::BATCH_RUNNING) {
