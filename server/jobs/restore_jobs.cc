@@ -57,12 +57,8 @@ bool WasResolvedSo(const state::RestoreRecord& record, bool committed, const sta
          record.resolved_by() == actor.name() && record.resolved_reason() == reason;
 }
 
-// What the store had to bear of a restore that has ended: rolled back or not. Nothing of one that
-// waits for others, whose plan it keeps: it is charged for once it has ended.
+// What the store had to bear of a restore that has ended: rolled back or not.
 StoreThrottle::Size WrittenBy(const state::RestoreRecord& record) {
-  if (record.has_wait()) {
-    return {};
-  }
   return {.rows = record.plan().rows_to_change(), .bytes = record.plan().bytes_to_write()};
 }
 

@@ -105,7 +105,6 @@ absl::StatusOr<state::RestoreRecord> ScriptedEngine::End(const std::string& id,
     return state_->UpdateRestore(id, [&](state::RestoreRecord* stored) {
       *stored->mutable_wait()->mutable_cause() = record.failure();
       stored->mutable_wait()->set_began_us(absl::ToUnixMicros(started));
-      stored->mutable_plan()->set_rows_to_change(3);
       return absl::OkStatus();
     });
   }

@@ -71,14 +71,12 @@ class ThrottledRestoresTest : public JobsFixture {
 
   void Start() { ASSERT_THAT(manager_->Start(), IsOk()); }
 
-  std::string CreateIn(const std::string& store, const std::string& tenant,
-                       const std::string& batch = "") {
+  std::string CreateIn(const std::string& store, const std::string& tenant) {
     state::RestoreOrder order;
     order.set_store(store);
     order.set_tenant(tenant);
     order.mutable_point()->set_requested("latest");
     order.set_mode(state::CREATE_MISSING);
-    order.set_batch(batch);
     *order.mutable_actor() = Ada();
     const auto record = manager_->CreateRestore(RequestKey(), order, false);
     EXPECT_THAT(record, IsOk());
@@ -167,19 +165,6 @@ TEST_F(ThrottledRestoresTest, WhatARestoreDidNotWriteIsGivenBackWhenItEnds) {
   ASSERT_EQ(StateOf(waiting), state::QUEUED);
   engine_->Release("t6");  // which writes no rows
   AwaitState(first, state::SUCCEEDED);
-  AwaitState(waiting, state::SUCCEEDED);
-}
-
-TEST_F(ThrottledRestoresTest, WhatOnlyWaitsForOthersOfItsBatchTakesNothing) {
-  Start();
-  ASSERT_THAT(SetThrottle("main", RowsPerSecond(1)), IsOk());
-  engine_->Write("t6", {.needs = "t1"});
-  const std::string waiting = CreateIn("main", "t6", "bat-1");
-  Await([&](auto on_change) { return manager_->WatchJob(waiting, std::move(on_change)); },
-        [&] { return manager_->GetRestore(waiting)->has_wait(); });
-  EXPECT_EQ(manager_->GetRestore(waiting)->plan().rows_to_change(), 3);
-  AwaitState(Create("t1"), state::SUCCEEDED);
-  ASSERT_THAT(manager_->RunAgain(waiting), IsOk());
   AwaitState(waiting, state::SUCCEEDED);
 }
 
