@@ -198,7 +198,7 @@ class ImportSink final : public MessageSink {
 
 // Before the call is answered, nothing is left of what is refused.
 absl::Status ImportSink::Accept(std::unique_ptr<google::protobuf::Message> message) {
-  const absl::Status taken = Take(static_cast<v1::ImportSnapshotRequest*>(message.get()));
+  absl::Status taken = Take(static_cast<v1::ImportSnapshotRequest*>(message.get()));
   if (!taken.ok()) {
     file_ = nullptr;
   }
@@ -206,7 +206,7 @@ absl::Status ImportSink::Accept(std::unique_ptr<google::protobuf::Message> messa
 }
 
 absl::Status ImportSink::Close(google::protobuf::Message* response) {
-  const absl::Status created = CreateJob(static_cast<v1::Job*>(response));
+  absl::Status created = CreateJob(static_cast<v1::Job*>(response));
   file_ = nullptr;
   return created;
 }
