@@ -286,11 +286,11 @@ TEST_F(ThrottledRestoresTest, WhoWatchesAQueuedRestoreHearsOfWhatHoldsItBack) {
 }
 
 TEST_F(ThrottledRestoresTest, AStoreUnderPressureGetsNoFurtherRestoreUntilItIsWellWhileOthersGoOn) {
-  wiki_suffers_ = true;
   Start();
   Hold("t6");
   const std::string running = CreateIn("wiki", "t6");
   engine_->AwaitBegun(1);
+  wiki_suffers_ = true;
   while (!manager_->HoldingBack("wiki").has_value()) {
     std::this_thread::yield();
   }
