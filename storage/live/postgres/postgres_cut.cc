@@ -193,6 +193,13 @@ PostgresCut::PostgresCut(const PostgresStoreOptions& options, std::unique_ptr<Cu
   DivideIntoShards(std::max(max_shards, 1));
 }
 
+PostgresCut::Dividing PostgresCut::DividingOf(const PgTablePlan& plan, const PgHeap& heap) {
+  if (!heap.by_ctid || heap.pages < kPagesToDivide) {
+    return Dividing::kNever;
+  }
+  return plan.path.empty() ? Dividing::kFreely : Dividing::kIfTooLarge;
+}
+
 std::vector<PostgresCut::HeapToRead> PostgresCut::HeapsToRead() const {
   std::vector<HeapToRead> heaps;
   for (uint32_t i = 0; i < map().plans().size(); ++i) {
@@ -209,12 +216,9 @@ std::vector<PostgresCut::HeapToRead> PostgresCut::HeapsToRead() const {
       continue;
     }
     for (const PgHeap& heap : table.heaps) {
-      const bool never = !heap.by_ctid || heap.pages < kPagesToDivide;
       heaps.push_back({.part = {.table = i, .heap = &heap},
                        .pages = heap.pages,
-                       .dividing = never               ? Dividing::kNever
-                                   : plan.path.empty() ? Dividing::kFreely
-                                                       : Dividing::kIfTooLarge});
+                       .dividing = DividingOf(plan, heap)});
     }
   }
   return heaps;

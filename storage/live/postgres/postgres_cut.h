@@ -55,6 +55,7 @@ class PostgresCut final : public Cut {
 
   PostgresCut(const PostgresStoreOptions& options, std::unique_ptr<CutView> view, int max_shards);
 
+  static Dividing DividingOf(const PgTablePlan& plan, const PgHeap& heap);
   std::vector<HeapToRead> HeapsToRead() const;
   // What is not divided goes, largest first, to the shard that has least to read.
   void DivideIntoShards(int max_shards);
