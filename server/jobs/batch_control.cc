@@ -40,19 +40,6 @@ absl::Status NotOfDryRun(const state::BatchRecord& batch) {
                                            : " is an undo: no lines can be added to it"));
 }
 
-// Of all targets that have one.
-std::vector<std::string> RestoresOf(const std::vector<state::BatchLine>& lines) {
-  std::vector<std::string> restores;
-  for (const state::BatchLine& line : lines) {
-    for (const state::BatchLine::Target& target : line.targets()) {
-      if (!target.restore().empty()) {
-        restores.push_back(target.restore());
-      }
-    }
-  }
-  return restores;
-}
-
 }  // namespace
 
 absl::StatusOr<state::BatchRecord> BatchControl::Move(const std::string& id, const Step& step,

@@ -24,6 +24,18 @@ bool IsIn(const BatchDesk& desk, const std::string& batch, state::BatchState sta
   return is_in;
 }
 
+std::vector<std::string> RestoresOf(const std::vector<state::BatchLine>& lines) {
+  std::vector<std::string> restores;
+  for (const state::BatchLine& line : lines) {
+    for (const state::BatchLine::Target& target : line.targets()) {
+      if (!target.restore().empty()) {
+        restores.push_back(target.restore());
+      }
+    }
+  }
+  return restores;
+}
+
 absl::StatusOr<std::optional<std::string>> UndoUnderWay(const BatchDesk& desk,
                                                         const std::string& batch) {
   ASSIGN_OR_RETURN(const auto unfinished, desk.state->UnfinishedBatches());

@@ -3,6 +3,7 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -38,6 +39,9 @@ state::BatchState FirstState(const BatchDesk& desk, const state::BatchOrder& ord
 // Whether the batch, which is on the shelf, is in `state` as far as is known: a reason to leave off
 // early, not to go on.
 bool IsIn(const BatchDesk& desk, const std::string& batch, state::BatchState state);
+
+// The restores that the lines have; of a dry run, their plans.
+std::vector<std::string> RestoresOf(const std::vector<state::BatchLine>& lines);
 
 // The batch that undoes `batch` and has not ended, or nothing. Errors of
 // StateStore::UnfinishedBatches.

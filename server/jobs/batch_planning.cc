@@ -15,19 +15,6 @@ namespace {
 // Lines that are planned in one step.
 constexpr size_t kPlansAStep = 64;
 
-// Of all targets that have one.
-std::vector<std::string> PlansOf(const std::vector<state::BatchLine>& lines) {
-  std::vector<std::string> plans;
-  for (const state::BatchLine& line : lines) {
-    for (const state::BatchLine::Target& target : line.targets()) {
-      if (!target.restore().empty()) {
-        plans.push_back(target.restore());
-      }
-    }
-  }
-  return plans;
-}
-
 }  // namespace
 
 std::vector<state::BatchLine> BatchPlanning::UnplannedLines(const std::string& id) const {
@@ -92,14 +79,14 @@ absl::StatusOr<bool> BatchPlanning::MakePlans(const std::string& id) {
           id, [](state::BatchRecord*) { return absl::OkStatus(); }, parts, std::nullopt));
   desk_->shelf->Put(changed, parts.lines);
   // Some may have ended before their lines were known here.
-  for (const std::string& plan : PlansOf(parts.lines)) {
+  for (const std::string& plan : RestoresOf(parts.lines)) {
     const auto record = desk_->state->GetPlan(plan);
     if (record.ok() && record->state() != state::PLAN_QUEUED) {
       desk_->shelf->PlanEnded(*record);
     }
   }
   if (present.state() != state::BATCH_PLANNING) {
-    desk_->restores->CancelPlans(PlansOf(parts.lines));
+    desk_->restores->CancelPlans(RestoresOf(parts.lines));
     return false;
   }
   RETURN_IF_ERROR(made);

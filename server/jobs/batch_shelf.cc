@@ -58,8 +58,7 @@ BatchLineView LineOf(const BatchBoard::Line& line) {
 std::vector<std::string> UnfinishedOf(const BatchBoard& board) {
   std::vector<std::string> ids;
   for (const BatchBoard::Place place : board.Unfinished()) {
-    ids.push_back(
-        board.lines()[place.line].record.targets(static_cast<int>(place.target)).restore());
+    ids.push_back(board.RecordAt(place).restore());
   }
   return ids;
 }
@@ -251,10 +250,12 @@ std::vector<std::string> BatchShelf::Unfinished(const std::string& id) const {
 }
 
 std::vector<std::string> BatchShelf::Runnable(const std::string& id) const {
-  std::vector<std::string> restores = Unfinished(id);
-  With(id, [&](const state::BatchRecord&, const BatchBoard& board) {
-    for (const BatchBoard::Place place : board.Waiting()) {
-      std::erase(restores, board.RecordAt(place).restore());
+  std::vector<std::string> restores;
+  With(id, [&](const state::BatchRecord& batch, const BatchBoard& board) {
+    for (const BatchBoard::Place place : board.Unfinished()) {
+      if (!batch.order().dry_run() && !board.At(place).wait.has_value()) {
+        restores.push_back(board.RecordAt(place).restore());
+      }
     }
   });
   return restores;

@@ -216,6 +216,7 @@ class StateStore {
 
   // --- Stores ---
   virtual absl::StatusOr<std::vector<state::StoreRecord>> Stores() const = 0;
+  // Without `audit` where nobody has ordered it: what is owed of a throttle changes by itself.
   virtual absl::Status PutStore(const state::StoreRecord& store,
                                 const std::optional<AuditDraft>& audit) = 0;
 
