@@ -149,7 +149,7 @@ TEST_F(PostgresKill, InAnyPhaseLeavesBeforeOrAfterAndTheRestoreGoesOn) {
 
 TEST_F(PostgresKill, AtRandomMomentsLeavesBeforeOrAfterAndTheRestoreGoesOn) {
   constexpr int kKills = 16;
-  const absl::Duration whole = TimeOfOne();
+  absl::Duration whole = TimeOfOne();
   int after = 0;
   for (int i = 0; i < kKills; ++i) {
     const absl::Duration delay = std::uniform_real_distribution<double>(0, 1.2)(random_) * whole;
@@ -158,7 +158,10 @@ TEST_F(PostgresKill, AtRandomMomentsLeavesBeforeOrAfterAndTheRestoreGoesOn) {
     const std::string id = Create(absl::StrCat("random ", i));
     absl::SleepFor(delay);
     daemon_.daemon()->Kill();
-    after += IsAfter(when) ? 1 : 0;
+    const bool is_after = IsAfter(when);
+    after += is_after ? 1 : 0;
+    // How long one takes changes with the load of the machine.
+    whole *= is_after ? 0.9 : 1.1;
     ExpectItGoesOn(id, when);
     if (HasFatalFailure()) {
       return;
