@@ -244,8 +244,8 @@ int main(int argc, char** argv) {
   // Blocks of a database are about 1 MiB and live short. By default each would be mapped and
   // unmapped anew, or the memory given back in between, and touching it again costs more than
   // reading it.
-  mallopt(M_MMAP_THRESHOLD, 8 << 20);
-  mallopt(M_TRIM_THRESHOLD, 32 << 20);
+  mallopt(M_MMAP_THRESHOLD, 8 << 20);   // NOLINT(concurrency-mt-unsafe): before any thread
+  mallopt(M_TRIM_THRESHOLD, 32 << 20);  // NOLINT(concurrency-mt-unsafe): before any thread
   // We throw nothing; a library may, e.g. for want of memory.
   try {
     return reinstate::Main(argc, argv);

@@ -18,9 +18,11 @@ using Strings = std::vector<std::string>;
 
 class BatchReferencesTest : public BatchFixture {
  protected:
-  // Until a restore of the batch waits for others of it.
+  // Until a restore of the batch waits for others of it, of which one runs.
   void AwaitWaiting(const std::string& id) {
-    AwaitBatch(id, [](const BatchView& view) { return !view.waiting.empty(); });
+    AwaitBatch(id, [](const BatchView& view) {
+      return !view.waiting.empty() && Count(view, BatchLineState::kRunning) == 1;
+    });
   }
   // What was audited of restores.
   Strings Audits() {
