@@ -384,6 +384,7 @@ absl::Status DaemonImpl::Serve() {
   }
   services.push_back(live_stores_->service());
   ASSIGN_OR_RETURN(server_, RpcServer::Start(server, services));
+  server_->SetServing(history_.read_only.ok());
   spdlog::info("serving address={} data={}", absl::StrJoin(server_->addresses(), ","),
                config().data);
   return absl::OkStatus();

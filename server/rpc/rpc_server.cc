@@ -93,7 +93,6 @@ absl::StatusOr<std::unique_ptr<RpcServer>> RpcServer::Start(
     }
     rpc->addresses_.push_back(BoundAddress(options.listen[i], ports[i]));
   }
-  rpc->SetServing(true);
   return rpc;
 }
 

@@ -43,7 +43,8 @@ class RpcServer {
   // Where it listens, in the order of options.listen; port 0 replaced by the one that it got.
   const std::vector<std::string>& addresses() const { return addresses_; }
 
-  // What the health service answers; SERVING from Start on.
+  // What the health service answers, SERVING at first: whether this daemon can do its work. Calls
+  // are taken either way.
   void SetServing(bool serving);
 
   // Takes no new calls, waits for those under way, and cancels them after `timeout`. Their handlers

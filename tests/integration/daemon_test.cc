@@ -46,6 +46,11 @@ std::string CallRaw(const std::string& address, const std::string& method,
   return bytes;
 }
 
+// What the health service answers: SERVING (1) or NOT_SERVING (2), field 1 of HealthCheckResponse.
+std::string Health(const std::string& address) {
+  return CallRaw(address, "/grpc.health.v1.Health/Check", "");
+}
+
 TEST_F(DaemonTest, ServesUntilSigtermAndEndsWithCodeZero) {
   Start();
   EXPECT_EQ(ShowStore().adapter(), v1::ADAPTER_KIND_EMBEDDED);
@@ -67,8 +72,7 @@ TEST_F(DaemonTest, KeepsItsDataFromOtherUsers) {
 
 TEST_F(DaemonTest, AnswersHealthAndReflection) {
   Start();
-  EXPECT_EQ(CallRaw(daemon_->address(), "/grpc.health.v1.Health/Check", ""),
-            "\x08\x01");  // SERVING
+  EXPECT_EQ(Health(daemon_->address()), "\x08\x01");
   // list_services, field 7 of ServerReflectionRequest.
   const std::string services =
       CallRaw(daemon_->address(), "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo",
@@ -79,7 +83,6 @@ TEST_F(DaemonTest, AnswersHealthAndReflection) {
   }
 }
 
-// The service is 1 (SERVING) or 2 (NOT_SERVING): field 1 of HealthCheckResponse.
 TEST_F(DaemonTest, SaysThatItIsNotReadyAnyMoreWhenItIsToEnd) {
   Start();
   grpc::GenericStub stub(
@@ -293,6 +296,7 @@ class LostPartsTest : public DaemonTest {
     const v1::Store store = ShowStore();
     EXPECT_EQ(store.state(), v1::STORE_STATE_HISTORY_READ_ONLY) << store.state_message();
     EXPECT_THAT(store.state_message(), HasSubstr("--accept-history"));
+    EXPECT_EQ(Health(daemon_->address()), "\x08\x02") << "nobody can be restored";
     EXPECT_THAT(TakeSnapshot(), FailsWith(reason));
     EXPECT_THAT(CreateRestore("acme"), FailsWith(reason));
     v1::GetSnapshotRequest request;
