@@ -100,16 +100,17 @@ void SayCounts(const std::vector<v1::TenantResolution>& all, const Console& cons
 
 }  // namespace
 
-absl::Status CompareListWithData(const TenantListFile& file, const std::string& store,
-                                 const std::string& at, Session& session) {
+absl::Status CompareListWithData(const TenantListFile& file, const ListComparisonOptions& options,
+                                 Session& session) {
   const Console& console = session.console();
   ASSIGN_OR_RETURN(const TenantList list, ReadTenantListFile(file, console));
-  ResolveOptions options;
-  ASSIGN_OR_RETURN(options.store, session.StoreOrOnlyOne(store));
-  options.at = at;
-  options.count_live = true;
-  options.with_lost = true;
-  ASSIGN_OR_RETURN(const ResolvedList resolved, ResolveList(list, options, session));
+  ResolveOptions resolve;
+  ASSIGN_OR_RETURN(resolve.store, session.StoreOrOnlyOne(options.store));
+  resolve.at = options.at;
+  resolve.count_live = true;
+  resolve.with_lost = true;
+  resolve.lost_fraction = options.lost_fraction;
+  ASSIGN_OR_RETURN(const ResolvedList resolved, ResolveList(list, resolve, session));
   SayListNotices(list, resolved, console);
   if (resolved.point.has_instant()) {
     console.Say(PointSentence(resolved.point, session.now()));

@@ -8,10 +8,16 @@
 
 namespace reinstate {
 
-// Sets a list of tenants beside the data of `store`: who of it is gone or much smaller than at the
-// point `at`, who of it is not, who else is, and which lines mean nobody for sure. Counts go to
-// stderr, the rows to stdout.
-absl::Status CompareListWithData(const TenantListFile& file, const std::string& store,
-                                 const std::string& at, Session& session);
+struct ListComparisonOptions {
+  std::string store;  // may be empty if there is only one
+  std::string at;
+  double lost_fraction = 0;  // who has less than this part of the rows left is lost; 0 for 0.5
+};
+
+// Sets a list of tenants beside the data of a store: who of it is gone or much smaller than at the
+// point, who of it is not, who else is, and which lines mean nobody for sure. Counts go to stderr,
+// the rows to stdout.
+absl::Status CompareListWithData(const TenantListFile& file, const ListComparisonOptions& options,
+                                 Session& session);
 
 }  // namespace reinstate

@@ -46,6 +46,7 @@ class Resolver {
     request_.set_store(options.store);
     request_.set_at(options.at);
     request_.set_count_live(options.count_live);
+    request_.set_lost_fraction(options.lost_fraction);
   }
 
   // `tenant` must outlive this.

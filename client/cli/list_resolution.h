@@ -34,7 +34,8 @@ struct ResolveOptions {
   std::string at;
   bool count_live = false;
   bool with_lost = false;
-  bool any_store = false;  // lines may name other stores than `store`: those of a group
+  double lost_fraction = 0;  // of ResolveTenantsRequest
+  bool any_store = false;    // lines may name other stores than `store`: those of a group
 };
 
 // Resolves `list`, by as many calls of ResolveTenants as it needs, all for the same point. A line

@@ -269,7 +269,9 @@ absl::StatusOr<v1::TenantComparison> CompareWithProgress(const v1::CompareTenant
 
 absl::Status Compare(const TenantOptions& options, Session& session) {
   if (!options.file.path.empty()) {
-    return CompareListWithData(options.file, options.store, options.at, session);
+    return CompareListWithData(
+        options.file, {.store = options.store, .at = options.at, .lost_fraction = options.fraction},
+        session);
   }
   if (options.tenant.empty()) {
     return MakeError(Reason::kInvalidArgument,
@@ -318,7 +320,8 @@ void AddTenantCommands(CommandTree* tree) {
   list->add_flag("--lost", options->lost,
                  "Only those of the point that are gone or much smaller live");
   list->add_option("--fraction", options->fraction,
-                   "With --lost: less than this part of the rows is left; default 0.5");
+                   "With --lost: less than this part of the rows is left; default 0.5")
+      ->type_name("PART");
   list->add_option("--limit", options->limit, "At most so many; 0 for all")->capture_default_str();
 
   CLI::App* find = tree->AddCommand(
@@ -357,6 +360,11 @@ void AddTenantCommands(CommandTree* tree) {
       ->expected(1)
       ->take_all()
       ->excludes(file);
+  compare
+      ->add_option("--fraction", options->fraction,
+                   "A list: who has less than this part of the rows left is gone; default 0.5")
+      ->type_name("PART")
+      ->needs(file);
 
   AddTenantExportCommand(tree, noun);
 }

@@ -47,4 +47,15 @@ absl::Status CheckLength(std::string_view field, std::string_view text, size_t m
       field, absl::StrCat("has ", text.size(), " bytes; at most ", max_bytes, " are allowed."));
 }
 
+absl::StatusOr<double> ParseLostFraction(double fraction) {
+  constexpr double kHalf = 0.5;
+  if (fraction == 0) {
+    return kHalf;
+  }
+  if (!(fraction > 0 && fraction <= 1)) {
+    return FieldError("lost_fraction", "must be a fraction in (0, 1], or 0 for 0.5.");
+  }
+  return fraction;
+}
+
 }  // namespace reinstate

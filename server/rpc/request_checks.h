@@ -41,4 +41,8 @@ absl::Status CheckPresent(std::string_view field, std::string_view text);
 // INVALID_ARGUMENT if `text` has more than `max_bytes`.
 absl::Status CheckLength(std::string_view field, std::string_view text, size_t max_bytes);
 
+// Of how many of its rows a tenant must have less left to count as lost: `fraction`, in (0, 1], of
+// the field `lost_fraction`; 0 means a half. INVALID_ARGUMENT otherwise.
+absl::StatusOr<double> ParseLostFraction(double fraction);
+
 }  // namespace reinstate

@@ -16,7 +16,6 @@
 namespace reinstate {
 namespace {
 
-constexpr double kDefaultLostFraction = 0.5;
 constexpr int64_t kManifestsAtATime = 1000;
 
 // A list that is being answered. The position of a page is the resolved snapshot (empty for live)
@@ -80,11 +79,7 @@ absl::Status ListAt(const std::string& at, Listing* listing) {
 }
 
 absl::Status ListLost(const v1::ListTenantsRequest& request, Listing* listing) {
-  const double fraction =
-      request.lost_fraction() == 0 ? kDefaultLostFraction : request.lost_fraction();
-  if (!(fraction > 0 && fraction <= 1)) {
-    return FieldError("lost_fraction", "must be a fraction in (0, 1], or 0 for 0.5.");
-  }
+  ASSIGN_OR_RETURN(const double fraction, ParseLostFraction(request.lost_fraction()));
   ASSIGN_OR_RETURN(const OpenedPoint opened, OpenListedPoint(listing, request.lost_since()));
   ASSIGN_OR_RETURN(const std::vector<LostTenant> lost,
                    TenantDirectory(listing->parts.history)

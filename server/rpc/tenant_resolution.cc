@@ -20,7 +20,6 @@ namespace {
 constexpr int kMaxInputs = 50'000;
 constexpr size_t kMaxInputBytes = 1024;
 constexpr size_t kMessageBytes = 256 << 10;  // a message ends when it has so many
-constexpr double kDefaultLostFraction = 0.5;
 
 using Entry = TenantRoster::Entry;
 
@@ -74,7 +73,7 @@ class TenantResolution final : public StreamSource {
   const ServiceParts parts_;
   const ServedStore& store_;
   const v1::ResolveTenantsRequest request_;
-  double lost_fraction_ = kDefaultLostFraction;
+  double lost_fraction_ = 0;
   OpenedPoint opened_;
 
   // After Resolve.
@@ -100,12 +99,7 @@ absl::Status TenantResolution::Check() {
       return FieldError(field + ".line", "must not be negative.");
     }
   }
-  if (request_.lost_fraction() != 0) {
-    lost_fraction_ = request_.lost_fraction();
-  }
-  if (!(lost_fraction_ > 0 && lost_fraction_ <= 1)) {
-    return FieldError("lost_fraction", "must be a fraction in (0, 1], or 0 for 0.5.");
-  }
+  ASSIGN_OR_RETURN(lost_fraction_, ParseLostFraction(request_.lost_fraction()));
   ASSIGN_OR_RETURN(opened_, OpenPointAt(parts_, store_, request_.at()));
   return absl::OkStatus();
 }

@@ -183,6 +183,16 @@ TEST_F(TenantCompareListTest, CountsWhoIsNamedByAnyOfSeveralCalls) {
                                 HasSubstr("1 is on the list and gone.\n")));
 }
 
+TEST_F(TenantCompareListTest, SaysHowMuchMustBeLeft) {
+  const std::string file = File("list", "1001\n");
+  EXPECT_EQ(Run({"tenant", "compare", "-f", file, "--at", "2h"}), 0) << err_.str();
+  EXPECT_EQ(Run({"tenant", "compare", "-f", file, "--at", "2h", "--fraction", "0.9"}), 0);
+  ASSERT_THAT(resolved_, SizeIs(2));
+  EXPECT_EQ(resolved_[0].lost_fraction(), 0);
+  EXPECT_EQ(resolved_[1].lost_fraction(), 0.9);
+  EXPECT_EQ(Run({"tenant", "compare", "1001", "--at", "2h", "--fraction", "0.9"}), 2);
+}
+
 TEST_F(TenantCompareListTest, NeedsATenantOrAList) {
   EXPECT_EQ(Run({"tenant", "compare", "--at", "2h"}), 2);
   EXPECT_THAT(err_.str(), HasSubstr("or give a list of tenants with -f"));
