@@ -79,6 +79,7 @@ void JobRunner::Add(Scheduler::Job job) {
 bool JobRunner::Remove(const std::string& id) {
   MutexLock lock(&mu_);
   failures_.erase(id);
+  settling_.erase(id);
   return scheduler_.Remove(id);
 }
 
@@ -101,6 +102,7 @@ void JobRunner::Hold(const std::vector<std::string>& ids) {
   {
     MutexLock lock(&mu_);
     for (const std::string& id : ids) {
+      settling_.erase(id);
       scheduler_.Hold(id);
       if (const auto found = running_.find(id); found != running_.end()) {
         found->second->held = true;
@@ -113,9 +115,23 @@ void JobRunner::Hold(const std::vector<std::string>& ids) {
   }
 }
 
+void JobRunner::HoldOnceSettled(const std::string& id) {
+  {
+    MutexLock lock(&mu_);
+    if (!running_.contains(id)) {
+      settling_.insert(id);
+      scheduler_.Release(id);
+      changed_.SignalAll();
+      return;
+    }
+  }
+  Hold({id});
+}
+
 void JobRunner::Release(const std::vector<std::string>& ids) {
   MutexLock lock(&mu_);
   for (const std::string& id : ids) {
+    settling_.erase(id);
     scheduler_.Release(id);
   }
   changed_.SignalAll();
@@ -180,6 +196,11 @@ WorkerPool::Task JobRunner::Begin(Scheduler::Job job, absl::Time now) {
     Report(id, running, [&](View* view) { view->plan = plan; });
   };
   running->control = std::make_shared<RunControl>(std::move(listener));
+  if (settling_.erase(id) > 0) {
+    scheduler_.Hold(id);
+    running->held = true;
+    running->control->Stop();  // nobody has attached a session to it yet
+  }
   running_.emplace(id, std::move(made));
   return [this, job = std::move(job), running] { RunOne(job, running); };
 }
@@ -220,18 +241,27 @@ void JobRunner::Leave(const Scheduler::Job& job, Outcome outcome, Running* runni
   if (outcome == Outcome::kWaits) {
     scheduler_.Hold(job.id);
     scheduler_.Add(job);
+  } else if (outcome == Outcome::kUnsettled) {
+    if (held && scheduler_.IsHeld(job.id)) {
+      scheduler_.Release(job.id);
+      settling_.insert(job.id);
+    }
+    AddLater(job);
   } else if (outcome == Outcome::kAgain && held) {
     scheduler_.Add(job);  // It did not fail: once released it may begin at once.
   } else if (outcome == Outcome::kAgain) {
-    const int failures = std::min(10, failures_[job.id]++);
-    Scheduler::Job again = job;
-    again.not_before =
-        options_.clock->Now() + std::min(kLongestRetry, kFirstRetry * (int64_t{1} << failures));
-    scheduler_.Add(std::move(again));
+    AddLater(job);
   } else {
     failures_.erase(job.id);
   }
   changed_.SignalAll();
+}
+
+void JobRunner::AddLater(Scheduler::Job job) {
+  const int failures = std::min(10, failures_[job.id]++);
+  job.not_before =
+      options_.clock->Now() + std::min(kLongestRetry, kFirstRetry * (int64_t{1} << failures));
+  scheduler_.Add(std::move(job));
 }
 
 }  // namespace reinstate

@@ -4,6 +4,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -35,6 +36,8 @@ class JobRunner {
     kDone,   // or it will not be run by this process again
     kAgain,  // nothing could be recorded: to be tried again after a while
     kWaits,  // to be held in the queue until Release
+    // As kAgain, and also while it is held: what it committed is not known yet.
+    kUnsettled,
   };
 
   // What a running job reports.
@@ -79,6 +82,9 @@ class JobRunner {
   // Keeps jobs from being run until Release: those that are queued stay so, those that run are
   // asked to roll back and are queued again. To be called before a job is added, too.
   void Hold(const std::vector<std::string>& ids);
+  // The same of a job that may have committed: it is run until it has found out, and asked to roll
+  // back what it would do besides.
+  void HoldOnceSettled(const std::string& id);
   void Release(const std::vector<std::string>& ids);
 
   // Gives a queued job another priority. False if it is not queued.
@@ -102,6 +108,7 @@ class JobRunner {
   WorkerPool::Task Begin(Scheduler::Job job, absl::Time now) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void RunOne(const Scheduler::Job& job, Running* running);
   void Leave(const Scheduler::Job& job, Outcome outcome, Running* running);
+  void AddLater(Scheduler::Job job) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   template <typename Change>
   void Report(const std::string& id, Running* running, const Change& change);
 
@@ -112,6 +119,7 @@ class JobRunner {
   CondVar changed_;
   Scheduler scheduler_ ABSL_GUARDED_BY(mu_);
   std::map<std::string, std::unique_ptr<Running>> running_ ABSL_GUARDED_BY(mu_);
+  std::set<std::string> settling_ ABSL_GUARDED_BY(mu_);       // to be held once they have run
   std::map<std::string, int> failures_ ABSL_GUARDED_BY(mu_);  // by job: how often it was kAgain
   bool stopping_ ABSL_GUARDED_BY(mu_) = false;
   std::unique_ptr<WorkerPool> pool_;

@@ -171,6 +171,19 @@ void RestoreJobs::Enqueue(const state::RestoreRecord& record) {
   Add(record, absl::FromUnixMicros(record.created_us()));
 }
 
+void RestoreJobs::Hold(const std::vector<std::string>& ids) {
+  std::vector<std::string> held;
+  for (const std::string& id : ids) {
+    const auto record = state_->GetRestore(id);
+    if (record.ok() && record->has_intent()) {
+      runner_.HoldOnceSettled(id);
+    } else {
+      held.push_back(id);
+    }
+  }
+  runner_.Hold(held);
+}
+
 absl::Status RestoreJobs::SetPriority(const std::string& id, int32_t priority) {
   ASSIGN_OR_RETURN(const state::RestoreRecord record, state_->GetRestore(id));
   if (HasEnded(record.state())) {
@@ -407,7 +420,9 @@ JobRunner::Outcome RestoreJobs::Run(const std::string& id, RunControl* control) 
   }
   TellChanged(id, /*running=*/false);
   if (!record.ok()) {
-    return JobRunner::Outcome::kAgain;
+    const auto stored = state_->GetRestore(id);
+    return stored.ok() && stored->has_intent() ? JobRunner::Outcome::kUnsettled
+                                               : JobRunner::Outcome::kAgain;
   }
   return record->has_wait() ? JobRunner::Outcome::kWaits : JobRunner::Outcome::kDone;
 }

@@ -69,7 +69,8 @@ class RestoreJobs {
   // Queues a stored restore, as of `queued`.
   void Add(const state::RestoreRecord& record, absl::Time queued);
 
-  void Hold(const std::vector<std::string>& ids) { runner_.Hold(ids); }
+  // What has an intent is run until it is settled, and held then.
+  void Hold(const std::vector<std::string>& ids);
   void Release(const std::vector<std::string>& ids) { runner_.Release(ids); }
   absl::Status SetPriority(const std::string& id, int32_t priority);
   absl::Status RunAgain(const std::string& id);

@@ -73,7 +73,8 @@ class RestoreManager {
       const std::function<absl::StatusOr<Created>()>& store) = 0;
 
   // Keeps restores from being run until Release: those that run roll back, unless they commit, and
-  // are queued again. Not stored: to be called again before Start.
+  // are queued again. What may have been committed is found out about all the same. Not stored: to
+  // be called again before Start.
   virtual void Hold(const std::vector<std::string>& ids) = 0;
   virtual void Release(const std::vector<std::string>& ids) = 0;
 

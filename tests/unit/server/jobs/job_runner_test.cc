@@ -46,7 +46,7 @@ class JobRunnerTest : public testing::Test {
     }
     --running_;
     changed_.SignalAll();
-    return outcomes_[id]-- > 0 ? JobRunner::Outcome::kAgain : JobRunner::Outcome::kDone;
+    return outcomes_[id]-- > 0 ? failure_ : JobRunner::Outcome::kDone;
   }
 
   void Add(const std::string& id, const std::string& tenant = "") {
@@ -80,7 +80,8 @@ class JobRunnerTest : public testing::Test {
   std::set<std::string> released_ ABSL_GUARDED_BY(mu_);
   std::vector<std::string> began_ ABSL_GUARDED_BY(mu_);
   std::map<std::string, std::string> ended_by_ ABSL_GUARDED_BY(mu_);
-  std::map<std::string, int> outcomes_ ABSL_GUARDED_BY(mu_);  // how often it is to be kAgain
+  std::map<std::string, int> outcomes_ ABSL_GUARDED_BY(mu_);  // how often it is to be failure_
+  JobRunner::Outcome failure_ ABSL_GUARDED_BY(mu_) = JobRunner::Outcome::kAgain;
   JobRunner::View last_view_ ABSL_GUARDED_BY(mu_);
   int running_ ABSL_GUARDED_BY(mu_) = 0;
   int most_ ABSL_GUARDED_BY(mu_) = 0;
@@ -157,6 +158,51 @@ TEST_F(JobRunnerTest, TriesAgainAfterAWhileWhatCouldNotBeRecorded) {
     clock_.Advance(absl::Minutes(2));
     AwaitBegun(tries);
     AwaitIdle("job-1");  // the time of the next try counts from when this one has failed
+  }
+  EXPECT_FALSE(runner_->Remove("job-1"));  // done
+}
+
+TEST_F(JobRunnerTest, RunsOnceWhatIsToBeHeldOnceSettled) {
+  Make(1);
+  {
+    MutexLock lock(&mu_);
+    outcomes_["job-1"] = 1;
+  }
+  runner_->HoldOnceSettled("job-1");
+  Add("job-1");
+  runner_->Start();
+  AwaitBegun(1);
+  AwaitIdle("job-1");
+  clock_.Advance(absl::Minutes(2));
+  Release("job-2");
+  Add("job-2");
+  AwaitBegun(2);
+  {
+    MutexLock lock(&mu_);
+    EXPECT_EQ(began_, (std::vector<std::string>{"job-1", "job-2"})) << "it is held by then";
+    EXPECT_EQ(ended_by_["job-1"], "SHUTTING_DOWN") << "it was not to do more";
+  }
+  Release("job-1");
+  runner_->Release({"job-1"});
+  AwaitBegun(3);
+}
+
+TEST_F(JobRunnerTest, TriesWhatIsNotSettledAgainAlsoWhileItIsHeld) {
+  Make(1);
+  {
+    MutexLock lock(&mu_);
+    outcomes_["job-1"] = 2;
+    failure_ = JobRunner::Outcome::kUnsettled;
+  }
+  Add("job-1");
+  runner_->Start();
+  AwaitBegun(1);
+  runner_->Hold({"job-1"});
+  AwaitIdle("job-1");
+  for (size_t tries = 2; tries <= 3; ++tries) {
+    clock_.Advance(absl::Minutes(2));
+    AwaitBegun(tries);
+    AwaitIdle("job-1");
   }
   EXPECT_FALSE(runner_->Remove("job-1"));  // done
 }
