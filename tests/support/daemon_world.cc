@@ -64,14 +64,14 @@ void DaemonWorld::Connect() {
   restores_ = v1::RestoreService::NewStub(channel_);
 }
 
-void DaemonWorld::TakeSnapshot() {
+void DaemonWorld::TakeSnapshot(const std::string& store) {
   auto snapshots = v1::SnapshotService::NewStub(channel_);
   auto jobs = v1::JobService::NewStub(channel_);
   v1::Job job;
   {
     grpc::ClientContext context;
     v1::TakeSnapshotRequest request;
-    request.set_store("main");
+    request.set_store(store);
     Require(snapshots->TakeSnapshot(&context, request, &job), "take snapshot");
   }
   const absl::Time deadline = absl::Now() + kPatience;
@@ -110,11 +110,13 @@ bool DaemonWorld::Delete(const std::string& tenant, const std::string& table,
 }
 
 void DaemonWorld::Write(const std::string& tenant,
-                        const std::map<std::string, std::map<std::string, std::string>>& tables) {
+                        const std::map<std::string, std::map<std::string, std::string>>& tables,
+                        const std::string& store) {
   grpc::ClientContext context;
   v1::WriteResponse response;
   auto writer = records_->Write(&context, &response);
   v1::WriteRequest request;
+  request.set_store(store);
   for (const auto& [table, rows] : tables) {
     for (const auto& [key, payload] : rows) {
       v1::Record* record = request.add_operations()->mutable_put();
@@ -124,7 +126,7 @@ void DaemonWorld::Write(const std::string& tenant,
       record->set_payload(payload);
       if (request.operations_size() == kRecordsPerMessage) {
         writer->Write(request);
-        request.clear_operations();
+        request.Clear();
       }
     }
   }
@@ -133,21 +135,23 @@ void DaemonWorld::Write(const std::string& tenant,
   Require(writer->Finish(), "write");
 }
 
-void DaemonWorld::DeleteTenant(const std::string& tenant) {
+void DaemonWorld::DeleteTenant(const std::string& tenant, const std::string& store) {
   grpc::ClientContext context;
   v1::DeleteTenantRequest request;
+  request.set_store(store);
   request.set_tenant(tenant);
   v1::DeleteTenantResponse response;
   Require(records_->DeleteTenant(&context, request, &response), "delete tenant");
 }
 
 StoreRows DaemonWorld::Read(const std::vector<std::string>& tenants,
-                            const std::vector<std::string>& tables) {
+                            const std::vector<std::string>& tables, const std::string& store) {
   StoreRows rows;
   for (const std::string& tenant : tenants) {
     for (const std::string& table : tables) {
       grpc::ClientContext context;
       v1::ScanRequest request;
+      request.set_store(store);
       request.set_tenant(tenant);
       request.set_table(table);
       auto reader = records_->Scan(&context, request);
@@ -164,14 +168,15 @@ StoreRows DaemonWorld::Read(const std::vector<std::string>& tenants,
 }
 
 StoreRows DaemonWorld::ReadAtRest(const std::vector<std::string>& tenants,
-                                  const std::vector<std::string>& tables) {
-  auto store = EmbeddedStore::Open({.path = folder_.path() + "/data/stores/main"});
-  Require(store.ok(), store.ok() ? "" : store.status().ToString());
+                                  const std::vector<std::string>& tables,
+                                  const std::string& store) {
+  auto opened = EmbeddedStore::Open({.path = absl::StrCat(folder_.path(), "/data/stores/", store)});
+  Require(opened.ok(), opened.ok() ? "" : opened.status().ToString());
   StoreRows rows;
   Record record;
   for (const std::string& tenant : tenants) {
     for (const std::string& table : tables) {
-      auto stream = (*store)->Scan(Id(tenant), table, RowKey());
+      auto stream = (*opened)->Scan(Id(tenant), table, RowKey());
       Require(stream.ok(), "scan at rest");
       while (true) {
         const absl::StatusOr<bool> more = (*stream)->Next(&record);

@@ -33,24 +33,26 @@ class DaemonWorld {
   // For calls that are not below.
   const std::shared_ptr<grpc::Channel>& channel() const { return channel_; }
 
-  // Takes a snapshot and waits for it.
-  void TakeSnapshot();
+  // Takes a snapshot of the store and waits for it.
+  void TakeSnapshot(const std::string& store = "main");
 
   // Each is false if the daemon ended meanwhile.
   bool Delete(const std::string& tenant, const std::string& table, const std::string& key);
   bool Put(const std::string& tenant, const std::string& table, const std::string& key,
            const std::string& payload);
   void Write(const std::string& tenant,
-             const std::map<std::string, std::map<std::string, std::string>>& tables);
-  void DeleteTenant(const std::string& tenant);
+             const std::map<std::string, std::map<std::string, std::string>>& tables,
+             const std::string& store = "main");
+  void DeleteTenant(const std::string& tenant, const std::string& store = "main");
 
   // What a client sees of these tenants, in these tables.
-  StoreRows Read(const std::vector<std::string>& tenants, const std::vector<std::string>& tables);
+  StoreRows Read(const std::vector<std::string>& tenants, const std::vector<std::string>& tables,
+                 const std::string& store = "main");
 
   // What the embedded store holds while no daemon has it open: read by a process that continues
   // nothing.
   StoreRows ReadAtRest(const std::vector<std::string>& tenants,
-                       const std::vector<std::string>& tables);
+                       const std::vector<std::string>& tables, const std::string& store = "main");
 
   // Restores to the latest snapshot. Returns the id; empty if the daemon ended meanwhile.
   std::string CreateRestore(const std::string& tenant, v1::RestoreMode mode,
