@@ -184,7 +184,7 @@ Value LineDuration(const v1::BatchLine& line) {
 }  // namespace
 
 std::string NameOf(const v1::BatchLine& line) {
-  const std::string input = absl::StrCat("\"", Printable(line.input()), "\"");
+  std::string input = absl::StrCat("\"", Printable(line.input()), "\"");
   if (line.tenant().tenant().empty()) {
     return input;
   }

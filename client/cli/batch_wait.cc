@@ -109,7 +109,7 @@ absl::StatusOr<std::vector<v1::BatchLine>> AllLines(const std::string& batch, Se
 }
 
 absl::Status ReportBatchOutcome(const v1::Batch& batch, Session& session) {
-  const absl::Status outcome = OutcomeOf(batch);
+  absl::Status outcome = OutcomeOf(batch);
   if (!session.for_people()) {
     return outcome;
   }

@@ -2,11 +2,11 @@
 
 #include <algorithm>
 #include <ostream>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
-#include "absl/time/clock.h"
 #include "client/cli/display_text.h"
 #include "client/cli/humanize.h"
 
@@ -133,14 +133,15 @@ std::string RenderProgressLine(const ProgressView& view) {
   return known.empty() ? Head(view) : absl::StrCat(Head(view), ": ", absl::StrJoin(known, ", "));
 }
 
-ProgressReporter::ProgressReporter(const Console* console)
+ProgressReporter::ProgressReporter(const Console* console, std::function<absl::Time()> now)
     : console_(console),
-      next_(console->err_is_terminal ? absl::InfinitePast() : absl::Now() + kLines) {}
+      now_(std::move(now)),
+      next_(console->err_is_terminal ? absl::InfinitePast() : now_() + kLines) {}
 
 ProgressReporter::~ProgressReporter() { ClearBar(); }
 
 void ProgressReporter::Show(const ProgressView& view) {
-  const absl::Time now = absl::Now();
+  const absl::Time now = now_();
   // On a terminal a new state is shown at once: there may be no further news for long.
   const bool new_state = console_->err_is_terminal && view.state != shown_state_;
   if (now < next_ && !new_state) {

@@ -1,7 +1,9 @@
 #pragma once
 
+#include <functional>
 #include <string>
 
+#include "absl/time/clock.h"
 #include "absl/time/time.h"
 #include "client/cli/console.h"
 #include "reinstate/v1/common.pb.h"
@@ -43,7 +45,8 @@ std::string RenderProgressLine(const ProgressView& view);
 // thread-safe. Borrows the console.
 class ProgressReporter {
  public:
-  explicit ProgressReporter(const Console* console);
+  explicit ProgressReporter(
+      const Console* console, std::function<absl::Time()> now = [] { return absl::Now(); });
   // Clears the bar.
   ~ProgressReporter();
   ProgressReporter(const ProgressReporter&) = delete;
@@ -58,6 +61,7 @@ class ProgressReporter {
   void ClearBar();
 
   const Console* const console_;
+  const std::function<absl::Time()> now_;
   absl::Time next_;
   std::string shown_state_;
   bool bar_shown_ = false;

@@ -187,13 +187,13 @@ absl::Status Rebind(const StoreOptions& options, Session& session) {
                               " is the one that its name is bound to; there is nothing to do."));
     return session.output().One(store, DetailFields(session.now()), ListFields(session.now()));
   }
+  constexpr const char* kWarning =
+      "Its snapshots stay. A physical copy has the identity of its original: look at the address.";
   RETURN_IF_ERROR(Confirm(
       {.facts = {absl::StrCat("The store ", store.name(), " is to be bound to what answers at:"),
                  absl::StrCat("  address       ", store.address()),
                  absl::StrCat("  identity      ", store.found_identity()),
-                 absl::StrCat("  it was        ", store.identity()),
-                 "Its snapshots stay. A physical copy has the identity of its original: look at "
-                 "the address."},
+                 absl::StrCat("  it was        ", store.identity()), kWarning},
        .name = "the new identity",
        .expected = store.found_identity(),
        .given = options.confirm},

@@ -1,6 +1,8 @@
 // The same scenarios in the adapters' way and in naive ways, which must go wrong: otherwise the
 // scenarios of the suite would not show anything.
 
+#include <atomic>
+#include <chrono>
 #include <functional>
 #include <thread>
 
@@ -50,7 +52,8 @@ class ControlArmTest : public LiveStoreTest {
   }
 
   // Whether a session that waited for the lock of another works on what was before that one.
-  bool WorksOnStaleRows(const Opener& open) {
+  // `await_second` blocks until the second one has come to wait.
+  bool WorksOnStaleRows(const Opener& open, const std::function<void()>& await_second) {
     Put(kAcme, "issue", "1", "one");
     auto first = open();
     EXPECT_THAT(first->Begin(), IsOk());
@@ -60,9 +63,7 @@ class ControlArmTest : public LiveStoreTest {
       EXPECT_THAT(session->Begin(), IsOk());
       seen = Read(session.get(), "issue");
     });
-    // Either way the second one comes to wait for the lock within this time; the outcome of the
-    // right way does not depend on it.
-    std::this_thread::sleep_for(std::chrono::milliseconds(200));
+    await_second();
     Apply(first.get(), {Replace("issue", "1", "one", "uno")});
     EXPECT_THAT(SealAndCommit(first.get()), IsOk());
     first = nullptr;
@@ -85,8 +86,15 @@ TEST_P(ControlArmTest, WritingBlindlyLosesAWriteToTheSameKeyAndOursDoesNot) {
 }
 
 TEST_P(ControlArmTest, AViewFromBeforeTheLockIsStaleAndOursIsNot) {
-  EXPECT_TRUE(WorksOnStaleRows(Naive({.takes_view_before_lock = true})));
-  EXPECT_FALSE(WorksOnStaleRows(Ours()));
+  std::atomic<int> views = 0;
+  EXPECT_TRUE(WorksOnStaleRows(Naive({.takes_view_before_lock = true, .views = &views}), [&views] {
+    while (views < 2) {
+      std::this_thread::yield();
+    }
+  }));
+  // Most likely it waits by then; the outcome does not depend on it.
+  EXPECT_FALSE(WorksOnStaleRows(
+      Ours(), [] { std::this_thread::sleep_for(std::chrono::milliseconds(200)); }));
 }
 
 }  // namespace

@@ -31,7 +31,12 @@ NaiveSession::NaiveSession(RecordStore* store, TenantLocks* locks, TenantId tena
   lock_ = *locks->Take(tenant_, absl::Seconds(30));
 }
 
-void NaiveSession::TakeView() { rows_ = ReadAll(store_->Scan(tenant_, kTable, RowKey())->get()); }
+void NaiveSession::TakeView() {
+  rows_ = ReadAll(store_->Scan(tenant_, kTable, RowKey())->get());
+  if (ways_.views != nullptr) {
+    ++*ways_.views;
+  }
+}
 
 absl::Status NaiveSession::Begin() {
   if (!ways_.takes_view_before_lock) {

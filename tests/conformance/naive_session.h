@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <memory>
 #include <string>
 #include <vector>
@@ -15,6 +16,7 @@ namespace reinstate {
 struct NaiveWays {
   bool takes_view_before_lock = false;  // as one does who opens a transaction and locks within it
   bool writes_view_back = false;        // replaces the tenant by what it read and changed
+  std::atomic<int>* views = nullptr;    // counts the views that were taken; may be null
 };
 
 // A session as one would write it who does not think of races: the control arm of the suite. With

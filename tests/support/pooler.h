@@ -3,6 +3,7 @@
 #include <memory>
 #include <string>
 
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "tests/support/postgres_server.h"
 #include "tests/support/subprocess.h"
@@ -23,6 +24,9 @@ class Pooler {
 
  private:
   Pooler() = default;
+
+  // On port_.
+  absl::Status Run(const PostgresServer& server);
 
   const TempDir folder_;
   int port_ = 0;

@@ -19,6 +19,24 @@ namespace fs = std::filesystem;
 
 class Trouble : public CliSite {
  protected:
+  // One that would take minutes. Returns the job's id.
+  std::string BeginLongVerification() {
+    StartDaemon();
+    std::string lines;
+    for (int tenant = 0; tenant < 200; ++tenant) {
+      lines += nlohmann::json({{"tenant", std::to_string(tenant)},
+                               {"table", "issue"},
+                               {"key", "1"},
+                               {"payload", "one"}})
+                   .dump() +
+               "\n";
+    }
+    EXPECT_EQ(Run({"record", "load"}, lines).exit_code, 0);
+    EXPECT_EQ(Run({"snapshot", "take", "--wait"}).exit_code, 0);
+    StartDaemon("history.verifying=slow");
+    return Json({"snapshot", "verify", "snap-1-1"})["id"];
+  }
+
   // Flips a byte in the middle of the largest table file of the history.
   void DamageHistory() const {
     fs::path largest;
@@ -94,20 +112,7 @@ TEST_F(Trouble, DamageOfTheHistoryLeavesNoExportThatLooksComplete) {
 }
 
 TEST_F(Trouble, AVerificationDoesNotHoldUpTheEndOfTheDaemonAndIsDoneAfterTheNextStart) {
-  StartDaemon();
-  std::string lines;
-  for (int tenant = 0; tenant < 200; ++tenant) {
-    lines += nlohmann::json({{"tenant", std::to_string(tenant)},
-                             {"table", "issue"},
-                             {"key", "1"},
-                             {"payload", "one"}})
-                 .dump() +
-             "\n";
-  }
-  ASSERT_EQ(Run({"record", "load"}, lines).exit_code, 0);
-  ASSERT_EQ(Run({"snapshot", "take", "--wait"}).exit_code, 0);
-  StartDaemon("history.verifying=slow");  // it would take minutes
-  const std::string job = Json({"snapshot", "verify", "snap-1-1"})["id"];
+  const std::string job = BeginLongVerification();
   while (Json({"job", "show", job})["state"] != "JOB_STATE_RUNNING") {
     ASSERT_EQ(daemon_->WaitForEnd(absl::Milliseconds(10)), -1);
   }
@@ -117,10 +122,7 @@ TEST_F(Trouble, AVerificationDoesNotHoldUpTheEndOfTheDaemonAndIsDoneAfterTheNext
 }
 
 TEST_F(Trouble, AVerificationCanBeCancelled) {
-  StartDaemon();
-  LoadAndSnapshot(/*rows=*/5);
-  StartDaemon("history.verifying=slow");
-  const std::string job = Json({"snapshot", "verify", "snap-1-1"})["id"];
+  const std::string job = BeginLongVerification();
   EXPECT_EQ(Run({"job", "cancel", job}).exit_code, 0);
   EXPECT_EQ(Run({"job", "watch", job}).exit_code, 1);
   EXPECT_EQ(Json({"job", "show", job})["state"], "JOB_STATE_CANCELLED");

@@ -13,8 +13,8 @@ namespace {
 using Action = TcpProxy::Action;
 using Direction = TcpProxy::Direction;
 
-// Longer than the lease of a second that the clients of these tests ask for.
-constexpr absl::Duration kLongerThanALease = absl::Milliseconds(2500);
+// Longer than the lease of two seconds that the clients of these tests ask for.
+constexpr absl::Duration kLongerThanALease = absl::Seconds(5);
 
 class LeaseTest : public testing::Test {
  protected:

@@ -11,7 +11,7 @@ namespace {
 
 std::unique_ptr<RemoteStore> ConnectTo(int port) {
   auto store = RemoteStore::Create({.address = LoopbackAddress(port),
-                                    .lease = absl::Seconds(1),
+                                    .lease = absl::Seconds(2),
                                     .call_timeout = absl::Seconds(20)});
   EXPECT_THAT(store, IsOk());
   return *std::move(store);

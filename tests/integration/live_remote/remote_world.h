@@ -13,7 +13,7 @@ namespace reinstate {
 
 inline constexpr char kTable[] = "issue";
 
-// A memory store behind a server behind a proxy, and a client of it. The lease is a second.
+// A memory store behind a server behind a proxy, and a client of it. The lease is two seconds.
 class RemoteWorld {
  public:
   explicit RemoteWorld(const LiveStoreServiceOptions& options = {});

@@ -188,7 +188,7 @@ TEST_F(PostgresReferences, WhatWaitsForAnotherTenantIsQueuedWithTheReasonAndHasN
   Lose({kChild, kParent});
   Throttle(1);  // so that the first restore, the smaller one, is the only one for long
   const v1::Batch batch = Await(Create({kChild, kParent}), [&](const v1::Batch& now) {
-    return !LineOf(now, kChild).restores(0).holding_back().empty();
+    return now.lines().queued() == 2 && !LineOf(now, kChild).restores(0).holding_back().empty();
   });
   EXPECT_EQ(batch.state(), v1::BATCH_STATE_RUNNING);
   EXPECT_EQ(batch.lines().queued(), 2) << batch.DebugString();

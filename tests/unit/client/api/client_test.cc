@@ -148,7 +148,7 @@ TEST_F(ClientTest, GivesUpOnADaemonThatKeepsRefusingWithWhatItSaid) {
                               v1::Restore* /*restore*/) { return Refused(); };
   const auto daemon = StartDaemon(answers);
   std::vector<absl::Status> refusals;
-  const auto client = ConnectTo(*daemon, absl::Milliseconds(200), &refusals);
+  const auto client = ConnectTo(*daemon, absl::Milliseconds(1500), &refusals);
   EXPECT_EQ(client->CreateRestore({}).status().message(), "Too many wait.");
   EXPECT_EQ(refusals.size(), 1);
 }

@@ -107,7 +107,7 @@ TEST(ProgressReporter, ShowsANewStateAtOnceAndNumbersWhenItIsTime) {
   Console console;
   console.err = &err;
   console.err_is_terminal = true;
-  ProgressReporter reporter(&console);
+  ProgressReporter reporter(&console, [] { return absl::UnixEpoch(); });
   ProgressView view = HalfWay();
   reporter.Show(view);
   view.progress.set_rows_done(1'201);

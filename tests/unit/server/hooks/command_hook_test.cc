@@ -149,37 +149,37 @@ TEST_F(CommandHookTest, MayCloseItsOutputAndGoOn) {
 
 TEST_F(CommandHookTest, IsKilledWithItsChildrenIfItHangs) {
   const Fifo fifo(Path("alive"));
-  timeout_ = absl::Milliseconds(500);
+  timeout_ = absl::Seconds(3);
   const absl::Time begin = absl::Now();
   EXPECT_EQ(MessageOf(Run("exec 3> \"$1\"; echo begun; echo begun >&3; (sleep 600 & sleep 600)",
                           {Path("alive")})),
-            "did not end within 500ms, and was killed; it printed: begun");
+            "did not end within 3s, and was killed; it printed: begun");
   EXPECT_LT(absl::Now() - begin, absl::Seconds(30));
   EXPECT_EQ(fifo.ReadUntilAllAreGone(), "begun\n");
 }
 
 TEST_F(CommandHookTest, HasTimeToTidyUpBeforeItIsKilled) {
-  timeout_ = absl::Milliseconds(500);
+  timeout_ = absl::Seconds(3);
   EXPECT_THAT(MessageOf(Run("trap 'echo tidied > \"$1\"; exit 0' TERM; sleep 600 & wait",
                             {Path("tidied")})),
-              HasSubstr("did not end within 500ms"));
+              HasSubstr("did not end within 3s"));
   EXPECT_EQ(ContentsOf(Path("tidied")), "tidied\n");
 }
 
 TEST_F(CommandHookTest, IsKilledAlsoIfItTakesNoNoticeOfSigterm) {
   const Fifo fifo(Path("alive"));
-  timeout_ = absl::Milliseconds(500);
+  timeout_ = absl::Seconds(3);
   EXPECT_THAT(MessageOf(Run("trap '' TERM; exec 3> \"$1\"; echo begun >&3; "
                             "while :; do sleep 1; done",
                             {Path("alive")})),
-              HasSubstr("did not end within 500ms"));
+              HasSubstr("did not end within 3s"));
   EXPECT_EQ(fifo.ReadUntilAllAreGone(), "begun\n");
 }
 
 TEST_F(CommandHookTest, IsKilledWhilePrintingWithoutEnd) {
-  timeout_ = absl::Milliseconds(500);
+  timeout_ = absl::Seconds(3);
   const std::string message = MessageOf(Run("exec yes and so on"));
-  EXPECT_THAT(message, AllOf(HasSubstr("did not end within 500ms"), EndsWith("and so on")));
+  EXPECT_THAT(message, AllOf(HasSubstr("did not end within 3s"), EndsWith("and so on")));
   EXPECT_LT(message.size(), 2300);
 }
 
@@ -201,13 +201,13 @@ TEST_F(CommandHookTest, EndsWhenItIsToldTo) {
 }
 
 TEST_F(CommandHookTest, LeavesNeitherZombiesNorOpenFiles) {
-  timeout_ = absl::Milliseconds(200);
   const size_t before = OpenDescriptors();
   for (int i = 0; i < 5; ++i) {
     EXPECT_THAT(Run("exit 0"), IsOk());
     EXPECT_THAT(Run("exit 1"), FailsWith(Reason::kHookFailed));
     EXPECT_THAT(RunCommand({Path("nothing")}), FailsWith(Reason::kHookFailed));
   }
+  timeout_ = absl::Milliseconds(200);
   EXPECT_THAT(Run("sleep 600"), FailsWith(Reason::kHookFailed));
   EXPECT_EQ(OpenDescriptors(), before);
   EXPECT_EQ(waitpid(-1, nullptr, WNOHANG), -1);

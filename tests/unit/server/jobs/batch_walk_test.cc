@@ -24,7 +24,7 @@ class BatchWalkTest : public BatchFixture {
  protected:
   static constexpr int kTenantsAtFirst = 4;  // of a batch; the others may be added
   static constexpr int kSteps = 40;
-  static constexpr absl::Duration kLongestSettling = absl::Seconds(10);
+  static constexpr absl::Duration kLongestSettling = absl::Seconds(60);
 
   int Upto(int most) { return std::uniform_int_distribution<int>(0, most)(random_); }
 

@@ -118,9 +118,9 @@ TEST_F(RestoreManagerTest, TellsOfEachRestoreOnceWhatBecameOfIt) {
   ASSERT_THAT(manager_->CancelRestore(cancelled_running, Ada(), "why"), IsOk());
   AwaitState(cancelled_running, state::CANCELLED);
   manager_->Shutdown();
-  EXPECT_EQ(ended_.all(),
-            std::vector<std::string>({"t5 CANCELLED", "t1 FAILED", "t2 SUCCEEDED", "t3 IN_DOUBT",
-                                      "t3 SUCCEEDED", "t4 CANCELLED"}));
+  EXPECT_THAT(ended_.all(),
+              testing::UnorderedElementsAre("t5 CANCELLED", "t1 FAILED", "t2 SUCCEEDED",
+                                            "t3 IN_DOUBT", "t3 SUCCEEDED", "t4 CANCELLED"));
 }
 
 TEST_F(RestoreManagerTest, CountsWhatHasNotEnded) {

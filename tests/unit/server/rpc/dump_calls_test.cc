@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
 #include "proto/dump_parts.h"
 #include "server/rpc/tenant_export.h"
 #include "storage/model/vector_stream.h"
@@ -102,7 +103,17 @@ class DumpCalls : public ::testing::Test {
     return job;
   }
 
-  bool NothingIsLeft() const { return std::filesystem::is_empty(site_.imports_path()); }
+  // An import ends before its file is removed, so that it is waited for.
+  bool NothingIsLeft() const {
+    const absl::Time until = absl::Now() + absl::Seconds(20);
+    while (!std::filesystem::is_empty(site_.imports_path())) {
+      if (absl::Now() > until) {
+        return false;
+      }
+      absl::SleepFor(absl::Milliseconds(1));
+    }
+    return true;
+  }
 
   std::vector<std::string> Audited(const std::string& subject) {
     std::vector<std::string> actions;
