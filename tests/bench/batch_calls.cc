@@ -77,6 +77,40 @@ absl::StatusOr<v1::Batch> BatchCalls::Create(const std::vector<v1::BatchLineSpec
   return batch;
 }
 
+v1::ControlBatchRequest BatchCalls::Order(const std::string& batch) {
+  v1::ControlBatchRequest request;
+  request.set_batch(batch);
+  request.set_actor("bench");
+  return request;
+}
+
+absl::StatusOr<v1::Batch> BatchCalls::Get(const std::string& batch) {
+  v1::GetBatchRequest request;
+  request.set_batch(batch);
+  grpc::ClientContext context;
+  v1::Batch found;
+  RETURN_IF_ERROR(StatusFromWire(batches_->GetBatch(&context, request, &found)));
+  return found;
+}
+
+absl::Status BatchCalls::Pause(const std::string& batch) {
+  grpc::ClientContext context;
+  v1::Batch answer;
+  return StatusFromWire(batches_->PauseBatch(&context, Order(batch), &answer));
+}
+
+absl::Status BatchCalls::Resume(const std::string& batch) {
+  grpc::ClientContext context;
+  v1::Batch answer;
+  return StatusFromWire(batches_->ResumeBatch(&context, Order(batch), &answer));
+}
+
+absl::Status BatchCalls::Cancel(const std::string& batch) {
+  grpc::ClientContext context;
+  v1::Batch answer;
+  return StatusFromWire(batches_->CancelBatch(&context, Order(batch), &answer));
+}
+
 absl::StatusOr<v1::Batch> BatchCalls::Follow(
     const std::string& batch, const std::function<void(const v1::Batch&)>& on_update) {
   v1::WatchBatchRequest request;

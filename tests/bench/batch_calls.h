@@ -27,6 +27,11 @@ class BatchCalls {
   // Creates a batch that restores what is missing since the newest snapshot.
   absl::StatusOr<v1::Batch> Create(const std::vector<v1::BatchLineSpec>& lines);
 
+  absl::StatusOr<v1::Batch> Get(const std::string& batch);
+  absl::Status Pause(const std::string& batch);
+  absl::Status Resume(const std::string& batch);
+  absl::Status Cancel(const std::string& batch);
+
   // Calls `on_update` for the batch now and whenever it changes, until it has ended: returns that.
   // ABORTED if it waits for consent.
   absl::StatusOr<v1::Batch> Follow(const std::string& batch,
@@ -41,6 +46,8 @@ class BatchCalls {
   absl::Status Throttle(const v1::Throttle& throttle);
 
  private:
+  static v1::ControlBatchRequest Order(const std::string& batch);
+
   const std::string store_;
   const std::unique_ptr<v1::BatchService::Stub> batches_;
   const std::unique_ptr<v1::RestoreService::Stub> restores_;

@@ -1,6 +1,7 @@
 #include "tests/bench/replay_bench.h"
 
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <cstdio>
 #include <memory>
@@ -17,6 +18,7 @@
 #include "tests/bench/batch_run.h"
 #include "tests/bench/batch_watchers.h"
 #include "tests/bench/bench_daemon.h"
+#include "tests/bench/control_probe.h"
 #include "tests/bench/postgres_baselines.h"
 #include "tests/bench/postgres_tracker.h"
 #include "tests/bench/replay_model.h"
@@ -35,8 +37,10 @@ constexpr int kWorkers = 4;  // the daemon's by default, each with a connection
 constexpr int64_t kSmallTenantRows = 100;
 constexpr double kEtaShare = 0.25;  // of the work, after which it must be right
 constexpr int64_t kThrottledRowsPerSecond = 10'000;
-constexpr int kThrottledRestores = 1;                // at once
-constexpr absl::Duration kCalm = absl::Seconds(30);  // writes without a restore
+constexpr int kThrottledRestores = 1;                                  // at once
+constexpr absl::Duration kCalm = absl::Seconds(30);                    // writes without a restore
+constexpr std::array<double, 4> kPausedAfter = {0.02, 0.2, 0.4, 0.6};  // shares of the work
+constexpr double kCancelledAfter = 0.8;
 constexpr int kWatchers = 1'000;
 constexpr size_t kOneInWatched = 4;  // of the lost tenants
 
@@ -109,6 +113,8 @@ class ReplayBench {
   absl::Status MeasureThrottled();
   void ReportWrites(const std::vector<double>& without, const std::vector<double>& with,
                     const BatchRun& run);
+  absl::Status MeasureControl();
+  void ReportControl(const std::vector<StopTimes>& stops);
   absl::Status MeasureWatchers();
   void ReportWatchers(const BatchWatchers::Outcome& told, const RestoreProbe::Outcome& gets,
                       const BatchRun& run);
@@ -276,6 +282,55 @@ void ReplayBench::ReportWrites(const std::vector<double>& without, const std::ve
            Median(without), without.size())});
 }
 
+absl::Status ReplayBench::MeasureControl() {
+  load_->Begin();
+  RETURN_IF_ERROR(tracker_->Delete(replay_.lost));
+  ASSIGN_OR_RETURN(const std::vector<v1::BatchLineSpec> lines,
+                   calls_->Resolve(Names(replay_.lost)));
+  ASSIGN_OR_RETURN(const v1::Batch created, calls_->Create(lines));
+  const std::string& id = created.id();
+  std::vector<StopTimes> stops;
+  for (const double share : kPausedAfter) {
+    ASSIGN_OR_RETURN(const StopTimes times, StopBatchAt(
+                                                share, id, [&] { return calls_->Pause(id); },
+                                                v1::BATCH_STATE_PAUSED, calls_.get()));
+    stops.push_back(times);
+    RETURN_IF_ERROR(calls_->Resume(id));
+  }
+  ASSIGN_OR_RETURN(const StopTimes times,
+                   StopBatchAt(
+                       kCancelledAfter, id, [&] { return calls_->Cancel(id); },
+                       v1::BATCH_STATE_CANCELLING, calls_.get()));
+  stops.push_back(times);
+  ReportControl(stops);
+  RETURN_IF_ERROR(RestoreList(Names(replay_.lost), nullptr, calls_.get()).status());
+  RETURN_IF_ERROR(load_->End());
+  return tracker_->Rest();
+}
+
+void ReplayBench::ReportControl(const std::vector<StopTimes>& stops) {
+  StopTimes worst;
+  int64_t running = 0;
+  for (const StopTimes& times : stops) {
+    worst.state = std::max(worst.state, times.state);
+    worst.free = std::max(worst.free, times.free);
+    running += times.running;
+  }
+  report_->Add({.name = "replay_stop_state",
+                .text = "replay: until a batch that is stopped says so, at worst",
+                .value = Milliseconds(worst.state),
+                .unit = "ms",
+                .bound = 1000,
+                .detail = absl::StrFormat("%d times paused or cancelled while %d restores ran",
+                                          stops.size(), running)});
+  report_->Add({.name = "replay_stop_free",
+                .text = "replay: until its workers are free, at worst",
+                .value = Milliseconds(worst.free),
+                .unit = "ms",
+                .bound = 5000,
+                .detail = "what ran is rolled back"});
+}
+
 absl::Status ReplayBench::MeasureWatchers() {
   std::vector<size_t> some;
   for (size_t i = 0; i < replay_.lost.size(); i += kOneInWatched) {
@@ -344,7 +399,7 @@ absl::Status ReplayBench::CompareWithModel(const ReplayModel& model) {
        .unit = "",
        .bound = 0,
        .detail = absl::StrFormat(
-           "all %d rows compared, after three deletions and all restores; %d rows of the %d "
+           "all %d rows compared, after all deletions and restores; %d rows of the %d "
            "tenants "
            "that are written to with what their writers know, others by a sum a table and tenant",
            differences.rows, differences.written_rows, load_->ids().size())});
@@ -367,6 +422,7 @@ absl::StatusOr<int64_t> ReplayBench::Measure() {
   RETURN_IF_ERROR(CopyBack());
   RETURN_IF_ERROR(MeasureIncident());
   RETURN_IF_ERROR(MeasureThrottled());
+  RETURN_IF_ERROR(MeasureControl());
   RETURN_IF_ERROR(MeasureWatchers());
   RETURN_IF_ERROR(CompareWithModel(model));
   return daemon_->PeakBytes();
