@@ -299,6 +299,30 @@ absl::Status Compare(const TenantOptions& options, Session& session) {
   return absl::OkStatus();
 }
 
+void AddCompareCommand(CommandTree* tree, CLI::App* noun,
+                       const std::shared_ptr<TenantOptions>& options) {
+  CLI::App* compare = tree->AddCommand(
+      noun,
+      {"compare", "Compares a tenant, or a list of tenants, at a point with what is live",
+       "reinstate tenant compare 1001 --at 2h\n"
+       "reinstate tenant compare -f customers.csv --at 2h"},
+      [options](Session& session) { return Compare(*options, session); });
+  CLI::Option* tenant = compare->add_option("TENANT", options->tenant, "The tenant's id");
+  CLI::Option* file = AddTenantListOptions(compare, &options->file)->excludes(tenant);
+  AddStoreOption(compare, &options->store);
+  compare->add_option("--at", options->at, "The point")->type_name("POINT")->required();
+  compare->add_option("--table", options->tables, "One tenant: only this table; may be repeated")
+      ->type_name("TABLE")
+      ->expected(1)
+      ->take_all()
+      ->excludes(file);
+  compare
+      ->add_option("--fraction", options->fraction,
+                   "A list: who has less than this part of the rows left is gone; default 0.5")
+      ->type_name("PART")
+      ->needs(file);
+}
+
 }  // namespace
 
 void AddTenantCommands(CommandTree* tree) {
@@ -345,27 +369,7 @@ void AddTenantCommands(CommandTree* tree) {
   show->add_flag("--live", options->count_live, "Count the live rows table by table");
   show->add_flag("--versions", options->versions, "List the snapshots in which it changed");
 
-  CLI::App* compare = tree->AddCommand(
-      noun,
-      {"compare", "Compares a tenant, or a list of tenants, at a point with what is live",
-       "reinstate tenant compare 1001 --at 2h\n"
-       "reinstate tenant compare -f customers.csv --at 2h"},
-      [options](Session& session) { return Compare(*options, session); });
-  CLI::Option* tenant = compare->add_option("TENANT", options->tenant, "The tenant's id");
-  CLI::Option* file = AddTenantListOptions(compare, &options->file)->excludes(tenant);
-  AddStoreOption(compare, &options->store);
-  add_at(compare, "The point")->required();
-  compare->add_option("--table", options->tables, "One tenant: only this table; may be repeated")
-      ->type_name("TABLE")
-      ->expected(1)
-      ->take_all()
-      ->excludes(file);
-  compare
-      ->add_option("--fraction", options->fraction,
-                   "A list: who has less than this part of the rows left is gone; default 0.5")
-      ->type_name("PART")
-      ->needs(file);
-
+  AddCompareCommand(tree, noun, options);
   AddTenantExportCommand(tree, noun);
 }
 

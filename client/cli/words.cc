@@ -98,7 +98,7 @@ std::string SentenceFor(v1::RestoreMode value) {
 }
 
 std::string NameOf(const v1::TenantRef& tenant) {
-  const std::string id = Printable(tenant.tenant());
+  std::string id = Printable(tenant.tenant());
   if (tenant.label().empty() || tenant.label() == tenant.tenant()) {
     return id;
   }
