@@ -35,9 +35,8 @@ absl::StatusOr<v1::Batch> AskUntil(const std::string& id, BatchCalls* calls,
 absl::StatusOr<StopTimes> StopBatchAt(double share, const std::string& batch,
                                       const std::function<absl::Status()>& stop,
                                       v1::BatchState state, BatchCalls* calls) {
-  ASSIGN_OR_RETURN(const v1::Batch before, AskUntil(batch, calls, [&](const v1::Batch& now) {
-                     return IsDue(now, share);
-                   }));
+  ASSIGN_OR_RETURN(const v1::Batch before,
+                   AskUntil(batch, calls, [&](const v1::Batch& now) { return IsDue(now, share); }));
   StopTimes times{.running = before.lines().running()};
   const absl::Time begin = absl::Now();
   RETURN_IF_ERROR(stop());
