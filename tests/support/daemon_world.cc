@@ -6,6 +6,7 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "absl/time/clock.h"
 #include "reinstate/v1/job_service.grpc.pb.h"
 #include "reinstate/v1/snapshot_service.grpc.pb.h"
@@ -52,6 +53,26 @@ bool DaemonWorld::TryStart(const std::string& fault_points) {
   daemon_ = *std::move(daemon);
   Connect();
   return true;
+}
+
+void DaemonWorld::StartToStay(const std::vector<Stay>& stays) {
+  const auto append = [](std::string* out, const Stay& stay) {
+    absl::StrAppend(out, stay.first, "=hang@", stay.second);
+  };
+  said_before_it_ = daemon_ == nullptr ? 0 : daemon_->Output().size();
+  Start(absl::StrJoin(stays, ",", append));
+  stays_ = stays;
+}
+
+void DaemonWorld::AwaitStay() {
+  const absl::Time deadline = absl::Now() + kPatience;
+  for (const auto& [place, hit] : stays_) {
+    const std::string reached = absl::StrCat("fault point ", place, " reached");
+    while (!absl::StrContains(daemon_->Output().substr(said_before_it_), reached)) {
+      Require(absl::Now() < deadline, absl::StrCat("no ", reached, ": ", Output()));
+      absl::SleepFor(absl::Milliseconds(10));
+    }
+  }
 }
 
 void DaemonWorld::Connect() {

@@ -5,6 +5,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "reinstate/v1/record_service.grpc.pb.h"
@@ -29,6 +30,12 @@ class DaemonWorld {
   void Start(const std::string& fault_points = "");
   // As Start. False if it ended at one of them before it served.
   bool TryStart(const std::string& fault_points);
+  // A fault point, and its hit at which a thread of the daemon stays.
+  using Stay = std::pair<std::string, int>;
+  // Starts a daemon whose threads come to a stand at these places, one each.
+  void StartToStay(const std::vector<Stay>& stays);
+  // Blocks until they have.
+  void AwaitStay();
   DaemonProcess* daemon() { return daemon_.get(); }
   // For calls that are not below.
   const std::shared_ptr<grpc::Channel>& channel() const { return channel_; }
@@ -77,6 +84,8 @@ class DaemonWorld {
   const std::vector<std::string> arguments_;
   TempDir folder_;
   std::unique_ptr<DaemonProcess> daemon_;
+  std::vector<Stay> stays_;    // of the daemon
+  size_t said_before_it_ = 0;  // how much daemons before it have printed
   std::shared_ptr<grpc::Channel> channel_;
   std::unique_ptr<v1::RecordService::Stub> records_;
   std::unique_ptr<v1::RestoreService::Stub> restores_;

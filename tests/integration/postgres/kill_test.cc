@@ -59,16 +59,7 @@ class PostgresKill : public testing::Test {
   // Once nothing of the killed daemon is left in the server: the victim, which must be wholly
   // before or wholly after. Returns whether it is after.
   bool IsAfter(const std::string& when) {
-    const std::unique_ptr<PlainDatabase> watcher = tracker_.Connect();
-    const absl::Time until = absl::Now() + absl::Seconds(30);
-    while (*watcher->Value("SELECT count(*) FROM pg_stat_activity WHERE datname = "
-                           "current_database() AND usename = 'reinstate'") != "0") {
-      if (absl::Now() > until) {
-        ADD_FAILURE() << "the server keeps the connections of the killed daemon, killed " << when;
-        break;
-      }
-      absl::SleepFor(absl::Milliseconds(2));
-    }
+    tracker_.AwaitDaemonGone();
     const SiteRows found = tracker_.Read(kVictim);
     EXPECT_TRUE(found == before_ || found == at_first_) << "it is between, killed " << when;
     return found == at_first_;

@@ -14,8 +14,8 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
-#include "reinstate/v1/batch_service.grpc.pb.h"
 #include "tests/integration/postgres/tracker_world.h"
+#include "tests/support/daemon_batches.h"
 #include "tests/support/daemon_world.h"
 #include "tests/support/status_matchers.h"
 
@@ -27,7 +27,6 @@ using ::testing::HasSubstr;
 
 constexpr size_t kVictims = 36;
 constexpr size_t kBystanders = 4;  // the sites after them
-constexpr absl::Duration kPatience = absl::Seconds(120);
 
 std::unique_ptr<PostgresServer> StartServer() {
   auto server = PostgresServer::Start({.fsync = false, .settings = {}});
@@ -58,41 +57,26 @@ class PostgresRestart : public testing::Test {
   }
 
   void CreateBatch() {
-    v1::CreateBatchRequest request;
-    request.mutable_spec()->set_store("main");
-    request.mutable_spec()->set_at("latest");
-    request.mutable_spec()->set_mode(v1::RESTORE_MODE_MIRROR);
-    request.mutable_spec()->set_accept_shrinking(true);
+    std::vector<std::string> tenants;
     for (const size_t victim : victims_) {
-      request.add_lines()->set_tenant(tracker_.Tenant(victim));
+      tenants.push_back(tracker_.Tenant(victim));
     }
-    request.set_request_id("the batch");
-    grpc::ClientContext context;
-    const grpc::Status status = Batches()->CreateBatch(&context, request, &batch_);
-    ASSERT_TRUE(status.ok()) << status.error_message();
+    v1::BatchSpec where;
+    where.set_store("main");
+    batch_ = *batches_.Create(MirrorBatch(tenants, where, "the batch"));
   }
 
-  // Blocks until the batch, which is asked for again and again, is so.
   void AwaitBatch(const std::function<bool(const v1::Batch&)>& holds) {
-    const absl::Time deadline = absl::Now() + kPatience;
-    v1::GetBatchRequest request;
-    request.set_batch(batch_.id());
-    do {
-      grpc::ClientContext context;
-      const grpc::Status status = Batches()->GetBatch(&context, request, &batch_);
-      ASSERT_TRUE(status.ok()) << status.error_message();
-      ASSERT_LT(absl::Now(), deadline) << batch_.DebugString() << daemon_.Output();
-      absl::SleepFor(absl::Milliseconds(2));
-    } while (!holds(batch_));
+    batch_ = batches_.Await(batch_.id(), holds, absl::Milliseconds(2));
   }
 
   // Ends the server, by `end`, once so many tenants are back and more are on the way, and starts it
   // again after `away`.
   void RestartAfter(int64_t restored, void (PostgresServer::*end)(),
                     absl::Duration away = absl::ZeroDuration()) {
-    ASSERT_NO_FATAL_FAILURE(AwaitBatch([&](const v1::Batch& batch) {
+    AwaitBatch([&](const v1::Batch& batch) {
       return batch.lines().succeeded() >= restored && batch.lines().running() > 0;
-    }));
+    });
     ASSERT_LT(batch_.lines().succeeded(), static_cast<int64_t>(kVictims)) << "too late";
     (server_.get()->*end)();
     absl::SleepFor(away);
@@ -101,47 +85,35 @@ class PostgresRestart : public testing::Test {
 
   // All are back, by one restore each, and nobody else was touched.
   void ExpectDoneOnce() {
-    ASSERT_NO_FATAL_FAILURE(AwaitBatch([](const v1::Batch& batch) {
-      return batch.state() == v1::BATCH_STATE_SUCCEEDED ||
-             batch.state() == v1::BATCH_STATE_PARTLY_FAILED;
-    }));
+    AwaitBatch(HasEnded);
     EXPECT_EQ(batch_.state(), v1::BATCH_STATE_SUCCEEDED) << batch_.DebugString();
     EXPECT_EQ(batch_.lines().succeeded(), kVictims);
     tracker_.Reconnect();
     tracker_.ExpectAtFirst(victims_);
     tracker_.ExpectAllAsItMustBe();
 
-    v1::ListRestoresRequest request;
-    request.set_page_size(1000);
-    v1::ListRestoresResponse restores;
-    grpc::ClientContext context;
-    ASSERT_TRUE(v1::RestoreService::NewStub(daemon_.channel())
-                    ->ListRestores(&context, request, &restores)
-                    .ok());
+    const std::vector<v1::Restore> restores = batches_.Restores();
     std::map<std::string, int> done;
-    for (const v1::Restore& restore : restores.restores()) {
+    for (const v1::Restore& restore : restores) {
       EXPECT_EQ(restore.state(), v1::RESTORE_STATE_SUCCEEDED) << restore.failure().message();
       ++done[restore.tenant().tenant()];
       repeated_ += restore.attempts() > 1 ? 1 : 0;
     }
-    EXPECT_EQ(restores.restores_size(), kVictims);
+    EXPECT_EQ(restores.size(), kVictims);
     EXPECT_EQ(done.size(), kVictims);
-  }
-
-  std::unique_ptr<v1::BatchService::Stub> Batches() {
-    return v1::BatchService::NewStub(daemon_.channel());
   }
 
   std::unique_ptr<PostgresServer> server_;
   TrackerWorld tracker_;
   DaemonWorld daemon_;
+  DaemonBatches batches_{&daemon_};
   std::vector<size_t> victims_;
   v1::Batch batch_;
   int repeated_ = 0;  // restores that took more than one attempt, as far as that is recorded
 };
 
 TEST_F(PostgresRestart, RestartsInTheMiddleOfABatchFailNoRestoreAndRepeatNone) {
-  ASSERT_NO_FATAL_FAILURE(CreateBatch());
+  CreateBatch();
   ASSERT_NO_FATAL_FAILURE(RestartAfter(4, &PostgresServer::Stop));
   ASSERT_NO_FATAL_FAILURE(RestartAfter(12, &PostgresServer::Crash));
   ASSERT_NO_FATAL_FAILURE(RestartAfter(20, &PostgresServer::Stop));
@@ -152,14 +124,14 @@ TEST_F(PostgresRestart, RestartsInTheMiddleOfABatchFailNoRestoreAndRepeatNone) {
 }
 
 TEST_F(PostgresRestart, RestoresWaitForADatabaseThatIsAwayAndSayWhy) {
-  ASSERT_NO_FATAL_FAILURE(CreateBatch());
-  ASSERT_NO_FATAL_FAILURE(AwaitBatch([](const v1::Batch& batch) {
+  CreateBatch();
+  AwaitBatch([](const v1::Batch& batch) {
     return batch.lines().succeeded() >= 4 && batch.lines().running() > 0;
-  }));
+  });
   server_->Stop();
-  ASSERT_NO_FATAL_FAILURE(AwaitBatch([](const v1::Batch& batch) {
+  AwaitBatch([](const v1::Batch& batch) {
     return batch.lines().running() == 0 && batch.holding_back_size() > 0;
-  }));
+  });
   EXPECT_THAT(batch_.holding_back(), ElementsAre(HasSubstr("main: ")));
   EXPECT_THAT(batch_.holding_back(0), HasSubstr("cannot connect to the database"));
   EXPECT_EQ(batch_.lines().failed(), 0);

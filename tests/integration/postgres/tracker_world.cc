@@ -5,6 +5,8 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "absl/time/time.h"
 #include "tests/support/postgres_site_config.h"
 
 namespace reinstate {
@@ -86,6 +88,18 @@ void TrackerWorld::ExpectAllAsItMustBe() {
                     "count notifications"),
             "0")
       << "a restore must not set off triggers";
+}
+
+void TrackerWorld::AwaitDaemonGone() {
+  const absl::Time deadline = absl::Now() + absl::Seconds(30);
+  while (Require(database_->Value("SELECT count(*) FROM pg_stat_activity WHERE datname = "
+                                  "current_database() AND usename = $1",
+                                  {kDaemonRole}),
+                 "look for the daemon") != "0") {
+    Require(absl::Now() < deadline ? absl::OkStatus() : absl::DeadlineExceededError("they stay"),
+            "wait until the connections of the killed daemon are gone");
+    absl::SleepFor(absl::Milliseconds(2));
+  }
 }
 
 SiteRows TrackerWorld::Read(size_t site) {

@@ -58,6 +58,9 @@ class TrackerWorld {
 
   SiteRows Read(size_t site);
 
+  // Blocks until the server has no connection left of a daemon that was killed.
+  void AwaitDaemonGone();
+
  private:
   PostgresServer* const server_;
   const PostgresSite site_;
