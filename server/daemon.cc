@@ -266,7 +266,6 @@ absl::Status DaemonImpl::MakeJobs() {
   batches.groups = Groups();
   batches.max_lines = config().max_batch_lines;
   batches.shrink_watch = config().shrink_watch;
-  batches.workers = restores.workers;
   batches_ = BatchManager::Create(batches, stores_.get(), history_.history.get(), state_.get(),
                                   restores_.get());
 

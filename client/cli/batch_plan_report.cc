@@ -108,12 +108,13 @@ absl::StatusOr<std::vector<v1::BatchLine>> LinesToLookAt(const v1::Batch& batch,
   return client->ListBatchLines(request);
 }
 
-std::string TimeText(const v1::Progress& progress) {
+std::string TimeText(const v1::Batch& batch) {
   const ProgressParts parts =
-      PartsOf({.what = "", .state = "", .progress = progress, .moving = true});
-  return parts.eta.empty()
-             ? ""
-             : absl::StrCat("Expected time: ", absl::StripPrefix(parts.eta, "ETA "), "\n");
+      PartsOf({.what = "", .state = "", .progress = batch.progress(), .moving = true});
+  return parts.eta.empty() ? ""
+                           : absl::StrCat("Expected time: ", absl::StripPrefix(parts.eta, "ETA "),
+                                          batch.eta_basis().empty() ? "" : ", ",
+                                          Printable(batch.eta_basis()), "\n");
 }
 
 std::string NextCommand(const v1::Batch& batch) {
@@ -148,7 +149,7 @@ absl::Status PrintBatchPlan(const v1::Batch& batch, Session& session) {
   for (const std::string& address : batch.store_addresses()) {
     output.Text(absl::StrCat("Where: ", Printable(address), "\n"));
   }
-  output.Text(absl::StrCat(TimeText(batch.progress()), "Digest: ", Printable(batch.digest()), "\n",
+  output.Text(absl::StrCat(TimeText(batch), "Digest: ", Printable(batch.digest()), "\n",
                            NextCommand(batch)));
   return absl::OkStatus();
 }

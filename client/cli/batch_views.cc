@@ -75,12 +75,12 @@ std::string ProgressText(const v1::Batch& batch) {
   if (IsFinal(batch)) {
     return "";  // that all was worked off says nothing of what became of it
   }
-  const ProgressParts parts = PartsOf({.what = "",
-                                       .state = "",
-                                       .progress = batch.progress(),
-                                       .moving = batch.state() == v1::BATCH_STATE_RUNNING});
+  const bool moving = batch.state() == v1::BATCH_STATE_RUNNING;
+  const ProgressParts parts =
+      PartsOf({.what = "", .state = "", .progress = batch.progress(), .moving = moving});
   std::string text;
-  for (const std::string& part : {parts.percent, parts.rows, parts.rate, parts.eta}) {
+  for (const std::string& part : {parts.percent, parts.rows, parts.rate, parts.eta,
+                                  moving ? batch.eta_basis() : std::string()}) {
     absl::StrAppend(&text, text.empty() || part.empty() ? "" : ", ", part);
   }
   return text;

@@ -46,10 +46,13 @@ std::string RowsText(const v1::Progress& progress) {
   return absl::StrCat(text, " rows");
 }
 
-// "ETA 5 s", "ETA 5-8 s", "ETA 50 s to 2 min".
+// "ETA 5 s", "ETA 5-8 s", "ETA 50 s to 2 min", "ETA at least 50 s".
 std::string EtaText(const v1::Progress& progress) {
   const absl::Duration second = absl::Seconds(1);
   const absl::Duration low = absl::Ceil(ToDuration(progress.eta_low()), second);
+  if (!progress.has_eta_high()) {
+    return absl::StrCat("ETA at least ", HumanDuration(low));
+  }
   const absl::Duration high = absl::Ceil(ToDuration(progress.eta_high()), second);
   if (low == high) {
     return absl::StrCat("ETA ", HumanDuration(high));
@@ -80,7 +83,7 @@ ProgressParts PartsOf(const ProgressView& view) {
     parts.rate =
         absl::StrCat(HumanCount(static_cast<int64_t>(progress.rows_per_second())), " rows/s");
   }
-  if (view.moving && progress.has_eta_high()) {
+  if (view.moving && progress.has_eta_low()) {
     parts.eta = EtaText(progress);
   }
   return parts;

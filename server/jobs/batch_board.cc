@@ -242,8 +242,10 @@ void BatchBoard::Change(Place place, const Target& next) {
     running_.erase(record.restore());
   }
   if (ends_well && next.started_us != 0 && next.finished_us != 0) {
-    eta_.Ended(record.bytes(), absl::Microseconds(next.finished_us - next.started_us),
-               absl::FromUnixMicros(next.finished_us));
+    const absl::Duration took = absl::Microseconds(next.finished_us - next.started_us);
+    const absl::Time finished = absl::FromUnixMicros(next.finished_us);
+    eta_.Ended(record.bytes(), took, finished);
+    rate_.Ended(record.rows(), record.bytes(), took, finished);
   }
   if (next.started_us != 0 && (started_us_ == 0 || next.started_us < started_us_)) {
     started_us_ = next.started_us;
@@ -418,16 +420,19 @@ std::vector<BatchBoard::Place> BatchBoard::Due() const {
   return due;
 }
 
+// Whether its restore is yet to end; in a dry run, yet to be made.
+bool BatchBoard::IsLeft(const Line& line, const Target& target) const {
+  return dry_run_ ? line.state == BatchLineState::kSucceeded
+                  : !HasEnded(line.state) && HasYetToEnd(target);
+}
+
 std::map<std::string, StoreThrottle::Size> BatchBoard::BeforeTheLast() const {
   std::map<std::string, StoreThrottle::Size> before;
-  if (dry_run_) {
-    return before;  // plans are not throttled
-  }
   std::map<std::string, StoreThrottle::Size> largest;
   for (const Line& line : lines_) {
     for (size_t i = 0; i < line.targets.size(); ++i) {
       const state::BatchLine::Target& record = line.record.targets(static_cast<int>(i));
-      if (HasEnded(line.state) || !HasYetToEnd(line.targets[i]) || line.targets[i].running) {
+      if (!IsLeft(line, line.targets[i]) || line.targets[i].running) {
         continue;
       }
       StoreThrottle::Size& sum = before[record.store()];
@@ -445,22 +450,20 @@ std::map<std::string, StoreThrottle::Size> BatchBoard::BeforeTheLast() const {
   return before;
 }
 
-BatchEta::Estimate BatchBoard::Eta(int lanes, absl::Time since, absl::Time now) const {
+BatchEta::Estimate BatchBoard::Eta(int lanes, absl::Time since, absl::Time now,
+                                   const std::vector<BatchEta::Sample>& earlier) const {
   std::vector<BatchEta::Left> left;
   for (const Line& line : lines_) {
-    if (HasEnded(line.state)) {
-      continue;
-    }
     for (size_t i = 0; i < line.targets.size(); ++i) {
       const Target& target = line.targets[i];
-      if (HasYetToEnd(target)) {
+      if (IsLeft(line, target)) {
         const absl::Duration ran =
             target.running ? now - absl::FromUnixMicros(target.started_us) : absl::ZeroDuration();
         left.push_back({line.record.targets(static_cast<int>(i)).bytes(), ran});
       }
     }
   }
-  return eta_.Of(left, lanes, since, now);
+  return eta_.Of(left, lanes, since, now, earlier);
 }
 
 }  // namespace reinstate

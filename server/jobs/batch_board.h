@@ -12,6 +12,7 @@
 
 #include "absl/time/time.h"
 #include "server/jobs/batch_eta.h"
+#include "server/jobs/recent_rate.h"
 #include "server/jobs/store_throttle.h"
 #include "storage/state/state.pb.h"
 
@@ -127,11 +128,16 @@ class BatchBoard {
   std::vector<Place> Due() const;
 
   // The rows and bytes of what waits to be begun in each store, by the manifests, but for the
-  // largest of it, which begins last. Without stores where nothing waits; nothing in a dry run.
+  // largest of it, which begins last. Without stores where nothing waits. In a dry run this and the
+  // next are of the restores of what was planned.
   std::map<std::string, StoreThrottle::Size> BeforeTheLast() const;
 
-  // When it ends, worked off by at most so many lanes; it has run without a pause since `since`.
-  BatchEta::Estimate Eta(int lanes, absl::Time since, absl::Time now) const;
+  // As BatchEta::Of, of what has not ended.
+  BatchEta::Estimate Eta(int lanes, absl::Time since, absl::Time now,
+                         const std::vector<BatchEta::Sample>& earlier) const;
+
+  // What was done in the recent time of what runs since `since`, by restores that have ended.
+  RecentRate::Done Recent(absl::Time since, absl::Time now) const { return rate_.Of(since, now); }
 
   // Whether the restore (or plan) is still as Put left it.
   bool IsUntouched(const std::string& restore) const;
@@ -150,6 +156,7 @@ class BatchBoard {
   static BatchLineState StateOfTargets(const std::vector<Target>& targets);
   static std::optional<BatchLineState> BadEndOf(const Line& line);
   static bool HasBegunWhatHasYetToEnd(const Line& line);
+  bool IsLeft(const Line& line, const Target& target) const;
 
   const bool dry_run_;
   std::vector<Line> lines_;                           // by number
@@ -162,6 +169,7 @@ class BatchBoard {
   std::set<std::string> waiting_;  // for others of the batch
   std::deque<size_t> failures_;    // lines, newest first; may hold such as have been retried since
   BatchEta eta_;
+  RecentRate rate_;
   int64_t started_us_ = 0;
 };
 

@@ -4,14 +4,18 @@
 #include <cmath>
 #include <functional>
 #include <queue>
+#include <utility>
+
+#include "server/jobs/recent_rate.h"
 
 namespace reinstate {
 namespace {
 
 constexpr double kNarrowest = 0.05;
+constexpr double kNarrowestByEarlier = 0.25;
 constexpr double kWidest = 0.5;
-// The pace is that of this time until now.
-constexpr absl::Duration kPaceTime = absl::Minutes(1);
+// Once those that have ended have this share of the bytes, earlier ones do not count any more.
+constexpr double kOwnAlone = 0.1;
 // Pace and costs are those of at most so many restores.
 constexpr size_t kRuns = 4096;
 // The large ones are those that have this share of the bytes, and so many at least.
@@ -75,6 +79,7 @@ double BatchEta::Costs::Most(double bytes) const {
 
 void BatchEta::Ended(int64_t bytes, absl::Duration took, absl::Time finished) {
   ++samples_;
+  bytes_ += static_cast<double>(bytes);
   last_.push_back({.bytes = static_cast<double>(bytes),
                    .seconds = absl::ToDoubleSeconds(std::max(took, absl::ZeroDuration())),
                    .begin = finished - took,
@@ -86,7 +91,7 @@ void BatchEta::Ended(int64_t bytes, absl::Duration took, absl::Time finished) {
 
 double BatchEta::BusyLanes(const std::vector<Left>& left, int lanes, absl::Time since,
                            absl::Time now) const {
-  absl::Time from = now - std::min(kPaceTime, (now - since) / 2);
+  absl::Time from = RecentFrom(since, now);
   if (last_.size() == kRuns) {
     from = std::max(from, last_.front().end);
   }
@@ -133,13 +138,19 @@ BatchEta::Costs BatchEta::FitWithin(const Sizes& runs, size_t large, const Costs
   return costs;
 }
 
-BatchEta::Costs BatchEta::Fit() const {
+BatchEta::Sizes BatchEta::Own() const {
   Sizes runs;
   runs.reserve(last_.size());
-  double bytes = 0;
   for (const Run& run : last_) {
     runs.emplace_back(run.bytes, run.seconds);
-    bytes += run.bytes;
+  }
+  return runs;
+}
+
+BatchEta::Costs BatchEta::Fit(Sizes runs) {
+  double bytes = 0;
+  for (const auto& run : runs) {
+    bytes += run.first;
   }
   std::sort(runs.begin(), runs.end(), std::greater<>());
   size_t large = 0;
@@ -156,15 +167,11 @@ BatchEta::Costs BatchEta::Fit() const {
 
 absl::Duration BatchEta::Cost(int64_t bytes) const {
   return samples_ == 0 ? absl::ZeroDuration()
-                       : absl::Seconds(Fit().Least(static_cast<double>(bytes)));
+                       : absl::Seconds(Fit(Own()).Least(static_cast<double>(bytes)));
 }
 
-BatchEta::Estimate BatchEta::Of(const std::vector<Left>& left, int lanes, absl::Time since,
-                                absl::Time now) const {
-  if (samples_ == 0) {
-    return {};
-  }
-  const Costs costs = Fit();
+BatchEta::Estimate BatchEta::By(const Costs& costs, int64_t samples, double narrowest,
+                                const std::vector<Left>& left, double busy_lanes) {
   double sum_least = 0;
   double sum_most = 0;
   double largest = 0;
@@ -185,16 +192,55 @@ BatchEta::Estimate BatchEta::Of(const std::vector<Left>& left, int lanes, absl::
     }
   }
   std::sort(queued.begin(), queued.end());
-  const double busy = BusyLanes(left, std::max(1, lanes), since, now);
-  const auto whole = static_cast<size_t>(std::max(1.0, std::ceil(busy - kWholeLane)));
-  const double most = std::max(sum_most / busy, HandOut(running, queued, whole));
-  const double least = std::max({sum_least / busy, largest, most / kFarthestApart});
+  const auto whole = static_cast<size_t>(std::max(1.0, std::ceil(busy_lanes - kWholeLane)));
+  const double most = std::max(sum_most / busy_lanes, HandOut(running, queued, whole));
+  const double least = std::max({sum_least / busy_lanes, largest, most / kFarthestApart});
   const absl::Duration likely =
       absl::Seconds(std::pow(least, 1 - kTowardsMost) * std::pow(most, kTowardsMost));
   const double apart = most > 0 ? (most - least) / (most + least) : 0;
-  const double width = std::clamp(std::max(apart, 1 / std::sqrt(static_cast<double>(samples_))),
-                                  kNarrowest, kWidest);
+  const double width =
+      std::clamp(std::max(apart, 1 / std::sqrt(static_cast<double>(samples))), narrowest, kWidest);
   return {.known = true, .low = likely * (1 - width), .high = likely * (1 + width)};
+}
+
+// How much those that have ended count.
+double BatchEta::OwnShare(const std::vector<Left>& left) const {
+  double all = bytes_;
+  for (const Left& one : left) {
+    all += static_cast<double>(one.bytes);
+  }
+  if (all <= 0) {
+    return samples_ > 0 ? 1 : 0;
+  }
+  return std::min(1.0, bytes_ / (kOwnAlone * all));
+}
+
+BatchEta::Estimate BatchEta::Of(const std::vector<Left>& left, int lanes, absl::Time since,
+                                absl::Time now, const std::vector<Sample>& earlier) const {
+  if (samples_ == 0 && earlier.empty()) {
+    return {};
+  }
+  const double busy = BusyLanes(left, std::max(1, lanes), since, now);
+  const double own_share = earlier.empty() ? 1 : OwnShare(left);
+  Estimate own;
+  if (samples_ > 0) {
+    own = By(Fit(Own()), samples_, kNarrowest, left, busy);
+    own.own = own_share;
+  }
+  if (own_share >= 1) {
+    return own;
+  }
+  Sizes runs;
+  runs.reserve(earlier.size());
+  for (const Sample& sample : earlier) {
+    runs.emplace_back(static_cast<double>(sample.bytes), absl::ToDoubleSeconds(sample.took));
+  }
+  const auto samples = static_cast<int64_t>(runs.size());
+  Estimate mixed = By(Fit(std::move(runs)), samples, kNarrowestByEarlier, left, busy);
+  mixed.low += own_share * (own.low - mixed.low);
+  mixed.high += own_share * (own.high - mixed.high);
+  mixed.own = own_share;
+  return mixed;
 }
 
 }  // namespace reinstate

@@ -9,6 +9,7 @@
 #include "server/jobs/batch_shelf.h"
 #include "server/jobs/batch_stepper.h"
 #include "server/jobs/job_watchers.h"
+#include "server/jobs/restore_times.h"
 #include "storage/base/status_macros.h"
 
 namespace reinstate {
@@ -21,7 +22,7 @@ class BatchManagerImpl final : public BatchManager {
       : state_(state),
         restores_(restores),
         orders_(options.groups, options.max_lines, options.clock, stores, history, restores),
-        shelf_(options.clock, options.workers, state, restores, &watchers_,
+        shelf_(options.clock, state, restores, &times_, &watchers_,
                [this](const std::string& batch) { stepper_.Wake(batch); }),
         desk_{.state = state,
               .restores = restores,
@@ -34,6 +35,7 @@ class BatchManagerImpl final : public BatchManager {
         creator_(&desk_),
         control_(&desk_),
         stepper_(stores, &desk_) {
+    restores->Observe(&times_);
     restores->Observe(&shelf_);
   }
   ~BatchManagerImpl() override { Shutdown(); }
@@ -96,6 +98,7 @@ class BatchManagerImpl final : public BatchManager {
   StateStore* const state_;
   RestoreManager* const restores_;
   JobWatchers watchers_;
+  RestoreTimes times_;
   Mutex changing_;
   BatchOrders orders_;
   BatchShelf shelf_;
@@ -106,6 +109,7 @@ class BatchManagerImpl final : public BatchManager {
 };
 
 absl::Status BatchManagerImpl::Prepare() {
+  RETURN_IF_ERROR(times_.Load(*state_));
   ASSIGN_OR_RETURN(const auto batches, state_->UnfinishedBatches());
   for (const state::BatchRecord& batch : batches) {
     RETURN_IF_ERROR(shelf_.Load(batch.id()));

@@ -24,7 +24,6 @@ struct BatchManagerOptions {
   int64_t max_lines = 10'000;  // of a batch
   // How long it is watched whether the tenants of a new batch still lose rows; zero: not at all.
   absl::Duration shrink_watch = absl::Seconds(2);
-  int workers = 4;  // of the RestoreManager, for the time left
   const Clock* clock = Clock::System();
 };
 

@@ -294,10 +294,6 @@ BatchView BatchShelf::Overview(const Batch& batch) const {
   view.progress.set_total_bytes(board.total_bytes());
   view.rows = board.rows();
   view.started_us = board.started_us();
-  if (!HasEnded(batch.record.state())) {
-    view.eta = board.Eta(workers_, batch.running_since, clock_->Now());
-    view.before_the_last = board.BeforeTheLast();
-  }
   for (const BatchBoard::Place place : board.Running(kRunningShown)) {
     view.running.push_back(LineOf(board.lines()[place.line]));
   }
@@ -325,20 +321,34 @@ void BatchShelf::AddPresent(BatchLineView* line) const {
   }
 }
 
-// What is queued ends no sooner than its store lets the last of it begin.
-void BatchShelf::AddWait(BatchView* view) const {
-  for (const auto& [store, before] : view->before_the_last) {
-    const absl::Time until = restores_->HeldUntil(store, before);
-    if (until != absl::InfiniteFuture()) {
-      view->eta.low = std::max(view->eta.low, until - clock_->Now());
-      view->eta.high = std::max(view->eta.high, view->eta.low);
+void BatchShelf::AddRunning(RecentRate::Done recent, BatchView* view) const {
+  for (BatchLineView& line : view->running) {
+    AddPresent(&line);
+    for (const BatchLineView::Target& target : line.targets) {
+      if (!target.seen.running || target.progress.total_bytes() == 0) {
+        continue;
+      }
+      // A restore reads, writes and reads back: its progress counts each row that often.
+      const double part = std::min(1.0, static_cast<double>(target.progress.bytes()) /
+                                            static_cast<double>(target.progress.total_bytes()));
+      const double rows = part * static_cast<double>(target.rows_at_point);
+      const double bytes = part * static_cast<double>(target.bytes_at_point);
+      view->progress.set_rows(view->progress.rows() + static_cast<int64_t>(rows));
+      view->progress.set_bytes(view->progress.bytes() + static_cast<int64_t>(bytes));
+      recent.Add(rows, bytes, clock_->Now() - absl::FromUnixMicros(target.seen.started_us));
     }
   }
+  view->rows_per_second = recent.RowsPerSecond();
+  view->bytes_per_second = recent.BytesPerSecond();
 }
 
 absl::StatusOr<BatchView> BatchShelf::View(const std::string& id) {
   RETURN_IF_ERROR(Load(id));
+  state::BatchRecord record;
+  With(id, [&](const state::BatchRecord& batch, const BatchBoard&) { record = batch; });
+  const BatchOutlook::Basis basis = outlook_.BasisFor(record);
   BatchView view;
+  RecentRate::Done recent;
   {
     MutexLock lock(&mu_);
     const Batch* const batch = Find(id);
@@ -346,33 +356,13 @@ absl::StatusOr<BatchView> BatchShelf::View(const std::string& id) {
       return PutAway();
     }
     view = Overview(*batch);
-  }
-  AddWait(&view);
-  int64_t now_us = view.record.finished_us();
-  if (now_us == 0) {
-    now_us = absl::ToUnixMicros(clock_->Now());
-  }
-  for (BatchLineView& line : view.running) {
-    AddPresent(&line);
-    for (const BatchLineView::Target& target : line.targets) {
-      // A restore reads, writes and reads back: its progress counts each row that often.
-      if (target.seen.running && target.progress.total_bytes() > 0) {
-        const double part = std::min(1.0, static_cast<double>(target.progress.bytes()) /
-                                              static_cast<double>(target.progress.total_bytes()));
-        view.progress.set_rows(
-            view.progress.rows() +
-            static_cast<int64_t>(part * static_cast<double>(target.rows_at_point)));
-        view.progress.set_bytes(
-            view.progress.bytes() +
-            static_cast<int64_t>(part * static_cast<double>(target.bytes_at_point)));
-      }
+    outlook_.Add(batch->board, basis, batch->running_since, &view);
+    if (view.record.state() == state::BATCH_RUNNING) {
+      recent = batch->board.Recent(batch->running_since, clock_->Now());
     }
   }
-  if (view.started_us != 0 && now_us > view.started_us) {
-    const double seconds = static_cast<double>(now_us - view.started_us) / 1e6;
-    view.rows_per_second = static_cast<double>(view.progress.rows()) / seconds;
-    view.bytes_per_second = static_cast<double>(view.progress.bytes()) / seconds;
-  }
+  outlook_.Complete(basis, &view);
+  AddRunning(recent, &view);
   return view;
 }
 

@@ -10,10 +10,12 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "server/jobs/batch_board.h"
+#include "server/jobs/batch_outlook.h"
 #include "server/jobs/batch_view.h"
 #include "server/jobs/job_observer.h"
 #include "server/jobs/job_watchers.h"
 #include "server/jobs/restore_manager.h"
+#include "server/jobs/restore_times.h"
 #include "storage/base/clock.h"
 #include "storage/base/mutex.h"
 #include "storage/state/state_store.h"
@@ -28,12 +30,13 @@ class BatchShelf final : public JobObserver {
  public:
   // `on_due` is called when a restore or plan of a batch has ended, or waits for others of it;
   // quick, must not call back in.
-  BatchShelf(const Clock* clock, int workers, StateStore* state, const RestoreManager* restores,
-             JobWatchers* watchers, std::function<void(const std::string& batch)> on_due)
+  BatchShelf(const Clock* clock, StateStore* state, const RestoreManager* restores,
+             const RestoreTimes* times, JobWatchers* watchers,
+             std::function<void(const std::string& batch)> on_due)
       : clock_(clock),
-        workers_(workers),
         state_(state),
         restores_(restores),
+        outlook_(clock, restores, times),
         watchers_(watchers),
         on_due_(std::move(on_due)) {}
 
@@ -88,12 +91,14 @@ class BatchShelf final : public JobObserver {
   void Tell(const std::string& batch, bool due);
   BatchView Overview(const Batch& batch) const;
   void AddPresent(BatchLineView* line) const;
-  void AddWait(BatchView* view) const;
+  // Adds what runs to the progress, and how fast all goes on, with what `recent` says of what has
+  // ended.
+  void AddRunning(RecentRate::Done recent, BatchView* view) const;
 
   const Clock* const clock_;
-  const int workers_;
   StateStore* const state_;
   const RestoreManager* const restores_;
+  const BatchOutlook outlook_;
   JobWatchers* const watchers_;
   const std::function<void(const std::string& batch)> on_due_;
   mutable Mutex mu_;

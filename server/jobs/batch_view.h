@@ -45,9 +45,11 @@ struct BatchView {
   state::BatchRecord record;
   std::vector<int64_t> counts = std::vector<int64_t>(kBatchLineStates);  // lines by BatchLineState
   state::Progress progress;  // by the manifests: of all lines, and of what has ended or runs
+  // Of a dry run that is PLANNED: how long its restores would take.
   BatchEta::Estimate eta;
+  std::string eta_basis;  // what it goes by, unless the batch's own restores say it alone
   std::map<std::string, StoreThrottle::Size> before_the_last;  // BatchBoard::BeforeTheLast
-  double rows_per_second = 0;
+  double rows_per_second = 0;  // of the recent time; 0 unless it runs
   double bytes_per_second = 0;
   RowCounts rows;  // of what has succeeded
   int64_t started_us = 0;

@@ -57,6 +57,11 @@ void JobRunner::SetLimit(const std::string& store, int limit) {
   changed_.SignalAll();
 }
 
+std::optional<int> JobRunner::Limit(const std::string& store) const {
+  MutexLock lock(&mu_);
+  return scheduler_.Limit(store);
+}
+
 void JobRunner::AskGate(const std::string& store) {
   MutexLock lock(&mu_);
   AskGateLocked(store);

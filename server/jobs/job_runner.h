@@ -67,6 +67,7 @@ class JobRunner {
 
   // As Scheduler; at once.
   void SetLimit(const std::string& store, int limit);
+  std::optional<int> Limit(const std::string& store) const;
 
   // Asks the gate anew when jobs of `store` may begin.
   void AskGate(const std::string& store);

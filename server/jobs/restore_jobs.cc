@@ -1,5 +1,6 @@
 #include "server/jobs/restore_jobs.h"
 
+#include <algorithm>
 #include <set>
 #include <utility>
 
@@ -239,6 +240,14 @@ RestoreJobs::Eta RestoreJobs::EstimateEnd(const state::RestoreRecord& record) co
           .rows_per_second = estimate.rows_per_second,
           .low = estimate.low,
           .high = estimate.high};
+}
+
+int RestoreJobs::Lanes(const std::vector<std::string>& stores) const {
+  int lanes = 0;
+  for (const std::string& store : stores) {
+    lanes += std::min(workers_, runner_.Limit(store).value_or(workers_));
+  }
+  return std::min(workers_, lanes);
 }
 
 std::map<std::string, RestoreJobs::Load> RestoreJobs::Loads() const {

@@ -87,6 +87,7 @@ class RestoreJobs {
   void AddPresent(state::RestoreRecord* record) const;
   Eta EstimateEnd(const state::RestoreRecord& record) const;
   std::map<std::string, Load> Loads() const;
+  int Lanes(const std::vector<std::string>& stores) const;
 
   absl::Status SetThrottle(const std::string& store, const state::Throttle& throttle,
                            const state::Actor& actor, const std::string& reason) {

@@ -90,6 +90,9 @@ class RestoreManagerImpl final : public RestoreManager {
   Eta EstimateEnd(const state::RestoreRecord& record) const override {
     return restores_.EstimateEnd(record);
   }
+  int Lanes(const std::vector<std::string>& stores) const override {
+    return restores_.Lanes(stores);
+  }
   std::map<std::string, Load> Loads() const override { return restores_.Loads(); }
   absl::Status SetThrottle(const std::string& store, const state::Throttle& throttle,
                            const state::Actor& actor, const std::string& reason) override {

@@ -125,6 +125,9 @@ class RestoreManager {
   };
   virtual Eta EstimateEnd(const state::RestoreRecord& record) const = 0;
 
+  // How many restores may run at once in these stores, by the workers and the stores' limits.
+  virtual int Lanes(const std::vector<std::string>& stores) const = 0;
+
   // The restores of a store that have not ended.
   struct Load {
     int64_t queued = 0;

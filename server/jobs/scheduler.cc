@@ -7,6 +7,11 @@ namespace reinstate {
 
 void Scheduler::SetLimit(const std::string& store, int limit) { limits_[store] = limit; }
 
+std::optional<int> Scheduler::Limit(const std::string& store) const {
+  const auto limit = limits_.find(store);
+  return limit == limits_.end() ? std::nullopt : std::optional(limit->second);
+}
+
 void Scheduler::HoldStore(const std::string& store, absl::Time until) {
   held_until_[store] = until;
 }
@@ -53,8 +58,8 @@ int Scheduler::RunningOf(const std::string& store) const {
 }
 
 bool Scheduler::HasRoom(const std::string& store) const {
-  const auto limit = limits_.find(store);
-  return limit == limits_.end() || RunningOf(store) < limit->second;
+  const std::optional<int> limit = Limit(store);
+  return !limit.has_value() || RunningOf(store) < *limit;
 }
 
 bool Scheduler::WantsLargest(const std::string& store, const Waiting& waiting) const {

@@ -38,6 +38,8 @@ class Scheduler {
 
   // How many jobs of `store` may run at once; no limit unless set.
   void SetLimit(const std::string& store, int limit);
+  // nullopt: no limit.
+  std::optional<int> Limit(const std::string& store) const;
 
   // Lets no job of `store` begin before `until`, in place of what was said before.
   void HoldStore(const std::string& store, absl::Time until);

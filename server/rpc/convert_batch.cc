@@ -102,6 +102,8 @@ void ProgressToWire(const BatchView& view, v1::Progress* wire) {
   wire->set_bytes_per_second(view.bytes_per_second);
   if (view.eta.known) {
     ToWire(view.eta.low, wire->mutable_eta_low());
+  }
+  if (view.eta.known && view.eta.high < absl::InfiniteDuration()) {
     ToWire(view.eta.high, wire->mutable_eta_high());
   }
 }
@@ -254,6 +256,7 @@ v1::Batch ToWire(const BatchView& view, BatchDetail detail) {
   }
   *wire.mutable_lines() = CountsToWire(view.counts);
   ProgressToWire(view, wire.mutable_progress());
+  wire.set_eta_basis(view.eta_basis);
   *wire.mutable_totals() = RowsToWire(view.rows);
   if (detail == BatchDetail::kFull) {
     LinesToWire(view.running, wire.mutable_running());

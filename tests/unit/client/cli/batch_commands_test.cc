@@ -40,6 +40,17 @@ TEST_F(BatchCommandsTest, ShowsABatchAsItIsNow) {
   EXPECT_THAT(out_.str(), HasSubstr("reinstate batch create --plan bat-plan --digest "));
 }
 
+TEST_F(BatchCommandsTest, SaysByWhatTheTimeLeftGoesAsLongAsThatIsNotTheBatchAlone) {
+  batch_.mutable_progress()->mutable_eta_low()->set_seconds(180);
+  batch_.mutable_progress()->mutable_eta_high()->set_seconds(300);
+  batch_.set_eta_basis("by the last 40 restores of store main");
+  EXPECT_EQ(Run({"batch", "get", "bat-1"}), 0);
+  EXPECT_THAT(out_.str(), HasSubstr("ETA 3 min to 5 min, by the last 40 restores of store main\n"));
+  batch_.set_state(v1::BATCH_STATE_PAUSED);
+  EXPECT_EQ(Run({"batch", "get", "bat-1"}), 0);
+  EXPECT_THAT(out_.str(), Not(HasSubstr("by the last")));
+}
+
 TEST_F(BatchCommandsTest, TellsTheManagerWhoAsksAboutOneCustomer) {
   lines_[1] = FailedLine(2, "1002", Reason::kTenantBusy, "Its rows change too fast.");
   EXPECT_EQ(Run({"batch", "get", "bat-1", "--tenant", "Zeta"}), 0);

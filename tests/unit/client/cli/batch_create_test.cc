@@ -188,6 +188,7 @@ TEST_F(BatchCreateTest, ResolvesTheListOfAGroupInItsFirstStore) {
 TEST_F(BatchCreateTest, ADryRunShowsWhatWouldHappenAndTheCommandThatDoesExactlyThat) {
   plan_.mutable_progress()->mutable_eta_low()->set_seconds(50);
   plan_.mutable_progress()->mutable_eta_high()->set_seconds(120);
+  plan_.set_eta_basis("by the last 40 restores of store main");
   EXPECT_EQ(Run(Create("1001\n1002\n", {"--mode", "mirror", "--dry-run"})), 0);
   EXPECT_THAT(
       out_.str(),
@@ -195,9 +196,22 @@ TEST_F(BatchCreateTest, ADryRunShowsWhatWouldHappenAndTheCommandThatDoesExactlyT
           HasSubstr("Dry run bat-plan: 2 of 2 customers planned\n"), HasSubstr("Mode mirror: "),
           HasSubstr("In all: 1,200 inserted, 34 replaced, 5 deleted"), HasSubstr("LARGEST"),
           HasSubstr("1001 \"Acme Corp\""), HasSubstr("Where: db7.example.com, database shop\n"),
-          HasSubstr("Expected time: 50 s to 2 min\n"), HasSubstr("Digest: " + kDigest),
+          HasSubstr("Expected time: 50 s to 2 min, by the last 40 restores of store main\n"),
+          HasSubstr("Digest: " + kDigest),
           HasSubstr("  reinstate batch create --plan bat-plan --digest " + kDigest + " --wait\n")));
   EXPECT_THAT(created_, IsEmpty());
+}
+
+TEST_F(BatchCreateTest, ADryRunSaysWhereTheTimeIsNotKnownYet) {
+  plan_.mutable_progress()->mutable_eta_low()->set_seconds(40);
+  plan_.set_eta_basis("which planning took; no restore of store main has been measured yet");
+  EXPECT_EQ(Run(Create("1001\n1002\n", {"--dry-run"})), 0);
+  EXPECT_THAT(out_.str(), HasSubstr("Expected time: at least 40 s, which planning took; no restore "
+                                    "of store main has been measured yet\n"));
+  EXPECT_EQ(Run({"batch", "get", "bat-plan", "-o", "json"}), 0);
+  EXPECT_THAT(out_.str(),
+              AllOf(HasSubstr("\"etaLow\""), Not(HasSubstr("\"etaHigh\"")),
+                    HasSubstr("\"etaBasis\": \"which planning took; no restore of store main")));
 }
 
 TEST_F(BatchCreateTest, ADryRunNamesConflictsAndLinesThatItCouldNotPlan) {

@@ -55,6 +55,8 @@ TEST(ProgressBar, SaysTheEtaAsARange) {
   EXPECT_THAT(RenderProgressBar(view, 120, false), HasSubstr("ETA 50 s to 2 min"));
   view.progress.mutable_eta_low()->set_seconds(120);
   EXPECT_THAT(RenderProgressBar(view, 120, false), testing::EndsWith("ETA 2 min"));
+  view.progress.clear_eta_high();
+  EXPECT_THAT(RenderProgressBar(view, 120, false), testing::EndsWith("ETA at least 2 min"));
 }
 
 TEST(ProgressBar, HasNoBarWhileNothingIsKnown) {

@@ -170,7 +170,28 @@ class SimulatedBatch {
     }
   }
 
+  // Of the estimate once a quarter was done.
   double truth() const { return absl::ToDoubleSeconds(now_ - asked_at_); }
+  double makespan() const { return absl::ToDoubleSeconds(now_); }
+
+  // Goes by those besides its own.
+  void SetEarlier(std::vector<BatchEta::Sample> earlier) { earlier_ = std::move(earlier); }
+  // The last of its own, as the next batch has them.
+  std::vector<BatchEta::Sample> Last(size_t count) const {
+    std::vector<BatchEta::Sample> last;
+    for (size_t i = ended_.size() - std::min(count, ended_.size()); i < ended_.size(); ++i) {
+      last.push_back({bytes_[ended_[i]], took_[ended_[i]]});
+    }
+    return last;
+  }
+  // Before anything is begun.
+  BatchEta::Estimate AtStart() const {
+    std::vector<BatchEta::Left> left;
+    for (const int64_t one : bytes_) {
+      left.push_back({one, absl::ZeroDuration()});
+    }
+    return BatchEta().Of(left, lanes_, kNoon, kNoon, earlier_);
+  }
   BatchEta::Estimate estimate() const { return estimate_; }
   // By plain least squares, and all lanes at work to the end.
   double plain() const { return plain_; }
@@ -206,7 +227,7 @@ class SimulatedBatch {
         plain_ += std::max(0.0, cost - absl::ToDoubleSeconds(left.back().ran)) / lanes_;
       }
     }
-    estimate_ = eta_.Of(left, workers_, kNoon, kNoon + now_);
+    estimate_ = eta_.Of(left, workers_, kNoon, kNoon + now_, earlier_);
   }
 
   const int lanes_;
@@ -216,6 +237,7 @@ class SimulatedBatch {
   int64_t all_bytes_ = 0;
   Scheduler scheduler_{absl::Minutes(10)};
   BatchEta eta_;
+  std::vector<BatchEta::Sample> earlier_;
   std::priority_queue<Ending, std::vector<Ending>, std::greater<>> running_;
   std::map<size_t, absl::Duration> began_;
   std::vector<size_t> ended_;
@@ -288,6 +310,64 @@ TEST(BatchEta, IsNotNothingWhileALargeOneTakesLongerThanItShould) {
   const auto estimate = Of(eta, {{.bytes = 10'000, .ran = absl::Milliseconds(1500)}}, 1);
   EXPECT_GT(Middle(estimate), 0.05);
   EXPECT_LT(Middle(estimate), 0.5);
+}
+
+// --- By earlier restores ---
+
+TEST(BatchEta, KnowsByTheLastRestoresOfAnotherBatchHowLongThisOneTakes) {
+  for (const Kind& kind : {ParetoKind(), ReplayKind()}) {
+    for (uint32_t seed = 1; seed <= 4; ++seed) {
+      SimulatedBatch before(kind, 100 + seed, 4, 4);
+      before.Run();
+      SimulatedBatch batch(kind, seed, 4, 4);
+      batch.SetEarlier(before.Last(512));
+      const BatchEta::Estimate estimate = batch.AtStart();
+      batch.Run();
+      ASSERT_TRUE(estimate.known);
+      EXPECT_EQ(estimate.own, 0);
+      EXPECT_NEAR(Middle(estimate), batch.makespan(), 0.3 * batch.makespan()) << "seed " << seed;
+    }
+  }
+}
+
+TEST(BatchEta, IsNoLessCertainAfterAQuarterBecauseOfEarlierOnesThatWereAnother) {
+  for (uint32_t seed = 1; seed <= 2; ++seed) {
+    SimulatedBatch alone(ParetoKind(), seed, 4, 4);
+    alone.Run();
+    SimulatedBatch misled(ParetoKind(), seed, 4, 4);
+    misled.SetEarlier(std::vector<BatchEta::Sample>(512, {1000, absl::Minutes(10)}));
+    misled.Run();
+    EXPECT_EQ(misled.estimate().low, alone.estimate().low);
+    EXPECT_EQ(misled.estimate().high, alone.estimate().high);
+    EXPECT_EQ(misled.estimate().own, 1);
+    EXPECT_GT(Middle(misled.AtStart()), 100 * misled.makespan()) << "nothing there would mislead";
+  }
+}
+
+TEST(BatchEta, ItsOwnCountForTheShareThatTheyHaveOfATenthOfTheBytes) {
+  const std::vector<BatchEta::Sample> earlier(4, {1000, absl::Seconds(10)});
+  std::vector<BatchEta::Left> left(100, {.bytes = 1000, .ran = {}});
+  BatchEta eta;
+  const auto middle = [&] { return Middle(eta.Of(left, 1, kNoon, kNoon, earlier)); };
+  EXPECT_NEAR(middle(), 1000, 1);
+  for (int i = 0; i < 5; ++i) {
+    eta.Ended(1000, absl::Seconds(1), kNoon);
+    left.pop_back();
+  }
+  EXPECT_NEAR(middle(), (950 + 95) / 2.0, 1);
+  for (int i = 0; i < 5; ++i) {
+    eta.Ended(1000, absl::Seconds(1), kNoon);
+    left.pop_back();
+  }
+  EXPECT_NEAR(middle(), 90, 1);
+}
+
+TEST(BatchEta, IsNeverSureOfWhatItKnowsByEarlierOnes) {
+  const std::vector<BatchEta::Sample> earlier(512, {1000, absl::Seconds(1)});
+  const std::vector<BatchEta::Left> left(100, {.bytes = 1000, .ran = {}});
+  const auto estimate = BatchEta().Of(left, 1, kNoon, kNoon, earlier);
+  EXPECT_LE(estimate.low, absl::Seconds(75));
+  EXPECT_GE(estimate.high, absl::Seconds(125));
 }
 
 }  // namespace

@@ -69,7 +69,6 @@ void BatchFixture::Begin(int workers) {
     engine_ = engine.get();
     owned_engine_ = std::move(engine);
   }
-  options_.workers = workers;
   restores_ =
       *RestoreManager::Create({.workers = workers, .clock = &site_.clock(), .observer = &ended_},
                               registry_.get(), &site_.history(), state_.get(), owned_engine_.get());

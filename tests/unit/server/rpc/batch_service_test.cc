@@ -103,10 +103,17 @@ TEST_F(BatchServiceTest, AWatchOfADryRunEndsWithItsDigest) {
   EXPECT_EQ(plan.state(), v1::BATCH_STATE_PLANNED);
   EXPECT_EQ(plan.digest().size(), 64U);
   EXPECT_EQ(plan.totals().inserted(), 4);
+  EXPECT_TRUE(plan.progress().has_eta_low());
+  EXPECT_FALSE(plan.progress().has_eta_high());
+  EXPECT_EQ(plan.eta_basis(),
+            "which planning took; no restore of store main has been measured yet");
   v1::CreateBatchRequest from_plan;
   from_plan.set_plan(plan.id());
   from_plan.set_plan_digest(plan.digest());
   EXPECT_EQ(Watch(Create(from_plan).id()).state(), v1::BATCH_STATE_SUCCEEDED);
+  const v1::Batch measured = Watch(Create(request).id());
+  EXPECT_TRUE(measured.progress().has_eta_high());
+  EXPECT_EQ(measured.eta_basis(), "by the last 2 restores of store main");
   from_plan.set_plan_digest("zz");
   EXPECT_EQ(TryCreate(from_plan).field, "plan_digest");
   from_plan.set_plan_digest(plan.digest());
