@@ -223,16 +223,23 @@ std::string RestText(const v1::BatchCounts& lines) {
 }
 
 std::string DoingText(const v1::BatchLine& line) {
+  std::string doing;
   for (const v1::BatchLineRestore& restore : line.restores()) {
-    if (restore.state() == v1::RESTORE_STATE_RUNNING) {
+    const std::string store =
+        line.restores_size() > 1 ? absl::StrCat(Printable(restore.store()), ": ") : "";
+    const bool running = restore.state() == v1::RESTORE_STATE_RUNNING;
+    if (running && restore.phase() != v1::RESTORE_PHASE_UNSPECIFIED) {
       const ProgressParts parts =
           PartsOf({.what = "", .state = "", .progress = restore.progress(), .moving = true});
-      return absl::StrCat(
-          line.restores_size() > 1 ? absl::StrCat(Printable(restore.store()), ": ") : "",
-          WordFor(restore.phase()), parts.percent.empty() ? "" : " ", parts.percent);
+      return absl::StrCat(store, WordFor(restore.phase()), parts.percent.empty() ? "" : " ",
+                          parts.percent);
+    }
+    // Hooks, before the restore begins or after it.
+    if (doing.empty() && !restore.progress().step().empty()) {
+      doing = absl::StrCat(store, Printable(restore.progress().step()));
     }
   }
-  return WordFor(line.state());
+  return doing.empty() ? WordFor(line.state()) : doing;
 }
 
 std::string ProblemText(const v1::BatchLine& line) {

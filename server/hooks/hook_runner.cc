@@ -43,12 +43,16 @@ state::HookOutcome BegunOutcome(const Hook& hook) {
 
 absl::StatusOr<state::HookOutcome> HookRunner::Run(const Hook& hook,
                                                    const state::RestoreRecord& restore,
-                                                   RunControl* control) const {
+                                                   RunControl* control,
+                                                   const OnAttempt& on_attempt) const {
   const std::string event = HookEvent(hook, restore);
   state::HookOutcome outcome = BegunOutcome(hook);
   absl::Duration backoff = options_.first_backoff;
   while (true) {
     RETURN_IF_ERROR(control->Check());
+    if (on_attempt) {
+      on_attempt(outcome.attempts() + 1);
+    }
     const absl::Status attempt = RunOnce(hook, event, *control);
     outcome.set_attempts(outcome.attempts() + 1);
     if (!attempt.ok() && !HasReason(attempt, Reason::kHookFailed)) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -31,9 +32,12 @@ class HookRunner {
 
   // Runs `hook` for `restore` until an attempt succeeds or none is left; blocks meanwhile. The
   // outcome says which. CANCELLED or SHUTTING_DOWN if `control` asked it to end: what the hook has
-  // done by then is not known.
+  // done by then is not known. `on_attempt`, unless it is null, is told of each attempt as it
+  // begins, the first being 1.
+  using OnAttempt = std::function<void(int attempt)>;
   absl::StatusOr<state::HookOutcome> Run(const Hook& hook, const state::RestoreRecord& restore,
-                                         RunControl* control) const;
+                                         RunControl* control,
+                                         const OnAttempt& on_attempt = nullptr) const;
 
  private:
   const HookRunnerOptions options_;

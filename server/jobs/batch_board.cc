@@ -207,6 +207,7 @@ void BatchBoard::Put(const state::BatchLine& record) {
     places_.erase(target.restore());
     if (!Names(record, target.restore())) {
       running_.erase(target.restore());
+      at_hook_.erase(target.restore());
       waiting_.erase(target.restore());
     }
   }
@@ -240,6 +241,11 @@ void BatchBoard::Change(Place place, const Target& next) {
   if (!HasYetToEnd(target) || target.wait.has_value()) {
     target.running = false;
     running_.erase(record.restore());
+  }
+  if (target.hook.has_value() && !target.running) {
+    at_hook_.insert(record.restore());
+  } else {
+    at_hook_.erase(record.restore());
   }
   if (ends_well && next.started_us != 0 && next.finished_us != 0) {
     const absl::Duration took = absl::Microseconds(next.finished_us - next.started_us);
@@ -306,6 +312,14 @@ void BatchBoard::SetUndone(const std::string& restore) {
   }
 }
 
+void BatchBoard::SetHook(const std::string& restore, const std::optional<HookAttempt>& hook) {
+  if (const auto found = places_.find(restore); found != places_.end()) {
+    Target next = At(found->second);
+    next.hook = hook;
+    Change(found->second, next);
+  }
+}
+
 void BatchBoard::SetRunning(const std::string& restore, bool running, absl::Time now) {
   const auto found = places_.find(restore);
   if (found == places_.end() || !HasYetToEnd(At(found->second)) ||
@@ -356,6 +370,8 @@ std::vector<BatchBoard::Place> BatchBoard::Running(size_t limit) const {
     return RecordAt(a).bytes() != RecordAt(b).bytes() ? RecordAt(a).bytes() > RecordAt(b).bytes()
                                                       : a.line < b.line;
   });
+  const std::vector<Place> at_hook = PlacesOf(at_hook_);
+  places.insert(places.end(), at_hook.begin(), at_hook.end());
   places.resize(std::min(places.size(), limit));
   return places;
 }

@@ -12,6 +12,7 @@
 
 #include "absl/time/time.h"
 #include "server/jobs/batch_eta.h"
+#include "server/jobs/job_observer.h"
 #include "server/jobs/recent_rate.h"
 #include "server/jobs/store_throttle.h"
 #include "storage/state/state.pb.h"
@@ -61,8 +62,9 @@ class BatchBoard {
     bool running = false;  // a worker is at it now
     // It is QUEUED until others of the batch are done, since its last run ended with this.
     std::optional<state::Failure> wait;
-    bool hooks_pending = false;  // it succeeded, and hooks are still to follow
-    bool hook_failed = false;    // one that is required, after it had succeeded
+    bool hooks_pending = false;       // it succeeded, and hooks are still to follow
+    bool hook_failed = false;         // one that is required, after it had succeeded
+    std::optional<HookAttempt> hook;  // that is run now, before or after it
     RowCounts rows;
     state::Failure failure;
     bool has_certificate = false;
@@ -92,6 +94,9 @@ class BatchBoard {
   // Whether a worker is at the restore now.
   void SetRunning(const std::string& restore, bool running, absl::Time now);
 
+  // The hook of the restore that is run now, if any is.
+  void SetHook(const std::string& restore, const std::optional<HookAttempt>& hook);
+
   const std::vector<Line>& lines() const { return lines_; }
   int64_t Count(BatchLineState state) const { return counts_[static_cast<size_t>(state)]; }
   const RowCounts& rows() const { return rows_; }  // of what has succeeded
@@ -114,7 +119,8 @@ class BatchBoard {
   const state::BatchLine::Target& RecordAt(Place place) const {
     return lines_[place.line].record.targets(static_cast<int>(place.target));
   }
-  // What runs now, the largest first, at most `limit`.
+  // What runs now, at most `limit`: the largest first, then what has succeeded and of which a hook
+  // runs.
   std::vector<Place> Running(size_t limit) const;
   // Lines that failed last, newest first.
   std::vector<size_t> Failures(size_t limit) const;
@@ -166,6 +172,7 @@ class BatchBoard {
   RowsAndBytes total_;
   RowsAndBytes done_;
   std::set<std::string> running_;
+  std::set<std::string> at_hook_;  // no worker is at it, but a hook
   std::set<std::string> waiting_;  // for others of the batch
   std::deque<size_t> failures_;    // lines, newest first; may hold such as have been retried since
   BatchEta eta_;

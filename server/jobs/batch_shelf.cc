@@ -226,6 +226,10 @@ void BatchShelf::RestoreChanged(const std::string& restore, bool running) {
        false);
 }
 
+void BatchShelf::HookRuns(const std::string& restore, const std::optional<HookAttempt>& attempt) {
+  Tell(Change(restore, [&](BatchBoard* board) { board->SetHook(restore, attempt); }), false);
+}
+
 void BatchShelf::PlanEnded(const state::PlanRecord& plan) {
   Tell(Change(plan.id(), [&](BatchBoard* board) { board->Update(plan); }), true);
 }

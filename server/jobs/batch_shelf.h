@@ -4,6 +4,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -68,6 +69,7 @@ class BatchShelf final : public JobObserver {
   void RestoreEnded(const state::RestoreRecord& restore) override;
   void RestoreWaits(const state::RestoreRecord& restore) override;
   void RestoreChanged(const std::string& restore, bool running) override;
+  void HookRuns(const std::string& restore, const std::optional<HookAttempt>& attempt) override;
   void HooksEnded(const state::RestoreRecord& restore) override { RestoreEnded(restore); }
   void PlanEnded(const state::PlanRecord& plan) override;
   void HistoryJobEnded(const state::HistoryJob& /*job*/) override {}

@@ -82,11 +82,24 @@ void HookJobs::Prepare(state::RestoreRecord* record) const {
   record->set_hooks_pending(!runner_.For(Hook::When::kAfter, record->order().store()).empty());
 }
 
+void HookJobs::TellRuns(const std::string& restore,
+                        const std::optional<HookAttempt>& attempt) const {
+  for (JobObserver* const observer : *observers_) {
+    observer->HookRuns(restore, attempt);
+  }
+}
+
 absl::StatusOr<state::HookOutcome> HookJobs::RunHook(const Hook& hook,
                                                      const state::RestoreRecord& record,
                                                      RunControl* control) const {
   const absl::Time begun = runner_.clock()->Now();
-  absl::StatusOr<state::HookOutcome> outcome = runner_.Run(hook, record, control);
+  HookAttempt now{
+      .name = hook.name, .after = hook.when == Hook::When::kAfter, .attempts = hook.retries + 1};
+  absl::StatusOr<state::HookOutcome> outcome = runner_.Run(hook, record, control, [&](int attempt) {
+    now.attempt = attempt;
+    TellRuns(record.id(), now);
+  });
+  TellRuns(record.id(), std::nullopt);
   // A clock that was set back takes no time away.
   const absl::Duration time = std::max(absl::ZeroDuration(), runner_.clock()->Now() - begun);
   for (JobObserver* const observer : *observers_) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -49,6 +50,7 @@ class HookJobs {
 
  private:
   absl::Status Keep(const std::string& id, const state::HookOutcome& outcome);
+  void TellRuns(const std::string& restore, const std::optional<HookAttempt>& attempt) const;
   // As HookRunner::Run, and tells of it.
   absl::StatusOr<state::HookOutcome> RunHook(const Hook& hook, const state::RestoreRecord& record,
                                              RunControl* control) const;

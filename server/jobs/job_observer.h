@@ -1,11 +1,21 @@
 #pragma once
 
+#include <cstdint>
+#include <optional>
 #include <string>
 
 #include "absl/time/time.h"
 #include "storage/state/state.pb.h"
 
 namespace reinstate {
+
+// What a hook of a restore is at.
+struct HookAttempt {
+  std::string name;
+  bool after = false;    // the restore; else before it
+  int64_t attempt = 1;   // from 1
+  int64_t attempts = 1;  // at most
+};
 
 // Is told what became of jobs, e.g. to count it. Implementations are thread-safe, quick, and do not
 // call back in.
@@ -26,6 +36,10 @@ class JobObserver {
 
   // It was recorded that `plan` is READY or has FAILED.
   virtual void PlanEnded(const state::PlanRecord& /*plan*/) {}
+
+  // An attempt of a hook of the restore has begun; nullopt: no hook of it is run any more.
+  virtual void HookRuns(const std::string& /*restore*/,
+                        const std::optional<HookAttempt>& /*attempt*/) {}
 
   // A hook of a restore was run, with all of its attempts, which took `time`. An outcome without
   // finished_us: it was interrupted, since the restore was cancelled or the daemon stops.

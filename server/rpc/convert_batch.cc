@@ -36,6 +36,15 @@ v1::RowActions RowsToWire(const RowCounts& rows) {
   return wire;
 }
 
+// What hooks do of a restore, for people; empty if there is nothing to say of them.
+std::string HookStep(const BatchBoard::Target& seen) {
+  if (seen.hook.has_value()) {
+    return absl::StrCat(seen.hook->after ? "after" : "before", "-hook ", seen.hook->name,
+                        ", attempt ", seen.hook->attempt, " of ", seen.hook->attempts);
+  }
+  return seen.hooks_pending ? "after-hooks follow" : "";
+}
+
 v1::BatchLineRestore TargetToWire(const BatchLineView::Target& target) {
   v1::BatchLineRestore wire;
   wire.set_store(target.store);
@@ -50,6 +59,9 @@ v1::BatchLineRestore TargetToWire(const BatchLineView::Target& target) {
   wire.mutable_at_point()->set_bytes(target.bytes_at_point);
   if (target.seen.running) {
     ToWire(target.progress, wire.mutable_progress());
+  }
+  if (const std::string step = HookStep(target.seen); !step.empty()) {
+    wire.mutable_progress()->set_step(step);
   }
   if (target.seen.wait.has_value()) {
     wire.set_holding_back(WaitSentence(*target.seen.wait));

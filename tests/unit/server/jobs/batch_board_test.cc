@@ -142,6 +142,31 @@ TEST(BatchBoard, ShowsTheLargestOfWhatRuns) {
   EXPECT_EQ(running[1].line, 0U);
 }
 
+TEST(BatchBoard, ShowsTheHooksThatRunAfterTheRestoresThatDo) {
+  BatchBoard board(false);
+  for (int i = 0; i < 3; ++i) {
+    board.Put(Line(i, {absl::StrCat("r", i)}, 100 * (i + 1)));
+  }
+  state::RestoreRecord done = Restore("r2", state::SUCCEEDED);
+  done.set_hooks_pending(true);
+  board.Update(done);
+  EXPECT_TRUE(board.Running(5).empty()) << "it waits for a thread";
+  board.SetHook("r2", HookAttempt{.name = "billing", .after = true});
+  board.SetRunning("r0", true, kNoon);
+  board.SetHook("r0", HookAttempt{.name = "freeze"});
+  const auto running = board.Running(5);
+  ASSERT_EQ(running.size(), 2U);
+  EXPECT_EQ(running[0].line, 0U);
+  EXPECT_EQ(running[1].line, 2U);
+  EXPECT_EQ(board.At(running[1]).hook->name, "billing");
+  EXPECT_EQ(board.lines()[2].state, BatchLineState::kRunning);
+  board.SetHook("r2", std::nullopt);
+  done.set_hooks_pending(false);
+  board.Update(done);
+  EXPECT_EQ(board.Running(5).size(), 1U);
+  EXPECT_EQ(board.lines()[2].state, BatchLineState::kSucceeded);
+}
+
 // --- Against a naive model ---
 
 // What a board should say, counted anew each time.

@@ -67,10 +67,17 @@ void BatchFixture::Begin(int workers) {
   } else {
     auto engine = std::make_unique<ScriptedEngine>(state_.get());
     engine_ = engine.get();
+    for (const std::string& tenant : held_from_start_) {
+      Hold(tenant);
+    }
     owned_engine_ = std::move(engine);
   }
   restores_ =
-      *RestoreManager::Create({.workers = workers, .clock = &site_.clock(), .observer = &ended_},
+      *RestoreManager::Create({.workers = workers,
+                               .clock = &site_.clock(),
+                               .observer = &ended_,
+                               .hooks = restore_hooks_,
+                               .hook_backoff = absl::Milliseconds(1)},
                               registry_.get(), &site_.history(), state_.get(), owned_engine_.get());
   batches_ = BatchManager::Create(options_, registry_.get(), &site_.history(), state_.get(),
                                   restores_.get());

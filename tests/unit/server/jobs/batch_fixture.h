@@ -32,7 +32,9 @@ class BatchFixture : public JobsFixture {
   // What the next Begin takes.
   bool real_engine_ = false;
   BatchManagerOptions options_;
-  EndedJobs ended_;  // of all processes
+  std::vector<Hook> restore_hooks_;
+  std::vector<std::string> held_from_start_;  // tenants, by the script of the next process
+  EndedJobs ended_;                           // of all processes
 
   void TakeSnapshots();
   void Put(MemoryStore* store, const std::string& tenant, const std::string& key,

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "tests/support/script.h"
 #include "tests/unit/server/jobs/batch_fixture.h"
 
 namespace reinstate {
@@ -291,6 +292,29 @@ TEST_F(BatchManagerTest, ExpectsTheEndNoSoonerThanTheThrottleLetsTheLastRestoreB
   EXPECT_LT(Get(id).eta.low, next);
   engine_->Release("t2");
   AwaitState(id, state::BATCH_SUCCEEDED);
+}
+
+TEST_F(BatchManagerTest, ShowsTheHookThatALineIsAtAfterItsRestore) {
+  restore_hooks_.push_back({.name = "notify-billing",
+                            .command = {WriteScript(folder_.path() + "/hang", "sleep 600")},
+                            .timeout = absl::Milliseconds(300),
+                            .retries = 2});
+  Begin();
+  const std::string id = Create({"t1"});
+  for (int64_t attempt = 1; attempt <= 3; ++attempt) {
+    AwaitBatch(id, [&](const BatchView& view) {
+      if (view.running.empty()) {
+        return false;
+      }
+      const auto& hook = view.running.front().targets.front().seen.hook;
+      return hook.has_value() && hook->attempt == attempt;
+    });
+    const BatchView view = Get(id);
+    EXPECT_EQ(Count(view, BatchLineState::kRunning), 1);
+  }
+  AwaitState(id, state::BATCH_SUCCEEDED);
+  EXPECT_TRUE(Get(id).running.empty());
+  EXPECT_FALSE(AllLines(id).front().targets.front().seen.hook.has_value());
 }
 
 TEST_F(BatchManagerTest, EndsACancelledDryRun) {

@@ -34,13 +34,27 @@ class EndedHooks final : public JobObserver {
     ended_.push_back(restore);
   }
 
+  void HookRuns(const std::string& /*restore*/,
+                const std::optional<HookAttempt>& attempt) override {
+    MutexLock lock(&mu_);
+    runs_.push_back(!attempt.has_value()
+                        ? "none"
+                        : absl::StrCat(attempt->after ? "after " : "before ", attempt->name, " ",
+                                       attempt->attempt, " of ", attempt->attempts));
+  }
+
   std::vector<state::RestoreRecord> all() const {
     MutexLock lock(&mu_);
     return ended_;
   }
+  std::vector<std::string> runs() const {
+    MutexLock lock(&mu_);
+    return runs_;
+  }
 
  private:
   mutable Mutex mu_;
+  std::vector<std::string> runs_ ABSL_GUARDED_BY(mu_);
   std::vector<state::RestoreRecord> ended_ ABSL_GUARDED_BY(mu_);
 };
 
@@ -237,6 +251,16 @@ TEST_F(RestoreHooksTest, ThoseThatAShutdownInterruptsAreRunAfterTheNextStart) {
   StartAgain();
   manager_->Shutdown();
   EXPECT_EQ(Events().size(), 3);
+}
+
+TEST_F(RestoreHooksTest, TellOfEachAttemptAsItBegins) {
+  Add("freeze", kBefore);
+  Add("billing", kAfter, "exit 1");
+  hooks_.back().retries = 2;
+  Start();
+  AwaitHooks(Create("t1"));
+  EXPECT_THAT(ended_.runs(), ElementsAre("before freeze 1 of 1", "none", "after billing 1 of 3",
+                                         "after billing 2 of 3", "after billing 3 of 3", "none"));
 }
 
 TEST_F(RestoreHooksTest, ThoseThatAreNotConfiguredAnyMoreAreNotWaitedFor) {
