@@ -40,6 +40,15 @@ absl::Status NotOfDryRun(const state::BatchRecord& batch) {
                                            : " is an undo: no lines can be added to it"));
 }
 
+// BATCH_ENDED while the batch is being undone: `what` is to be done only once that has ended.
+absl::Status CheckNotBeingUndone(const BatchDesk& desk, const std::string& id, const char* what) {
+  ASSIGN_OR_RETURN(const auto undo, UndoUnderWay(desk, id));
+  return undo.has_value() ? MakeError(Reason::kBatchEnded,
+                                      absl::StrCat("batch ", id, " is being undone by ", *undo,
+                                                   "; ", what, " it once that has ended"))
+                          : absl::OkStatus();
+}
+
 }  // namespace
 
 absl::StatusOr<state::BatchRecord> BatchControl::Move(const std::string& id, const Step& step,
@@ -184,11 +193,7 @@ absl::StatusOr<BatchView> BatchControl::Retry(const std::string& id, const state
     return NotOfDryRun(batch);
   }
   // A line that is retried in one store while it is undone in another would be neither.
-  ASSIGN_OR_RETURN(const auto undo, UndoUnderWay(*desk_, id));
-  if (undo.has_value()) {
-    return MakeError(Reason::kBatchEnded, absl::StrCat("batch ", id, " is being undone by ", *undo,
-                                                       "; retry it once that has ended"));
-  }
+  RETURN_IF_ERROR(CheckNotBeingUndone(*desk_, id, "retry"));
   std::vector<BatchBoard::Line> failed;
   desk_->shelf->With(id, [&](const state::BatchRecord&, const BatchBoard& board) {
     for (const BatchBoard::Line& line : board.lines()) {
@@ -218,6 +223,7 @@ absl::StatusOr<BatchView> BatchControl::Add(const std::string& id,
     if (batch.order().dry_run() || !batch.order().undo_of().empty()) {
       return NotOfDryRun(batch);
     }
+    RETURN_IF_ERROR(CheckNotBeingUndone(*desk_, id, "add to"));
     ASSIGN_OR_RETURN(const auto present, desk_->state->BatchLines(id));
     ASSIGN_OR_RETURN(BatchParts parts, desk_->orders->Check(batch, present, lines));
     if (options.validate_only) {
@@ -226,6 +232,7 @@ absl::StatusOr<BatchView> BatchControl::Add(const std::string& id,
     RETURN_IF_ERROR(CheckInvalid(parts, options.skip_invalid));
     const AuditDraft audit = BatchAudit(batch, "batch.extended", actor, reason, parts.lines.size());
     MutexLock lock(desk_->changing);
+    RETURN_IF_ERROR(CheckNotBeingUndone(*desk_, id, "add to"));
     ASSIGN_OR_RETURN(const state::BatchRecord now, desk_->state->GetBatch(id));
     if (static_cast<size_t>(now.lines()) == present.size()) {
       return Extend(id, std::move(parts), audit);

@@ -97,7 +97,8 @@ class BatchManager {
     bool skip_invalid = false;
     bool validate_only = false;
   };
-  // As CreateBatch; INVALID_ARGUMENT for a dry run and an undo.
+  // As CreateBatch; INVALID_ARGUMENT for a dry run and an undo; BATCH_ENDED while the batch is
+  // being undone.
   virtual absl::StatusOr<BatchView> Add(const std::string& id,
                                         const std::vector<BatchLineOrder>& lines,
                                         AddOptions options, const state::Actor& actor,

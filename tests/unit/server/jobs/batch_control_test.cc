@@ -314,7 +314,8 @@ TEST_F(BatchControlTest, WhatStillRunsIsCancelledBeforeItIsUndone) {
   EXPECT_EQ(Restores(), Strings({"t1 SUCCEEDED", "t1 UNDONE", "t2 CANCELLED", "t3 CANCELLED"}));
 }
 
-TEST_F(BatchControlTest, AnUndoThatIsUnderWayIsTheAnswerToTheNextAndIsNotDisturbedByARetry) {
+TEST_F(BatchControlTest,
+       AnUndoThatIsUnderWayIsTheAnswerToTheNextAndIsNotDisturbedByARetryNorByMoreLines) {
   Write("t2", {.end = state::FAILED});
   const std::string id = Create({"t1", "t2"});
   AwaitState(id, state::BATCH_PARTLY_FAILED);
@@ -329,9 +330,17 @@ TEST_F(BatchControlTest, AnUndoThatIsUnderWayIsTheAnswerToTheNextAndIsNotDisturb
   EXPECT_EQ(batches_->CreateUndo(RequestKey(), order, /*validate_only=*/true)->record.id(),
             undo->record.id());
   EXPECT_THAT(Retry(id), FailsWith(Reason::kBatchEnded));
+  const auto added = Add(id, {"t3"});
+  EXPECT_THAT(added, FailsWith(Reason::kBatchEnded));
+  EXPECT_THAT(std::string(added.status().message()),
+              testing::HasSubstr("is being undone by " + undo->record.id() + "; add to it once"));
+  EXPECT_THAT(batches_->Add(id, Lines({"t3"}), {.validate_only = true}, Ada(), ""),
+              FailsWith(Reason::kBatchEnded));
   engine_->Release("t1");
   AwaitState(undo->record.id(), state::BATCH_SUCCEEDED);
   EXPECT_THAT(Retry(id), IsOk());
+  EXPECT_THAT(Add(id, {"t3"}), IsOk());
+  AwaitCount(id, BatchLineState::kSucceeded, 1);
   EXPECT_THAT(TryUndo(id), FailsWith(Reason::kNotUndoable));
 }
 
