@@ -149,8 +149,10 @@ absl::StatusOr<BatchView> BatchControl::Cancel(const std::string& id, const stat
            BatchAudit(present, "batch.cancelled", actor, reason, 0)));
   if (batch.state() == state::BATCH_CANCELLING) {
     desk_->restores->Hold(desk_->shelf->Unfinished(id));
-    desk_->restores->CancelPlans(desk_->shelf->UnfinishedPlans(id));
     desk_->wake(id);
+    if (batch.order().dry_run()) {
+      RETURN_IF_ERROR(CancelPlansOf(*desk_, [&](const std::string& of) { return of == id; }));
+    }
   }
   return desk_->shelf->View(id);
 }

@@ -47,6 +47,19 @@ absl::StatusOr<std::optional<std::string>> UndoUnderWay(const BatchDesk& desk,
   return std::nullopt;
 }
 
+absl::Status CancelPlansOf(const BatchDesk& desk,
+                           const std::function<bool(const std::string& batch)>& is_so) {
+  ASSIGN_OR_RETURN(const auto unfinished, desk.state->UnfinishedPlans());
+  std::vector<std::string> plans;
+  for (const state::PlanRecord& plan : unfinished) {
+    if (!plan.order().batch().empty() && is_so(plan.order().batch())) {
+      plans.push_back(plan.id());
+    }
+  }
+  desk.restores->CancelPlans(plans);
+  return absl::OkStatus();
+}
+
 absl::Status ChangeBatchState(const BatchDesk& desk, const std::string& id, state::BatchState from,
                               state::BatchState to, const std::string& message) {
   ASSIGN_OR_RETURN(const state::BatchRecord changed,

@@ -48,6 +48,12 @@ std::vector<std::string> RestoresOf(const std::vector<state::BatchLine>& lines);
 absl::StatusOr<std::optional<std::string>> UndoUnderWay(const BatchDesk& desk,
                                                         const std::string& batch);
 
+// Cancels the plans that are stored and have not ended of batches for which `is_so`: also those
+// that no line of their batch names, since the process was killed between the two. Errors of
+// StateStore::UnfinishedPlans.
+absl::Status CancelPlansOf(const BatchDesk& desk,
+                           const std::function<bool(const std::string& batch)>& is_so);
+
 // Durably takes the batch from one state to another, with `message` for people; one in another
 // state is left as it is. One that had ended before keeps the time when it did. With `changing`
 // held. Errors of StateStore::UpdateBatch.

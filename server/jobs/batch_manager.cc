@@ -116,12 +116,11 @@ absl::Status BatchManagerImpl::Prepare() {
     if (batch.state() != state::BATCH_RUNNING) {
       restores_->Hold(shelf_.Unfinished(batch.id()));
     }
-    if (batch.state() == state::BATCH_CANCELLING) {
-      restores_->CancelPlans(shelf_.UnfinishedPlans(batch.id()));
-    }
     stepper_.Wake(batch.id());
   }
-  return absl::OkStatus();
+  // What no batch waits for is not planned.
+  return CancelPlansOf(
+      desk_, [&](const std::string& id) { return !IsIn(desk_, id, state::BATCH_PLANNING); });
 }
 
 absl::StatusOr<std::vector<BatchView>> BatchManagerImpl::List(const std::string& after,

@@ -93,6 +93,79 @@ TEST_F(BatchRestartTest, ADryRunGoesOnAndPlansNothingTwice) {
   EXPECT_EQ(AllLines(id).front().targets.front().restore, plan);
 }
 
+// What a process leaves that is killed between storing a plan and the line that names it.
+class PlanNobodyNamesTest : public BatchRestartTest {
+ protected:
+  void SetUp() override {
+    BatchRestartTest::SetUp();
+    state::BatchOrder order = Order();
+    order.set_dry_run(true);
+    Hold("t1");
+    Hold("t6");
+    id_ = Create({"t1", "t6"}, order);
+    engine_->AwaitPlanned(2);
+    End();
+    // It would be planned after t1 and the largest, which is t6.
+    state::PlanRecord plan =
+        *state_->GetPlan((*state_->BatchLines(id_)).front().targets(0).restore());
+    plan.set_id(kPlan);
+    plan.mutable_order()->set_tenant("t3");
+    plan.mutable_progress()->set_total_bytes(plan.progress().total_bytes() + 1);
+    ASSERT_THAT(state_->CreatePlan(RequestKey(), plan), IsOk());
+    held_from_start_ = {"t1", "t6"};
+  }
+
+  void AwaitEndOfPlan() {
+    Await([&](auto on_change) { return restores_->WatchJob(kPlan, std::move(on_change)); },
+          [&] { return !state_->GetPlan(kPlan)->failure().reason().empty(); });
+    EXPECT_EQ(state_->GetPlan(kPlan)->failure().reason(), "CANCELLED");
+  }
+
+  static constexpr char kPlan[] = "plan-nobody-names";
+  std::string id_;
+};
+
+TEST_F(PlanNobodyNamesTest, IsNotPlannedOfABatchThatWasCancelledBefore) {
+  for (const state::BatchState state : {state::BATCH_CANCELLING, state::BATCH_CANCELLED}) {
+    ASSERT_THAT(state_->UpdateBatch(
+                    id_,
+                    [&](state::BatchRecord* batch) {
+                      batch->set_state(state);
+                      return absl::OkStatus();
+                    },
+                    {}, std::nullopt),
+                IsOk());
+    Begin();
+    AwaitEndOfPlan();
+    AwaitState(id_, state::BATCH_CANCELLED);
+    EXPECT_TRUE(engine_->planned().empty());
+    End();
+    state::PlanRecord plan = *state_->GetPlan(kPlan);
+    plan.set_state(state::PLAN_QUEUED);
+    plan.clear_failure();
+    ASSERT_THAT(state_->PutPlan(plan), IsOk());
+  }
+}
+
+TEST_F(PlanNobodyNamesTest, IsNotPlannedOfABatchThatIsCancelledAfterTheRestart) {
+  Begin();
+  engine_->AwaitPlanned(2);
+  ASSERT_THAT(batches_->Cancel(id_, Ada(), ""), IsOk());
+  AwaitEndOfPlan();
+  AwaitState(id_, state::BATCH_CANCELLED);
+  EXPECT_EQ(engine_->planned().size(), 2U);
+}
+
+TEST_F(PlanNobodyNamesTest, IsPlannedOfABatchThatGoesOn) {
+  Begin();
+  engine_->AwaitPlanned(2);
+  engine_->Release("t1");
+  engine_->AwaitPlanned(3);
+  EXPECT_EQ(engine_->planned().back(), "t3");
+  engine_->Release("t6");
+  AwaitState(id_, state::BATCH_PLANNED);
+}
+
 TEST_F(BatchRestartTest, TheSameRequestFindsTheBatch) {
   const RequestKey request{"r1", "CreateBatch", "digest"};
   const auto first = batches_->CreateBatch(request, Order(), Lines({"t1"}), false);
