@@ -56,6 +56,10 @@ bool Names(const state::BatchLine& line, const std::string& restore) {
 
 }  // namespace
 
+bool WaitsForLook(const state::BatchOrder& order, const state::BatchLine& line) {
+  return line.look_first() && !order.accept_shrinking();
+}
+
 bool HasEnded(state::BatchState state) {
   switch (state) {
     case state::BATCH_PLANNED:

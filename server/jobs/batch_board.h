@@ -180,6 +180,10 @@ class BatchBoard {
   int64_t started_us_ = 0;
 };
 
+// Whether a line that was added may not begin yet, since it has to be looked at first whether its
+// tenant still loses rows.
+bool WaitsForLook(const state::BatchOrder& order, const state::BatchLine& line);
+
 // Whether the batch has ended, until it is retried or added to.
 bool HasEnded(state::BatchState state);
 

@@ -160,9 +160,9 @@ absl::StatusOr<BatchView> BatchControl::Cancel(const std::string& id, const stat
 absl::StatusOr<BatchView> BatchControl::Extend(const std::string& id, BatchParts parts,
                                                const AuditDraft& audit) {
   ASSIGN_OR_RETURN(const state::BatchRecord before, desk_->state->GetBatch(id));
-  const bool hold = !HasEnded(before.state()) && before.state() != state::BATCH_RUNNING;
+  const bool runs = HasEnded(before.state()) || before.state() == state::BATCH_RUNNING;
   const auto created =
-      desk_->restores->CreateAll(&parts.restores, hold, [&]() -> absl::StatusOr<Created> {
+      desk_->restores->CreateAll(&parts.restores, /*hold=*/true, [&]() -> absl::StatusOr<Created> {
         ASSIGN_OR_RETURN(const state::BatchRecord batch,
                          desk_->state->UpdateBatch(
                              id,
@@ -182,6 +182,9 @@ absl::StatusOr<BatchView> BatchControl::Extend(const std::string& id, BatchParts
         return Created{id, false};
       });
   RETURN_IF_ERROR(created.status());
+  if (runs) {
+    desk_->restores->Release(desk_->shelf->Runnable(id));
+  }
   desk_->wake(id);
   return desk_->shelf->View(id);
 }
@@ -232,6 +235,11 @@ absl::StatusOr<BatchView> BatchControl::Add(const std::string& id,
       return DraftView(batch, parts);
     }
     RETURN_IF_ERROR(CheckInvalid(parts, options.skip_invalid));
+    if (FirstState(*desk_, batch.order()) == state::BATCH_CHECKING) {
+      for (state::BatchLine& line : parts.lines) {
+        line.set_look_first(true);
+      }
+    }
     const AuditDraft audit = BatchAudit(batch, "batch.extended", actor, reason, parts.lines.size());
     MutexLock lock(desk_->changing);
     RETURN_IF_ERROR(CheckNotBeingUndone(*desk_, id, "add to"));

@@ -113,9 +113,8 @@ absl::Status BatchManagerImpl::Prepare() {
   ASSIGN_OR_RETURN(const auto batches, state_->UnfinishedBatches());
   for (const state::BatchRecord& batch : batches) {
     RETURN_IF_ERROR(shelf_.Load(batch.id()));
-    if (batch.state() != state::BATCH_RUNNING) {
-      restores_->Hold(shelf_.Unfinished(batch.id()));
-    }
+    restores_->Hold(batch.state() == state::BATCH_RUNNING ? shelf_.WaitingForLook(batch.id())
+                                                          : shelf_.Unfinished(batch.id()));
     stepper_.Wake(batch.id());
   }
   // What no batch waits for is not planned.

@@ -243,26 +243,42 @@ void BatchShelf::With(const std::string& id, const Look& look) const {
   }
 }
 
-std::vector<std::string> BatchShelf::Unfinished(const std::string& id) const {
+std::vector<std::string> BatchShelf::UnfinishedThat(const std::string& id,
+                                                    const Choice& choice) const {
   std::vector<std::string> restores;
   With(id, [&](const state::BatchRecord& batch, const BatchBoard& board) {
-    if (!batch.order().dry_run()) {
-      restores = UnfinishedOf(board);
+    if (batch.order().dry_run()) {
+      return;
     }
-  });
-  return restores;
-}
-
-std::vector<std::string> BatchShelf::Runnable(const std::string& id) const {
-  std::vector<std::string> restores;
-  With(id, [&](const state::BatchRecord& batch, const BatchBoard& board) {
     for (const BatchBoard::Place place : board.Unfinished()) {
-      if (!batch.order().dry_run() && !board.At(place).wait.has_value()) {
+      if (choice(batch, board.lines()[place.line], board.At(place))) {
         restores.push_back(board.RecordAt(place).restore());
       }
     }
   });
   return restores;
+}
+
+std::vector<std::string> BatchShelf::Unfinished(const std::string& id) const {
+  return UnfinishedThat(id, [](const auto&, const auto&, const auto&) { return true; });
+}
+
+std::vector<std::string> BatchShelf::Runnable(const std::string& id) const {
+  return UnfinishedThat(id, [](const state::BatchRecord& batch, const BatchBoard::Line& line,
+                               const BatchBoard::Target& target) {
+    return !target.wait.has_value() && !WaitsForLook(batch.order(), line.record);
+  });
+}
+
+std::vector<std::string> BatchShelf::NotRunning(const std::string& id) const {
+  return UnfinishedThat(id, [](const auto&, const auto&, const BatchBoard::Target& target) {
+    return !target.running;
+  });
+}
+
+std::vector<std::string> BatchShelf::WaitingForLook(const std::string& id) const {
+  return UnfinishedThat(id, [](const state::BatchRecord& batch, const BatchBoard::Line& line,
+                               const auto&) { return WaitsForLook(batch.order(), line.record); });
 }
 
 std::vector<std::string> BatchShelf::UnfinishedPlans(const std::string& id) const {

@@ -54,8 +54,12 @@ class BatchShelf final : public JobObserver {
   // Of a batch that is here: its restores that have not ended; a dry run has none, but plans.
   std::vector<std::string> Unfinished(const std::string& id) const;
   std::vector<std::string> UnfinishedPlans(const std::string& id) const;
-  // As Unfinished, without those that wait for others of the batch.
+  // As Unfinished, without those that wait for others of the batch, or to be looked at.
   std::vector<std::string> Runnable(const std::string& id) const;
+  // As Unfinished, only those that no worker is at.
+  std::vector<std::string> NotRunning(const std::string& id) const;
+  // As Unfinished, only those that wait to be looked at.
+  std::vector<std::string> WaitingForLook(const std::string& id) const;
   // Of a batch that is here: its lines, as they are stored.
   std::vector<state::BatchLine> Records(const std::string& id) const;
 
@@ -80,6 +84,11 @@ class BatchShelf final : public JobObserver {
     BatchBoard board;
     absl::Time running_since = absl::InfinitePast();  // for as long as it is RUNNING
   };
+
+  using Choice = std::function<bool(const state::BatchRecord&, const BatchBoard::Line&,
+                                    const BatchBoard::Target&)>;
+  // As Unfinished, only those for which `choice` is true.
+  std::vector<std::string> UnfinishedThat(const std::string& id, const Choice& choice) const;
 
   Batch* Find(const std::string& id) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void PutLocked(const state::BatchRecord& record, const std::vector<state::BatchLine>& lines)

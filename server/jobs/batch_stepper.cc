@@ -86,7 +86,7 @@ absl::Status BatchStepper::StepPlanning(const std::string& id) {
   return planning_.End(id);
 }
 
-absl::Status BatchStepper::StepChecking(const std::string& id) {
+absl::Status BatchStepper::LookIfTheyShrink(const std::string& id) {
   ASSIGN_OR_RETURN(const absl::Time next, shrink_check_.Look(id));
   if (next != absl::InfiniteFuture()) {
     WakeAt(id, next);
@@ -97,18 +97,19 @@ absl::Status BatchStepper::StepChecking(const std::string& id) {
 absl::Status BatchStepper::Step(const std::string& id) {
   RETURN_IF_ERROR(desk_->shelf->Load(id));
   ASSIGN_OR_RETURN(const state::BatchRecord batch, desk_->state->GetBatch(id));
-  if (batch.state() != state::BATCH_CHECKING) {
+  if (batch.state() != state::BATCH_CHECKING && batch.state() != state::BATCH_RUNNING) {
     shrink_check_.Forget(id);
   }
   switch (batch.state()) {
     case state::BATCH_PLANNING:
       return StepPlanning(id);
     case state::BATCH_CHECKING:
-      return StepChecking(id);
+      return LookIfTheyShrink(id);
     case state::BATCH_RUNNING:
       RETURN_IF_ERROR(course_.BeginDue(id));
       RETURN_IF_ERROR(course_.RunBlocked(id));
-      return course_.EndIfDone(id);
+      RETURN_IF_ERROR(course_.EndIfDone(id));
+      return LookIfTheyShrink(id);  // the tenants of lines that were added
     case state::BATCH_CANCELLING:
       RETURN_IF_ERROR(course_.CancelRest(batch));
       RETURN_IF_ERROR(course_.LeaveDue(id));

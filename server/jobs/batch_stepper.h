@@ -40,7 +40,7 @@ class BatchStepper {
   void WakeAt(const std::string& batch, absl::Time time);
   absl::Status Step(const std::string& id);
   absl::Status StepPlanning(const std::string& id);
-  absl::Status StepChecking(const std::string& id);
+  absl::Status LookIfTheyShrink(const std::string& id);
 
   const BatchDesk* const desk_;
   BatchPlanning planning_;  // this and the next two: for the thread only

@@ -590,5 +590,106 @@ TEST_F(BatchCheckingTest, GoesOnAfterARestartInEitherState) {
   AwaitState(id, state::BATCH_SUCCEEDED);
 }
 
+// --- The same of lines that are added ---
+
+class AddedCheckingTest : public BatchCheckingTest {
+ protected:
+  // A batch of t1, which runs: none of its tenants shrinks.
+  std::string CreateRunning() {
+    Hold("t1");
+    const std::string id = Create({"t1"});
+    PassTimeUntil(id, state::BATCH_RUNNING);
+    engine_->AwaitBegun(1);
+    return id;
+  }
+  void Add(const std::string& id, const Strings& tenants) {
+    ASSERT_THAT(batches_->Add(id, Lines(tenants), {}, Ada(), ""), IsOk());
+  }
+  // While the clock goes by.
+  void PassTimeUntilBegun(size_t runs) {
+    while (engine_->begun().size() < runs) {
+      site_.clock().Advance(absl::Milliseconds(1));
+      std::this_thread::yield();
+    }
+  }
+};
+
+TEST_F(AddedCheckingTest, WaitForConsentIfTheirTenantsShrinkWhileWhatRunsGoesOn) {
+  const std::string id = CreateRunning();
+  Add(id, {"t2", "t6"});
+  EXPECT_EQ(StateOf(id), state::BATCH_RUNNING);
+  PassTimeUntil(id, state::BATCH_WAITING_FOR_CONSENT);
+  EXPECT_THAT(Get(id).record.state_message(), testing::HasSubstr("t6"));
+  EXPECT_EQ(engine_->begun(), Strings({"t1"}));
+  engine_->Release("t1");
+  AwaitCount(id, BatchLineState::kSucceeded, 1);
+  EXPECT_EQ(engine_->begun(), Strings({"t1"})) << "what ran was neither rolled back nor followed";
+  ASSERT_THAT(Resume(id), IsOk());
+  AwaitState(id, state::BATCH_SUCCEEDED);
+}
+
+TEST_F(AddedCheckingTest, BeginOnceTheyWereLookedAtForTheWholeTime) {
+  shrinks_ = false;
+  const std::string id = CreateRunning();
+  const absl::Time added = site_.clock().Now();
+  Add(id, {"t2"});
+  PassTimeUntilBegun(2);
+  EXPECT_EQ(engine_->begun(), Strings({"t1", "t2"}));
+  EXPECT_GE(site_.clock().Now() - added, kWatch);
+  engine_->Release("t1");
+  AwaitState(id, state::BATCH_SUCCEEDED);
+}
+
+TEST_F(AddedCheckingTest, BeginAtOnceIfThatIsAccepted) {
+  state::BatchOrder order = Order();
+  order.set_accept_shrinking(true);
+  const std::string id = Create({"t1"}, order);
+  Add(id, {"t6"});
+  AwaitState(id, state::BATCH_SUCCEEDED);
+  EXPECT_TRUE(counted_.empty());
+}
+
+TEST_F(AddedCheckingTest, AreLookedAtAlsoIfTheyComeWhileTheOthersAre) {
+  const std::string id = Create({"t1"});
+  AwaitCounted(1);
+  Add(id, {"t6"});
+  EXPECT_EQ(StateOf(id), state::BATCH_CHECKING);
+  PassTimeUntil(id, state::BATCH_WAITING_FOR_CONSENT);
+  EXPECT_EQ(engine_->begun(), Strings({"t1"}));
+}
+
+TEST_F(AddedCheckingTest, AreLookedAtAlsoIfTheBatchHadEndedAndAfterARestart) {
+  const std::string id = Create({"t1"});
+  PassTimeUntil(id, state::BATCH_SUCCEEDED);
+  Add(id, {"t6"});
+  Begin();
+  PassTimeUntil(id, state::BATCH_WAITING_FOR_CONSENT);
+  EXPECT_TRUE(engine_->begun().empty());
+  ASSERT_THAT(Resume(id), IsOk());
+  AwaitState(id, state::BATCH_SUCCEEDED);
+}
+
+TEST_F(AddedCheckingTest, AreLookedAtAlsoIfTheyAreCancelledAndRetried) {
+  const std::string id = CreateRunning();
+  Add(id, {"t6"});
+  const std::string restore = AllLines(id)[1].targets.front().restore;
+  ASSERT_THAT(restores_->CancelRestore(restore, Ada(), ""), IsOk());
+  ASSERT_THAT(batches_->Retry(id, Ada(), ""), IsOk());
+  PassTimeUntil(id, state::BATCH_WAITING_FOR_CONSENT);
+  EXPECT_EQ(engine_->begun(), Strings({"t1"}));
+}
+
+TEST_F(AddedCheckingTest, OneThatIsCancelledMeanwhileIsNotTakenForShrunken) {
+  shrinks_ = false;
+  const std::string id = CreateRunning();
+  const size_t counted = counted_.size();
+  Add(id, {"t2", "t3"});
+  AwaitCounted(counted + 1);
+  const std::string restore = AllLines(id)[1].targets.front().restore;
+  ASSERT_THAT(restores_->CancelRestore(restore, Ada(), ""), IsOk());
+  PassTimeUntilBegun(2);
+  EXPECT_EQ(engine_->begun(), Strings({"t1", "t3"}));
+}
+
 }  // namespace
 }  // namespace reinstate
