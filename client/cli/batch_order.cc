@@ -198,6 +198,12 @@ std::vector<std::string> BatchFacts(const v1::Batch& batch, int64_t count, const
   if (batch.dry_run()) {
     facts.push_back(absl::StrCat("  rows      ", ActionsText(batch.totals())));
   }
+  if (const std::string time = ExpectedTimeText(batch); batch.dry_run() && !time.empty()) {
+    facts.push_back(absl::StrCat("  time      ", time));
+  }
+  if (const std::string absent = AbsencesText(batch); !absent.empty()) {
+    facts.push_back(absl::StrCat("  absent    ", absent, ": nothing is done there for them"));
+  }
   AppendLargest(batch, &facts);
   if (const std::string rest = RestText(batch.lines()); batch.dry_run() && !rest.empty()) {
     facts.push_back(absl::StrCat("  others    ", rest));

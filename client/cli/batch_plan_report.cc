@@ -4,12 +4,10 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "absl/strings/strip.h"
 #include "client/cli/batch_problems.h"
 #include "client/cli/batch_views.h"
 #include "client/cli/display_text.h"
 #include "client/cli/humanize.h"
-#include "client/cli/progress.h"
 #include "client/cli/restore_views.h"
 #include "client/cli/words.h"
 #include "storage/base/status_macros.h"
@@ -18,6 +16,7 @@ namespace reinstate {
 namespace {
 
 constexpr size_t kShownConflicts = 10;
+constexpr size_t kShownAbsent = 10;
 
 // What would happen to the rows of a line, over its stores.
 v1::RowActions TotalsOf(const v1::BatchLine& line) {
@@ -99,7 +98,8 @@ std::string ConflictsText(const v1::Batch& batch, const std::vector<v1::BatchLin
 // Lines that were planned, or could not be, as far as somebody has to look at them.
 absl::StatusOr<std::vector<v1::BatchLine>> LinesToLookAt(const v1::Batch& batch, Session& session) {
   const v1::BatchCounts& counts = batch.lines();
-  if (batch.totals().conflicts() == 0 && counts.succeeded() == counts.total()) {
+  if (batch.absences().empty() && batch.totals().conflicts() == 0 &&
+      counts.succeeded() == counts.total()) {
     return std::vector<v1::BatchLine>();
   }
   v1::ListBatchLinesRequest request;
@@ -109,12 +109,26 @@ absl::StatusOr<std::vector<v1::BatchLine>> LinesToLookAt(const v1::Batch& batch,
 }
 
 std::string TimeText(const v1::Batch& batch) {
-  const ProgressParts parts =
-      PartsOf({.what = "", .state = "", .progress = batch.progress(), .moving = true});
-  return parts.eta.empty() ? ""
-                           : absl::StrCat("Expected time: ", absl::StripPrefix(parts.eta, "ETA "),
-                                          batch.eta_basis().empty() ? "" : ", ",
-                                          Printable(batch.eta_basis()), "\n");
+  const std::string time = ExpectedTimeText(batch);
+  return time.empty() ? "" : absl::StrCat("Expected time: ", time, "\n");
+}
+
+// Who has no data in some stores of the group.
+std::string AbsentText(const v1::Batch& batch, const std::vector<v1::BatchLine>& lines) {
+  if (batch.absences().empty()) {
+    return "";
+  }
+  std::string text =
+      absl::StrCat("\nNot in every store: ", AbsencesText(batch), ". Nothing is done there for:\n");
+  size_t absent = 0;
+  for (const v1::BatchLine& line : lines) {
+    if (!line.absent_in().empty() && ++absent <= kShownAbsent) {
+      absl::StrAppend(&text, "  line ", line.line(), ", ", NameOf(line), ": ", AbsenceText(line),
+                      "\n");
+    }
+  }
+  return absent <= kShownAbsent ? text
+                                : absl::StrCat(text, "  … and ", absent - kShownAbsent, " more\n");
 }
 
 std::string NextCommand(const v1::Batch& batch) {
@@ -139,6 +153,7 @@ absl::Status PrintBatchPlan(const v1::Batch& batch, Session& session) {
   if (!largest.empty()) {
     output.Text(output.Table(largest, LargestFields()));
   }
+  output.Text(AbsentText(batch, lines));
   output.Text(ConflictsText(batch, lines));
   std::erase_if(lines, [](const v1::BatchLine& line) { return !line.has_problem(); });
   if (!lines.empty()) {

@@ -88,6 +88,7 @@ Fields<v1::BatchLine> CustomerFields(const v1::Batch& batch, absl::Time now) {
          return TextValue(l.has_problem() ? NextStepFor(l, context) : "");
        }},
       {"stores", [](const Line& l) { return TextValue(StoresText(l)); }},
+      {"absent", [](const Line& l) { return TextValue(AbsenceText(l), Style::kWarning); }},
       {"started",
        [now](const Line& l) { return TimeValue(l.has_start_time(), l.start_time(), now); }},
       {"ended", [now](const Line& l) { return TimeValue(l.has_end_time(), l.end_time(), now); }},

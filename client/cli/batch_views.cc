@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "absl/strings/strip.h"
 #include "client/cli/display_text.h"
 #include "client/cli/humanize.h"
 #include "client/cli/progress.h"
@@ -107,6 +108,7 @@ Fields<v1::Batch> DetailFields(absl::Time now) {
       {"to go on", [](const Batch& b) { return TextValue(GoOnCommand(b)); }},
       {"customers", [](const Batch& b) { return TextValue(CustomersText(b)); }},
       {"others", [](const Batch& b) { return TextValue(RestText(b.lines())); }},
+      {"absent", [](const Batch& b) { return TextValue(AbsencesText(b), Style::kWarning); }},
       {"progress", [](const Batch& b) { return TextValue(ProgressText(b)); }},
       {"holding back",
        [](const Batch& b) {
@@ -248,6 +250,32 @@ std::string ProblemText(const v1::BatchLine& line) {
                             : "";
 }
 
+std::string AbsencesText(const v1::Batch& batch) {
+  std::string text;
+  for (const v1::BatchAbsence& absence : batch.absences()) {
+    absl::StrAppend(&text, text.empty() ? "" : "; ", HumanNumber(absence.lines(), "customer"),
+                    absence.lines() == 1 ? " has" : " have", " no data in store ",
+                    Printable(absence.store()), " at the point");
+  }
+  return text;
+}
+
+std::string AbsenceText(const v1::BatchLine& line) {
+  return line.absent_in().empty()
+             ? ""
+             : absl::StrCat("no data in store ", Printable(absl::StrJoin(line.absent_in(), ", ")),
+                            " at the point");
+}
+
+std::string ExpectedTimeText(const v1::Batch& batch) {
+  const ProgressParts parts =
+      PartsOf({.what = "", .state = "", .progress = batch.progress(), .moving = true});
+  return parts.eta.empty()
+             ? ""
+             : absl::StrCat(absl::StripPrefix(parts.eta, "ETA "),
+                            batch.eta_basis().empty() ? "" : ", ", Printable(batch.eta_basis()));
+}
+
 std::string HeldBackText(const v1::BatchLine& line) {
   for (const v1::BatchLineRestore& restore : line.restores()) {
     if (!restore.holding_back().empty()) {
@@ -341,6 +369,7 @@ Fields<v1::BatchLine> BatchSummaryFields() {
        },
        Align::kLeft, true},
       {"NOTE", [](const Line& l) { return TextValue(l.note()); }, Align::kLeft, true},
+      {"NO DATA IN", [](const Line& l) { return TextValue(absl::StrJoin(l.absent_in(), " ")); }},
   };
 }
 

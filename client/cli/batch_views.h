@@ -30,6 +30,16 @@ std::string DoingText(const v1::BatchLine& line);
 // Why a line was left out, failed or was cancelled: "TENANT_BUSY: …"; empty if nothing is wrong.
 std::string ProblemText(const v1::BatchLine& line);
 
+// "3 customers have no data in store wiki at the point"; empty if all have data in all stores.
+std::string AbsencesText(const v1::Batch& batch);
+
+// "no data in store wiki at the point"; empty if the tenant of the line has data in all stores.
+std::string AbsenceText(const v1::BatchLine& line);
+
+// How long a dry run that is PLANNED, or what is left of a batch, is expected to take, and by what:
+// "3 min to 5 min, by the last 40 restores of store main"; empty if nothing is known.
+std::string ExpectedTimeText(const v1::Batch& batch);
+
 // Why a restore of the line waits for others of the batch; empty if none does.
 std::string HeldBackText(const v1::BatchLine& line);
 
@@ -49,8 +59,9 @@ v1::RestoreMode ModeOf(const v1::Batch& batch);
 // The batches of a list.
 Fields<v1::Batch> BatchListFields(absl::Time now);
 
-// The lines of a batch: line, input, id, label, state, duration, rows, certificate, reason, message
-// and note. What `batch summary` writes.
+// The lines of a batch: line, input, id, label, state, duration, rows, certificate, reason,
+// message, note, and the stores in which the tenant has no data at the point. What `batch summary`
+// writes.
 Fields<v1::BatchLine> BatchSummaryFields();
 
 // Writes one batch: for people a report, of a dry run with the command that carries it out; as CSV

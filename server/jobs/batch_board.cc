@@ -124,6 +124,14 @@ void BatchBoard::Count(const Target& target, const state::BatchLine::Target& rec
   }
 }
 
+void BatchBoard::CountAbsences(const state::BatchLine& line, int sign) {
+  for (const std::string& store : line.absent_in()) {
+    if ((absences_[store] += sign) == 0) {
+      absences_.erase(store);
+    }
+  }
+}
+
 // Of a line whose restores have not all ended, or all have succeeded.
 BatchLineState BatchBoard::StateOfTargets(const std::vector<Target>& targets) {
   const auto any = [&](const auto& is_so) {
@@ -215,6 +223,8 @@ void BatchBoard::Put(const state::BatchLine& record) {
       waiting_.erase(target.restore());
     }
   }
+  CountAbsences(line.record, -1);
+  CountAbsences(record, 1);
   const Line before =
       std::exchange(line, Line{.record = record, .targets = {}, .state = line.state});
   for (int i = 0; i < record.targets_size(); ++i) {

@@ -100,6 +100,8 @@ class BatchBoard {
   const std::vector<Line>& lines() const { return lines_; }
   int64_t Count(BatchLineState state) const { return counts_[static_cast<size_t>(state)]; }
   const RowCounts& rows() const { return rows_; }  // of what has succeeded
+  // Lines by the stores in which their tenants have no data at the point; none that is zero.
+  const std::map<std::string, int64_t>& absences() const { return absences_; }
 
   // By the manifests, of all lines and of what has ended.
   int64_t total_rows() const { return total_.first; }
@@ -156,6 +158,7 @@ class BatchBoard {
 
   void Change(Place place, const Target& next);
   void Count(const Target& target, const state::BatchLine::Target& record, int sign);
+  void CountAbsences(const state::BatchLine& line, int sign);
   void Restate(size_t line);
   std::vector<Place> PlacesOf(const std::set<std::string>& restores) const;
   BatchLineState StateOf(const Line& line) const;
@@ -169,6 +172,7 @@ class BatchBoard {
   std::map<std::string, Place, std::less<>> places_;  // by restore
   int64_t counts_[kBatchLineStates] = {};
   RowCounts rows_;
+  std::map<std::string, int64_t> absences_;
   RowsAndBytes total_;
   RowsAndBytes done_;
   std::set<std::string> running_;

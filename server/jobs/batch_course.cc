@@ -4,8 +4,10 @@
 #include <map>
 #include <optional>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "server/jobs/blocked_lines.h"
 #include "server/jobs/job_failure.h"
 #include "storage/base/error.h"
@@ -19,6 +21,18 @@ struct BatchEnd {
   std::string message;
 };
 
+// In which stores some customers have no data; empty if all have some in all of them.
+std::string AbsencesText(const BatchBoard& board) {
+  std::vector<std::string> stores;
+  for (const auto& [store, lines] : board.absences()) {
+    stores.push_back(absl::StrCat(lines, " in store ", store));
+  }
+  return stores.empty() ? ""
+                        : absl::StrCat("not all customers have data in all stores at the point: ",
+                                       absl::StrJoin(stores, ", "),
+                                       " had none, and nothing was restored there for them");
+}
+
 // What somebody should know of a batch that has ended; `cancelled` says by whom it was, if so.
 std::string MessageOf(const BatchBoard& board, const std::string& cancelled) {
   if (const int64_t doubts = board.Count(BatchLineState::kInDoubt); doubts > 0) {
@@ -26,12 +40,12 @@ std::string MessageOf(const BatchBoard& board, const std::string& cancelled) {
                         " in doubt: look at the tenants, then `reinstate restore resolve`");
   }
   const int64_t undone = board.Count(BatchLineState::kUndone);
-  if (undone == 0 || !cancelled.empty()) {
-    return cancelled;
+  if (undone > 0 && cancelled.empty()) {
+    return absl::StrCat(undone, " of its customers ",
+                        undone == 1 ? "was undone since; a new batch restores it again"
+                                    : "were undone since; a new batch restores them again");
   }
-  return absl::StrCat(undone, " of its customers ",
-                      undone == 1 ? "was undone since; a new batch restores it again"
-                                  : "were undone since; a new batch restores them again");
+  return cancelled.empty() ? AbsencesText(board) : cancelled;
 }
 
 // How the batch ends with what has become of its lines; nothing if it goes on.

@@ -47,6 +47,7 @@ BatchView DraftView(const state::BatchRecord& batch, const BatchParts& parts) {
   for (size_t i = 0; i < kBatchLineStates; ++i) {
     view.counts[i] = board.Count(static_cast<BatchLineState>(i));
   }
+  view.absences = board.absences();
   view.progress.set_total_rows(board.total_rows());
   view.progress.set_total_bytes(board.total_bytes());
   return view;

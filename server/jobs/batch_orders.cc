@@ -89,28 +89,64 @@ absl::StatusOr<state::RestoreRecord> BatchOrders::CheckTarget(const state::Batch
              : restores_->CreateUndo(RequestKey(), std::move(order), /*validate_only=*/true);
 }
 
-// Checks the line in all stores, and begins it in the first.
-absl::Status BatchOrders::CheckTargets(const state::BatchRecord& batch, state::BatchLine* line,
-                                       std::vector<state::RestoreRecord>* restores) const {
-  for (int i = 0; i < line->targets_size(); ++i) {
-    ASSIGN_OR_RETURN(state::RestoreRecord record,
-                     CheckTarget(batch, static_cast<size_t>(i), *line));
-    state::BatchLine::Target* target = line->mutable_targets(i);
-    target->set_tenant(record.order().tenant());
-    target->set_rows(record.size_rows());
-    target->set_bytes(record.size_bytes());
-    if (i > 0) {
+absl::Status BatchOrders::CheckAbsence(const state::BatchRecord& batch,
+                                       const state::BatchLine::Target& target) const {
+  ASSIGN_OR_RETURN(const TenantId tenant,
+                   stores_->CanonicalTenant(target.store(), target.tenant()));
+  for (const state::BatchStorePoint& store : batch.points()) {
+    if (store.store() != target.store()) {
       continue;
     }
-    line->set_tenant(record.order().tenant());
-    line->set_label(record.label());
-    if (!batch.order().dry_run()) {
-      record.set_id(NextRestoreId());
-      target->set_restore(record.id());
-      restores->push_back(std::move(record));
+    ASSIGN_OR_RETURN(const SnapshotId snapshot, SnapshotId::Parse(store.point().snapshot()));
+    ASSIGN_OR_RETURN(const auto point, history_->OpenPoint(snapshot));
+    ASSIGN_OR_RETURN(const auto peak, point->PeakBefore(tenant));
+    if (peak.has_value() && peak->rows > 0 && !batch.order().accept_shrunken()) {
+      return MakeError(
+          Reason::kPointShrunken,
+          absl::StrCat("in ", snapshot.ToString(), " of store ", target.store(), " tenant ",
+                       Printable(tenant.value()), " has no data, and in ",
+                       peak->snapshot.ToString(), " it had ", peak->rows,
+                       " rows; choose an earlier point, or accept this one with "
+                       "--accept-shrunken, and it is restored in its other stores only"));
     }
   }
   return absl::OkStatus();
+}
+
+// Checks the line in all stores, and begins it in the first. It has no target in stores of a group
+// in which the tenant has no data, unless that is so in all of them.
+absl::Status BatchOrders::CheckTargets(const state::BatchRecord& batch, state::BatchLine* line,
+                                       std::vector<state::RestoreRecord>* restores) const {
+  const auto wanted = line->targets();
+  line->clear_targets();
+  absl::Status first_absence;
+  for (const state::BatchLine::Target& one : wanted) {
+    const auto place = static_cast<size_t>(line->targets_size());
+    state::BatchLine::Target* const target = line->add_targets();
+    *target = one;
+    absl::StatusOr<state::RestoreRecord> record = CheckTarget(batch, place, *line);
+    if (!batch.order().group().empty() && HasReason(record.status(), Reason::kTenantNotAtPoint)) {
+      RETURN_IF_ERROR(CheckAbsence(batch, one));
+      first_absence.Update(record.status());
+      line->add_absent_in(one.store());
+      line->mutable_targets()->RemoveLast();
+      continue;
+    }
+    RETURN_IF_ERROR(record.status());
+    target->set_tenant(record->order().tenant());
+    target->set_rows(record->size_rows());
+    target->set_bytes(record->size_bytes());
+    if (place > 0) {
+      continue;
+    }
+    line->set_label(record->label());
+    if (!batch.order().dry_run()) {
+      record->set_id(NextRestoreId());
+      target->set_restore(record->id());
+      restores->push_back(*std::move(record));
+    }
+  }
+  return line->targets().empty() ? first_absence : absl::OkStatus();
 }
 
 absl::Status BatchOrders::CheckLine(const state::BatchRecord& batch, const BatchLineOrder& order,
@@ -121,7 +157,10 @@ absl::Status BatchOrders::CheckLine(const state::BatchRecord& batch, const Batch
     *line->mutable_problem() = *order.problem;
     return absl::OkStatus();
   }
+  const std::string first_store = line->targets(0).store();
   RETURN_IF_ERROR(CheckTargets(batch, line, restores));
+  ASSIGN_OR_RETURN(const TenantId tenant, stores_->CanonicalTenant(first_store, order.tenant));
+  line->set_tenant(tenant.value());
   const auto [first, added] = earlier->emplace(line->tenant(), absl::StrCat("line ", line->line()));
   return added
              ? absl::OkStatus()
@@ -172,6 +211,7 @@ absl::StatusOr<BatchParts> BatchOrders::Check(const state::BatchRecord& batch,
     }
     if (line.has_problem()) {
       line.clear_targets();
+      line.clear_absent_in();
       restores.clear();
     }
     std::move(restores.begin(), restores.end(), std::back_inserter(parts.restores));

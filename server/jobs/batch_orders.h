@@ -68,6 +68,11 @@ class BatchOrders {
                                                    const state::BatchLine& line) const;
   absl::Status CheckTargets(const state::BatchRecord& batch, state::BatchLine* line,
                             std::vector<state::RestoreRecord>* restores) const;
+  // Whether the tenant of `target`, which has no data at the point of the batch in that store, is
+  // to be restored in the other stores of the group alone: POINT_SHRUNKEN if it had any before,
+  // unless that was accepted.
+  absl::Status CheckAbsence(const state::BatchRecord& batch,
+                            const state::BatchLine::Target& target) const;
   // As CheckTargets, for a line of a list; `earlier` are the tenants of the lines before, with
   // where these are: "line 3", "line 3 of the batch" if it is of an earlier list.
   absl::Status CheckLine(const state::BatchRecord& batch, const BatchLineOrder& order,

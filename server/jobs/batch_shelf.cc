@@ -313,6 +313,7 @@ BatchView BatchShelf::Overview(const Batch& batch) const {
   view.progress.set_total_rows(board.total_rows());
   view.progress.set_total_bytes(board.total_bytes());
   view.rows = board.rows();
+  view.absences = board.absences();
   view.started_us = board.started_us();
   for (const BatchBoard::Place place : board.Running(kRunningShown)) {
     view.running.push_back(LineOf(board.lines()[place.line]));

@@ -51,7 +51,8 @@ struct BatchView {
   std::map<std::string, StoreThrottle::Size> before_the_last;  // BatchBoard::BeforeTheLast
   double rows_per_second = 0;  // of the recent time; 0 unless it runs
   double bytes_per_second = 0;
-  RowCounts rows;  // of what has succeeded
+  RowCounts rows;                           // of what has succeeded
+  std::map<std::string, int64_t> absences;  // BatchBoard::absences
   int64_t started_us = 0;
   std::vector<BatchLineView> running;   // the largest first
   std::vector<BatchLineView> failures;  // the newest first

@@ -245,6 +245,7 @@ v1::BatchLine ToWire(const BatchLineView& view) {
   for (const BatchLineView::Target& target : view.targets) {
     *wire.add_restores() = TargetToWire(target);
   }
+  *wire.mutable_absent_in() = view.record.absent_in();
   TimesToWire(view, &wire);
   return wire;
 }
@@ -270,6 +271,11 @@ v1::Batch ToWire(const BatchView& view, BatchDetail detail) {
   ProgressToWire(view, wire.mutable_progress());
   wire.set_eta_basis(view.eta_basis);
   *wire.mutable_totals() = RowsToWire(view.rows);
+  for (const auto& [store, lines] : view.absences) {
+    v1::BatchAbsence* absence = wire.add_absences();
+    absence->set_store(store);
+    absence->set_lines(lines);
+  }
   if (detail == BatchDetail::kFull) {
     LinesToWire(view.running, wire.mutable_running());
     LinesToWire(view.failures, wire.mutable_failures());

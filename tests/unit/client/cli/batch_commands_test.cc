@@ -51,6 +51,19 @@ TEST_F(BatchCommandsTest, SaysByWhatTheTimeLeftGoesAsLongAsThatIsNotTheBatchAlon
   EXPECT_THAT(out_.str(), Not(HasSubstr("by the last")));
 }
 
+TEST_F(BatchCommandsTest, ShowsWhoHasNoDataInSomeStoreEverywhere) {
+  v1::BatchAbsence* absence = batch_.add_absences();
+  absence->set_store("wiki");
+  absence->set_lines(2);
+  lines_[0].add_absent_in("wiki");
+  EXPECT_EQ(Run({"batch", "get", "bat-1"}), 0);
+  EXPECT_THAT(out_.str(), HasSubstr("2 customers have no data in store wiki at the point"));
+  EXPECT_EQ(Run({"batch", "get", "bat-1", "--tenant", "1001"}), 0);
+  EXPECT_THAT(out_.str(), HasSubstr("no data in store wiki at the point"));
+  EXPECT_EQ(Run({"batch", "summary", "bat-1"}), 0);
+  EXPECT_THAT(out_.str(), AllOf(HasSubstr("no_data_in\r\n"), HasSubstr(",wiki\r\n")));
+}
+
 TEST_F(BatchCommandsTest, TellsTheManagerWhoAsksAboutOneCustomer) {
   lines_[1] = FailedLine(2, "1002", Reason::kTenantBusy, "Its rows change too fast.");
   EXPECT_EQ(Run({"batch", "get", "bat-1", "--tenant", "Zeta"}), 0);
@@ -100,8 +113,9 @@ TEST_F(BatchCommandsTest, WritesTheSummaryAsCsvUnlessToldOtherwise) {
   for (const std::vector<std::string>& words : std::vector<std::vector<std::string>>{
            {"batch", "summary", "bat-1"}, {"batch", "get", "bat-1", "--summary"}}) {
     EXPECT_EQ(Run(words), 0);
-    EXPECT_THAT(out_.str(), StartsWith("line,input,id,label,state,duration,rows,certificate,reason,"
-                                       "message,note\r\n1,1001,1001,Acme Corp,succeeded,"));
+    EXPECT_THAT(out_.str(),
+                StartsWith("line,input,id,label,state,duration,rows,certificate,reason,"
+                           "message,note,no_data_in\r\n1,1001,1001,Acme Corp,succeeded,"));
   }
   EXPECT_EQ(Run({"batch", "summary", "bat-1", "-o", "json"}), 0);
   EXPECT_THAT(out_.str(), StartsWith("[{"));

@@ -202,6 +202,20 @@ TEST_F(BatchCreateTest, ADryRunShowsWhatWouldHappenAndTheCommandThatDoesExactlyT
   EXPECT_THAT(created_, IsEmpty());
 }
 
+TEST_F(BatchCreateTest, ADryRunNamesWhoHasNoDataInSomeStore) {
+  v1::BatchAbsence* absence = plan_.add_absences();
+  absence->set_store("wiki");
+  absence->set_lines(1);
+  lines_[1].add_absent_in("wiki");
+  EXPECT_EQ(Run(Create("1001\n1002\n", {"--group", "site", "--dry-run"})), 0);
+  EXPECT_THAT(out_.str(), HasSubstr("Not in every store: 1 customer has no data in store wiki at "
+                                    "the point. Nothing is done there for:\n  line 2, 1002"));
+  // Also where somebody is to consent.
+  EXPECT_EQ(Run({"batch", "create", "--plan", "bat-plan"}), 8);
+  EXPECT_THAT(err_.str(), HasSubstr("1 customer has no data in store wiki at the point: nothing "
+                                    "is done there for them"));
+}
+
 TEST_F(BatchCreateTest, ADryRunSaysWhereTheTimeIsNotKnownYet) {
   plan_.mutable_progress()->mutable_eta_low()->set_seconds(40);
   plan_.set_eta_basis("which planning took; no restore of store main has been measured yet");

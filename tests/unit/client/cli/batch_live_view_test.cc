@@ -125,6 +125,19 @@ TEST(BatchView, NamesTheStoreOfASiteWithSeveral) {
               Contains("  main: applying 48 %  1001 \"Acme Corp\""));
 }
 
+TEST(BatchView, NamesTheHookThatRuns) {
+  v1::Batch batch = HalfWay();
+  v1::BatchLineRestore* restore = batch.mutable_running(0)->mutable_restores(0);
+  restore->set_state(v1::RESTORE_STATE_SUCCEEDED);
+  restore->mutable_progress()->set_step("after-hook notify-billing, attempt 2 of 3");
+  EXPECT_THAT(RenderBatchView(batch, 80, 24, false),
+              Contains("  after-hook notify-billing, attempt 2 of 3  1001 \"Acme Corp\""));
+  // While the rows are at work they are what it does.
+  restore->set_state(v1::RESTORE_STATE_RUNNING);
+  EXPECT_THAT(RenderBatchView(batch, 80, 24, false),
+              Contains("  applying 48 %  1001 \"Acme Corp\""));
+}
+
 TEST(BatchView, EscapesNamesAndMessages) {
   v1::Batch batch = HalfWay();
   batch.mutable_running(0)->mutable_tenant()->set_label("\x1b[2J\n");

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <map>
 #include <string>
 #include <vector>
 
@@ -47,10 +48,97 @@ TEST_F(BatchGroupsTest, RestoresALineInEachStoreInTheirOrder) {
   EXPECT_EQ(Get(id).progress.rows(), 9);
 }
 
-TEST_F(BatchGroupsTest, ALineIsWrongIfItIsInOneOfTheStores) {
-  site_.Put("only-main", "issues", "1", "payload");
+// --- Sites that lack a product ---
+
+class SitesThatLackAProductTest : public BatchGroupsTest {
+ protected:
+  void SetUp() override {
+    BatchGroupsTest::SetUp();
+    site_.Put("only-main", "issues", "1", "payload");
+    Put(&wiki_, "w-only-wiki", "1", "page");
+    TakeSnapshots();
+  }
+
+  // Why the only line of the batch would be wrong; empty if it would not.
+  std::string ProblemOf(const std::string& tenant, const state::BatchOrder& order = GroupOrder()) {
+    const auto view = batches_->CreateBatch(RequestKey(), order, Lines({tenant}), true);
+    EXPECT_THAT(view, IsOk());
+    return view->invalid.empty() ? "" : view->invalid.front().record.problem().reason();
+  }
+  static Strings AbsentIn(const BatchLineView& line) {
+    return {line.record.absent_in().begin(), line.record.absent_in().end()};
+  }
+
+  const std::map<std::string, int64_t> one_in_each_ = {{"main", 1}, {"wiki", 1}};
+};
+
+TEST_F(SitesThatLackAProductTest, AreRestoredWhereTheyHaveDataAndSayWhereNot) {
+  const Strings tenants = {"only-main", "only-wiki", "t1"};
+  const auto draft = batches_->CreateBatch(RequestKey(), GroupOrder(), Lines(tenants), true);
+  ASSERT_THAT(draft, IsOk());
+  EXPECT_EQ(draft->absences, one_in_each_);
+  const std::string id = Create(tenants, GroupOrder());
+  AwaitState(id, state::BATCH_SUCCEEDED);
+  EXPECT_EQ(Restores(), Strings({"only-main SUCCEEDED", "t1 SUCCEEDED", "w-only-wiki SUCCEEDED",
+                                 "w-t1 SUCCEEDED"}));
+  const std::vector<BatchLineView> lines = AllLines(id);
+  EXPECT_EQ(AbsentIn(lines[0]), Strings({"wiki"}));
+  EXPECT_EQ(AbsentIn(lines[1]), Strings({"main"}));
+  EXPECT_EQ(AbsentIn(lines[2]), Strings());
+  EXPECT_EQ(lines[1].record.tenant(), "only-wiki") << "as the first store would know it";
+  ASSERT_EQ(lines[1].targets.size(), 1U);
+  EXPECT_EQ(lines[1].targets.front().store, "wiki");
+  EXPECT_EQ(Get(id).absences, one_in_each_);
+  EXPECT_EQ(Get(id).record.state_message(),
+            "not all customers have data in all stores at the point: 1 in store main, 1 in store "
+            "wiki had none, and nothing was restored there for them");
+  const auto undo = TryUndo(id);
+  ASSERT_THAT(undo, IsOk());
+  AwaitState(undo->record.id(), state::BATCH_SUCCEEDED);
+  AwaitCount(id, BatchLineState::kUndone, 3);
+}
+
+TEST_F(SitesThatLackAProductTest, AreSeenInADryRunAndInWhatIsMadeOfIt) {
+  state::BatchOrder order = GroupOrder();
+  order.set_dry_run(true);
+  const std::string plan = Create({"only-main", "only-wiki"}, order);
+  AwaitState(plan, state::BATCH_PLANNED);
+  EXPECT_EQ(Get(plan).absences, one_in_each_);
+  EXPECT_EQ(Count(Get(plan), BatchLineState::kSucceeded), 2);
+  state::BatchOrder from_plan;
+  from_plan.set_plan(plan);
+  const auto batch = batches_->CreateBatch(RequestKey(), from_plan, {}, false);
+  ASSERT_THAT(batch, IsOk());
+  AwaitState(batch->record.id(), state::BATCH_SUCCEEDED);
+  EXPECT_EQ(Get(batch->record.id()).absences, one_in_each_);
+  EXPECT_EQ(Restores(), Strings({"only-main SUCCEEDED", "w-only-wiki SUCCEEDED"}));
+}
+
+TEST_F(SitesThatLackAProductTest, AreRefusedIfTheyHaveDataNowhere) {
+  EXPECT_EQ(ProblemOf("nowhere"), "TENANT_NOT_AT_POINT");
+  EXPECT_THAT(TryCreate({"nowhere"}, GroupOrder()), FailsWith(Reason::kBatchLinesInvalid));
+}
+
+TEST_F(SitesThatLackAProductTest, AreNotThoseWhoseDataIsGoneAtThePoint) {
+  site_.DeleteTenant("t1");
   TakeSnapshots();
-  EXPECT_THAT(TryCreate({"only-main"}, GroupOrder()), FailsWith(Reason::kBatchLinesInvalid));
+  EXPECT_EQ(ProblemOf("t1"), "POINT_SHRUNKEN");
+  state::BatchOrder accepts = GroupOrder();
+  accepts.set_accept_shrunken(true);
+  EXPECT_EQ(ProblemOf("t1", accepts), "");
+  EXPECT_EQ(ProblemOf("only-wiki"), "");
+  // Of a single store it is as before.
+  EXPECT_EQ(ProblemOf("t1", Order()), "TENANT_NOT_AT_POINT");
+}
+
+TEST_F(SitesThatLackAProductTest, AreInABatchOnlyOnce) {
+  EXPECT_EQ(Create({"only-wiki", "only-main"}, GroupOrder()).empty(), false);
+  const auto twice =
+      batches_->CreateBatch(RequestKey(), GroupOrder(), Lines({"only-wiki", "only-wiki"}), true);
+  ASSERT_THAT(twice, IsOk());
+  ASSERT_EQ(twice->invalid.size(), 1U);
+  EXPECT_EQ(twice->invalid.front().record.problem().reason(), "TENANT_TWICE");
+  EXPECT_TRUE(twice->invalid.front().record.absent_in().empty());
 }
 
 TEST_F(BatchGroupsTest, AFailureInTheFirstStoreLeavesTheSecondAloneUntilTheRetry) {

@@ -2,6 +2,7 @@
 
 #include <string>
 
+#include "server/rpc/convert_batch.h"
 #include "server/rpc/convert_catalog.h"
 #include "server/rpc/convert_common.h"
 #include "server/rpc/convert_restore.h"
@@ -208,6 +209,22 @@ TEST(RestoreToWire, ShowsItsHooksAndWhatTheyPrintedExceptInLists) {
   ASSERT_EQ(listed.hooks_size(), 2);
   EXPECT_EQ(listed.hooks(0).message(), "");
   EXPECT_EQ(listed.hooks(0).attempts(), 3);
+}
+
+TEST(BatchLineToWire, SaysWhatHooksDoAndWhereItHasNoData) {
+  BatchLineView view;
+  view.record.add_absent_in("wiki");
+  BatchLineView::Target& target = view.targets.emplace_back();
+  target.restore = "rst-1";
+  target.seen.state = state::SUCCEEDED;
+  EXPECT_FALSE(ToWire(view).restores(0).has_progress());
+  EXPECT_EQ(ToWire(view).absent_in(0), "wiki");
+  target.seen.hooks_pending = true;
+  EXPECT_EQ(ToWire(view).restores(0).progress().step(), "after-hooks follow");
+  target.seen.hook =
+      HookAttempt{.name = "notify-billing", .after = true, .attempt = 2, .attempts = 3};
+  EXPECT_EQ(ToWire(view).restores(0).progress().step(),
+            "after-hook notify-billing, attempt 2 of 3");
 }
 
 }  // namespace
