@@ -51,7 +51,7 @@ absl::StatusOr<AddedLines> ReadLines(const BatchAddOptions& options, const v1::B
   AddedLines lines;
   v1::AddToBatchRequest& request = lines.request;
   request.set_batch(options.batch);
-  for (v1::BatchLineSpec& line : LineSpecsOf(resolved)) {
+  for (v1::BatchLineSpec& line : LineSpecsOf(resolved, batch.spec().has_group())) {
     *request.add_lines() = std::move(line);
   }
   request.set_skip_invalid(options.skip_invalid);

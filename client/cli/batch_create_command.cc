@@ -114,7 +114,7 @@ absl::StatusOr<OrderOfList> ReadOrder(const BatchCreateOptions& options, Session
   for (const std::string& notice : list.notices) {
     session.Hint(Printable(notice));
   }
-  for (v1::BatchLineSpec& line : LineSpecsOf(resolved)) {
+  for (v1::BatchLineSpec& line : LineSpecsOf(resolved, request.spec().has_group())) {
     *request.add_lines() = std::move(line);
   }
   FillWhy(options, &request);

@@ -62,6 +62,13 @@ v1::Failure ProblemOf(const ResolvedLine& line) {
                  absl::StrCat("No tenant has this id or name. Like it are: ", candidates));
 }
 
+// Whether the store in which the list was resolved knows nobody like it: other stores of a group
+// may.
+bool IsUnknown(const ResolvedLine& line) {
+  return line.fault.empty() && line.resolution.match() == v1::TENANT_RESOLUTION_KIND_NONE &&
+         CandidatesText(line.resolution).empty();
+}
+
 v1::BatchLine InvalidLine(const v1::BatchLineSpec& spec) {
   v1::BatchLine line;
   line.set_line(spec.line());
@@ -111,7 +118,7 @@ void AppendLargest(const v1::Batch& batch, std::vector<std::string>* facts) {
 
 }  // namespace
 
-std::vector<v1::BatchLineSpec> LineSpecsOf(const ResolvedList& list) {
+std::vector<v1::BatchLineSpec> LineSpecsOf(const ResolvedList& list, bool of_group) {
   std::vector<v1::BatchLineSpec> specs;
   specs.reserve(list.lines.size());
   for (const ResolvedLine& line : list.lines) {
@@ -121,6 +128,8 @@ std::vector<v1::BatchLineSpec> LineSpecsOf(const ResolvedList& list) {
     spec.set_note(Cut(line.note));
     if (IsResolved(line)) {
       spec.set_tenant(line.resolution.ref().tenant());
+    } else if (of_group && IsUnknown(line)) {
+      spec.set_tenant(line.text);
     } else {
       *spec.mutable_problem() = ProblemOf(line);
     }

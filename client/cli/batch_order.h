@@ -15,8 +15,9 @@
 namespace reinstate {
 
 // The lines of a list as a batch takes them. Those that name nobody for sure are sent with that as
-// their problem, so that they stay in every summary.
-std::vector<v1::BatchLineSpec> LineSpecsOf(const ResolvedList& list);
+// their problem, so that they stay in every summary. With `of_group` those whom the store in which
+// the list was resolved does not know at all are sent as they are: they may be in other stores.
+std::vector<v1::BatchLineSpec> LineSpecsOf(const ResolvedList& list, bool of_group);
 
 // What the next commands are about while there is no batch: `list` of `file`, `store` (empty: the
 // only one) and the point `at`.

@@ -111,8 +111,10 @@ class Resolver {
       named_.insert(resolution.ref().tenant());
     }
     resolution.set_input(ShownInput(tenant));
-    resolved_->lines.push_back(
-        {.resolution = std::move(resolution), .note = tenant.note, .fault = ""});
+    resolved_->lines.push_back({.resolution = std::move(resolution),
+                                .text = tenant.text,
+                                .note = tenant.note,
+                                .fault = ""});
   }
 
   const ResolveOptions& options_;

@@ -16,6 +16,7 @@ namespace reinstate {
 struct ResolvedLine {
   // With the line's number and text. NONE for a line with a `fault`.
   v1::TenantResolution resolution;
+  std::string text;  // what was to be resolved: an id or a name
   std::string note;
   std::string fault;  // why the line itself is wrong, as a sentence; else empty
 };

@@ -185,6 +185,16 @@ TEST_F(BatchCreateTest, ResolvesTheListOfAGroupInItsFirstStore) {
   EXPECT_EQ(created_[0].spec().group(), "site");
 }
 
+TEST_F(BatchCreateTest, LeavesItToTheDaemonWhetherOtherStoresOfAGroupKnowAnId) {
+  EXPECT_EQ(Run(Create("1001\nNobody\n", {"--group", "site", "--confirm", "2"})), 0);
+  ASSERT_THAT(created_, SizeIs(1));
+  EXPECT_EQ(created_[0].lines(1).tenant(), "Nobody");
+  EXPECT_FALSE(created_[0].lines(1).has_problem());
+  // One that is like another is still for a person to look at.
+  EXPECT_EQ(Run(Create("1001\nAkme\n", {"--group", "site", "--confirm", "1"})), 6);
+  EXPECT_THAT(err_.str(), HasSubstr("Like it are: 1001"));
+}
+
 TEST_F(BatchCreateTest, ADryRunShowsWhatWouldHappenAndTheCommandThatDoesExactlyThat) {
   plan_.mutable_progress()->mutable_eta_low()->set_seconds(50);
   plan_.mutable_progress()->mutable_eta_high()->set_seconds(120);
@@ -296,9 +306,9 @@ TEST_F(BatchCreateTest, WaitsAndWritesTheSummaryThoughSomeFailed) {
   const std::string summary = dir_.path() + "/summary.csv";
   EXPECT_EQ(Run(Create("1001\n1002\n", {"--confirm", "2", "--wait", "--summary", summary})), 3);
   EXPECT_EQ(TextOf(summary),
-            "line,input,id,label,state,duration,rows,certificate,reason,message,note\r\n"
-            "1,1001,1001,Acme Corp,succeeded,2.5,12,rst-1001,,,vip\r\n"
-            "2,1002,1002,Zeta,failed,,0,,TENANT_BUSY,Its rows change too fast.,\r\n");
+            "line,input,id,label,state,duration,rows,certificate,reason,message,note,no_data_in\r\n"
+            "1,1001,1001,Acme Corp,succeeded,2.5,12,rst-1001,,,vip,\r\n"
+            "2,1002,1002,Zeta,failed,,0,,TENANT_BUSY,Its rows change too fast.,,\r\n");
   EXPECT_THAT(err_.str(), AllOf(HasSubstr("TENANT_BUSY, 1 line: line 2\n"),
                                 HasSubstr("Next: reinstate batch retry bat-1"),
                                 HasSubstr("1 of 2 lines of the batch bat-1 were restored (1 "
