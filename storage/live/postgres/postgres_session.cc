@@ -61,8 +61,9 @@ auto PostgresSession::Run(Call call, Body body) -> decltype(body()) {
 
 absl::StatusOr<std::unique_ptr<PostgresSession>> PostgresSession::Open(Setup setup) {
   std::unique_ptr<PostgresSession> session(new PostgresSession(std::move(setup)));
-  RETURN_IF_ERROR(session->Secure(&session->second_, kSecondLock));
-  RETURN_IF_ERROR(session->Secure(&session->main_, kMainLock));
+  const Setup& its = session->setup_;
+  RETURN_IF_ERROR(session->Secure(&session->second_, its.second_pool, kSecondLock));
+  RETURN_IF_ERROR(session->Secure(&session->main_, its.main_pool, kMainLock));
   return session;
 }
 
@@ -73,25 +74,26 @@ PostgresSession::PostgresSession(Setup setup)
 
 PostgresSession::~PostgresSession() {
   EndTransaction();
-  for (std::unique_ptr<PgConnection>* const place : {&main_, &second_}) {
-    PgConnection* const connection = place->get();
-    // In a statement, so that the lock is free when we return. If it fails, the server notices that
-    // we are gone.
-    if (connection != nullptr && connection->Rollback().ok() && !connection->broken() &&
-        connection->Execute("release the lock", "SELECT pg_catalog.pg_advisory_unlock_all()")
-            .ok() &&
-        setup_.pool != nullptr) {
-      setup_.pool->Give(std::move(*place));
-    }
+  GiveBack(std::move(main_), setup_.main_pool);
+  GiveBack(std::move(second_), setup_.second_pool);
+}
+
+// In a statement, so that the lock is free when it returns. If that fails, the server notices that
+// we are gone.
+void PostgresSession::GiveBack(std::unique_ptr<PgConnection> connection, PgConnectionPool* pool) {
+  if (connection != nullptr && connection->Rollback().ok() && !connection->broken() &&
+      connection->Execute("release the lock", "SELECT pg_catalog.pg_advisory_unlock_all()").ok() &&
+      pool != nullptr) {
+    pool->Give(std::move(connection));
   }
 }
 
-absl::Status PostgresSession::Secure(std::unique_ptr<PgConnection>* place,
+absl::Status PostgresSession::Secure(std::unique_ptr<PgConnection>* place, PgConnectionPool* pool,
                                      std::string_view lock_name) {
   if (*place != nullptr && !(*place)->broken()) {
     return absl::OkStatus();
   }
-  ASSIGN_OR_RETURN(std::unique_ptr<PgConnection> connection, ConnectWithLock(lock_name));
+  ASSIGN_OR_RETURN(std::unique_ptr<PgConnection> connection, ConnectWithLock(pool, lock_name));
   MutexLock lock(&mu_);
   if (cancelled_) {
     connection->Cancel();
@@ -101,8 +103,8 @@ absl::Status PostgresSession::Secure(std::unique_ptr<PgConnection>* place,
 }
 
 absl::StatusOr<std::unique_ptr<PgConnection>> PostgresSession::ConnectWithLock(
-    std::string_view lock_name) {
-  std::unique_ptr<PgConnection> connection = setup_.pool == nullptr ? nullptr : setup_.pool->Take();
+    PgConnectionPool* pool, std::string_view lock_name) {
+  std::unique_ptr<PgConnection> connection = pool == nullptr ? nullptr : pool->Take();
   if (connection != nullptr && connection->expected_identity() == setup_.connection.identity) {
     const absl::Status locked = TakeLock(connection.get(), lock_name);
     if (locked.ok()) {
@@ -158,7 +160,7 @@ absl::Status PostgresSession::DoBegin() {
     RETURN_IF_ERROR(second_->Execute("look after the lock", "SELECT 1"));
   }
   for (int attempt = 0; attempt < kBeginAttempts; ++attempt) {
-    RETURN_IF_ERROR(Secure(&main_, kMainLock));
+    RETURN_IF_ERROR(Secure(&main_, setup_.main_pool, kMainLock));
     watch_.Begin({main_->backend_pid(), second_->backend_pid()});
     const absl::StatusOr<bool> begun = TryBegin();
     if (!begun.ok()) {
@@ -479,7 +481,7 @@ absl::StatusOr<CommitOutcome> PostgresSession::Resolve(const CommitToken& token)
 
 absl::StatusOr<CommitOutcome> PostgresSession::DoResolve(const CommitToken& token) {
   // Who has the lock of transactions knows that the one of the token has ended.
-  RETURN_IF_ERROR(Secure(&main_, kMainLock));
+  RETURN_IF_ERROR(Secure(&main_, setup_.main_pool, kMainLock));
   return ResolveCommitToken(token, second_.get());
 }
 

@@ -63,7 +63,10 @@ class PostgresSession final : public TenantSession {
     absl::Duration give_way_after = absl::Seconds(3);
     // Told when the tables turn out to be others; optional.
     std::function<void(std::shared_ptr<const PgTenantMap>)> learned;
-    PgConnectionPool* pool = nullptr;      // where connections come from and go to; optional
+    // Where the first connections of sessions come from and go to, and where the second ones do;
+    // optional. Apart, since the server forgets what it has planned when triggers become silent.
+    PgConnectionPool* main_pool = nullptr;
+    PgConnectionPool* second_pool = nullptr;
     LargeChanges* large = nullptr;         // of all sessions of the store; optional
     const Clock* clock = Clock::System();  // of deadlines
     FaultPoints* faults = nullptr;  // live.begin, .apply, .seal, .before_commit, …; optional
@@ -95,8 +98,11 @@ class PostgresSession final : public TenantSession {
   explicit PostgresSession(Setup setup);
 
   // Makes sure that `*place` is a connection with the lock of that name.
-  absl::Status Secure(std::unique_ptr<PgConnection>* place, std::string_view lock_name);
-  absl::StatusOr<std::unique_ptr<PgConnection>> ConnectWithLock(std::string_view lock_name);
+  absl::Status Secure(std::unique_ptr<PgConnection>* place, PgConnectionPool* pool,
+                      std::string_view lock_name);
+  absl::StatusOr<std::unique_ptr<PgConnection>> ConnectWithLock(PgConnectionPool* pool,
+                                                                std::string_view lock_name);
+  static void GiveBack(std::unique_ptr<PgConnection> connection, PgConnectionPool* pool);
   absl::Status TakeLock(PgConnection* connection, std::string_view lock_name);
   absl::Status DoBegin();
   // Begins a transaction with all owned tables of map_ locked, and reads the map anew in its view.

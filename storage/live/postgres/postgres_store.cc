@@ -350,7 +350,8 @@ absl::StatusOr<std::unique_ptr<TenantSession>> PostgresStore::OpenTenant(
   setup.give_way_after = options_.give_way_after;
   setup.map = map;
   setup.learned = [this](std::shared_ptr<const PgTenantMap> now) { Remember(std::move(now)); };
-  setup.pool = &of_sessions_;
+  setup.main_pool = &of_sessions_;
+  setup.second_pool = &second_of_sessions_;
   setup.large = &large_;
   setup.clock = options_.clock;
   setup.faults = options_.faults;

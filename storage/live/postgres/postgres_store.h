@@ -84,7 +84,8 @@ class PostgresStore final : public LiveStore {
 
   const PostgresStoreOptions options_;
   PgOptions connecting_;
-  PgConnectionPool of_sessions_{8};
+  PgConnectionPool of_sessions_{4};
+  PgConnectionPool second_of_sessions_{4};
   PgConnectionPool of_questions_{2};
   LargeChanges large_;
   HealthProbe health_;

@@ -1,5 +1,7 @@
 #include "storage/live/postgres/catalog_fingerprint.h"
 
+#include "absl/strings/str_cat.h"
+#include "storage/live/postgres/advisory_locks.h"
 #include "storage/live/postgres/pg_connection_pool.h"
 #include "tests/unit/storage/live/postgres/session_world.h"
 
@@ -83,8 +85,10 @@ TEST_F(CatalogFingerprintTest, APoolKeepsWhatIsWholeAndNoMoreThanItMay) {
 TEST_F(CatalogFingerprintTest, SessionsFollowEachOtherOnTheSameConnections) {
   Run("CREATE TABLE issue(id int PRIMARY KEY, tenant_id text)");
   PgConnectionPool pool(4);
+  PgConnectionPool second_pool(4);
   auto setup = SetupFor("a");
-  setup.pool = &pool;
+  setup.main_pool = &pool;
+  setup.second_pool = &second_pool;
   {
     auto session = PostgresSession::Open(setup);
     ASSERT_THAT(session, IsOk());
@@ -112,6 +116,32 @@ TEST_F(CatalogFingerprintTest, SessionsFollowEachOtherOnTheSameConnections) {
   session = PostgresSession::Open(setup);
   ASSERT_THAT(session, IsOk());
   EXPECT_THAT((*session)->Begin(), IsOk());
+}
+
+// What a first connection keeps has to be planned again whenever triggers become silent on it.
+TEST_F(CatalogFingerprintTest, AFirstConnectionIsNeverTheSecondOfALaterSession) {
+  Run("CREATE TABLE issue(id int PRIMARY KEY, tenant_id text)");
+  PgConnectionPool pool(4);
+  PgConnectionPool second_pool(4);
+  auto setup = SetupFor("a");
+  setup.main_pool = &pool;
+  setup.second_pool = &second_pool;
+  const auto holder_of = [this](const std::string& tenant, const std::string& lock) {
+    return Value(absl::StrCat(
+        "SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND mode = 'ExclusiveLock' AND "
+        "(classid::int8 << 32 | objid::int8) = ",
+        TenantLockNumber(TenantId::FromStored(tenant), lock)));
+  };
+  auto session = PostgresSession::Open(setup);
+  ASSERT_THAT(session, IsOk());
+  const std::string first = holder_of("a", "transaction");
+  Run(absl::StrCat("SELECT pg_terminate_backend(", holder_of("a", "session"), ")"));
+  *session = nullptr;
+  setup.tenant = TenantId::FromStored("b");
+  session = PostgresSession::Open(setup);
+  ASSERT_THAT(session, IsOk());
+  EXPECT_EQ(holder_of("b", "transaction"), first);
+  EXPECT_NE(holder_of("b", "session"), first);
 }
 
 }  // namespace
