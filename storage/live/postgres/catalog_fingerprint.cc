@@ -1,6 +1,7 @@
 #include "storage/live/postgres/catalog_fingerprint.h"
 
 #include <array>
+#include <string_view>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
@@ -47,7 +48,7 @@ constexpr std::array kParts = {
 };
 
 // Numbers are hashed, not texts, since each session asks for this twice.
-std::string FingerprintSql() {
+std::string MakeSql() {
   std::vector<std::string> sums;
   sums.reserve(kParts.size());
   for (const Part& part : kParts) {
@@ -63,12 +64,22 @@ std::string FingerprintSql() {
       absl::StrJoin(sums, " || ' ' || "));
 }
 
+constexpr std::string_view kDoing = "look for changes of tables";
+
+const std::string& Sql() {
+  static const std::string& sql = *new std::string(MakeSql());
+  return sql;
+}
+
 }  // namespace
 
 absl::StatusOr<std::string> ReadCatalogFingerprint(PgConnection* connection) {
-  static const std::string& sql = *new std::string(FingerprintSql());
-  ASSIGN_OR_RETURN(const PgResult result, connection->QueryKept("look for changes of tables", sql));
+  ASSIGN_OR_RETURN(const PgResult result, connection->QueryKept(kDoing, Sql()));
   return std::string(result.Get(0, 0));
+}
+
+absl::StatusOr<std::string> CatalogFingerprintSql(PgConnection* connection) {
+  return connection->KeptSql(kDoing, Sql());
 }
 
 }  // namespace reinstate

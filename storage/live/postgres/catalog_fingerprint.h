@@ -13,4 +13,7 @@ namespace reinstate {
 // current transaction's view.
 absl::StatusOr<std::string> ReadCatalogFingerprint(PgConnection* connection);
 
+// SQL that gives it, a row of one text, to be put among other statements of `connection`.
+absl::StatusOr<std::string> CatalogFingerprintSql(PgConnection* connection);
+
 }  // namespace reinstate

@@ -31,6 +31,13 @@ void AppendRow(const PgResult& rows, int row, std::string* key) {
 
 }  // namespace
 
+absl::StatusOr<PgConnection*> CheckConnections::Second() const {
+  if (!second->in_transaction()) {
+    RETURN_IF_ERROR(second->Begin({.repeatable_read = false, .read_only = true}));
+  }
+  return second;
+}
+
 void KeySet::Insert(const std::string& key) {
   if (overflown_ || !keys_.insert(key).second) {
     return;
@@ -149,10 +156,11 @@ PlanMode ModeFor(const PgTable& table, const std::vector<PgAttnum>& columns) {
 
 absl::StatusOr<PgResult> QueryIn(PgConnection* connection, PlanMode mode, std::string_view doing,
                                  const std::string& sql) {
-  if (const std::string_view settings = connection->OnceSet(PlanModeSql(mode)); !settings.empty()) {
-    RETURN_IF_ERROR(connection->Execute(doing, std::string(settings)));
-  }
-  return connection->Query(doing, absl::StrCat(kMark, sql));
+  ASSIGN_OR_RETURN(
+      std::vector<PgResult> found,
+      connection->QueryAll(doing,
+                           absl::StrCat(Absl(connection->OnceSet(PlanModeSql(mode))), kMark, sql)));
+  return std::move(found.back());
 }
 
 }  // namespace reinstate

@@ -22,9 +22,12 @@ namespace reinstate {
 // What the checks of a transaction run on, after its last write.
 struct CheckConnections {
   PgConnection* main = nullptr;    // in the transaction
-  PgConnection* second = nullptr;  // in a READ COMMITTED one
+  PgConnection* second = nullptr;  // for Second
   absl::Duration patience;         // how long to wait for other writers
-  std::string xid;                 // the number of the transaction
+  std::string xid;                 // the number of the transaction; empty if none needs it
+
+  // The second connection in a READ COMMITTED transaction, which is begun for the first who asks.
+  absl::StatusOr<PgConnection*> Second() const;
 };
 
 // How much the sets of keys of one transaction may hold together.

@@ -112,26 +112,41 @@ bool ConstraintChecks::ParentsAreWritten(PgOid child, const PathStep& step) cons
   });
 }
 
-absl::Status ConstraintChecks::Check(PgConnection* main, PgConnection* second,
-                                     absl::Duration patience) {
-  const bool any = std::any_of(foreign_keys_.begin(), foreign_keys_.end(),
-                               [](const ForeignKeyCheck& key) { return key.any(); }) ||
-                   std::any_of(uniques_.begin(), uniques_.end(),
-                               [](const Unique& unique) { return unique.written; });
-  if (any) {
-    ASSIGN_OR_RETURN(
-        const PgResult xid,
-        main->Query("look at the transaction", "SELECT pg_catalog.pg_current_xact_id()::xid"));
-    RETURN_IF_ERROR(CheckRows(
-        {.main = main, .second = second, .patience = patience, .xid = std::string(xid.Get(0, 0))}));
-  }
+std::vector<WrittenValues> ConstraintChecks::WrittenSequences() const {
   std::vector<WrittenValues> written;
   for (const WrittenValues& sequence : sequences_) {
     if (sequence.written) {
       written.push_back(sequence);
     }
   }
-  return MoveSequencesPast(written, main);
+  return written;
+}
+
+absl::StatusOr<std::vector<std::string>> ConstraintChecks::SequencesSql(
+    PgConnection* second) const {
+  std::vector<std::string> statements;
+  for (const WrittenValues& written : WrittenSequences()) {
+    ASSIGN_OR_RETURN(std::string sql,
+                     second->KeptSql("look at sequences", SequenceSql(*written.sequence)));
+    statements.push_back(std::move(sql));
+  }
+  return statements;
+}
+
+absl::Status ConstraintChecks::Check(CheckConnections connections,
+                                     std::span<const PgResult> sequences) {
+  const bool needs_xid = std::any_of(foreign_keys_.begin(), foreign_keys_.end(),
+                                     [](const ForeignKeyCheck& key) { return key.needs_xid(); }) ||
+                         std::any_of(uniques_.begin(), uniques_.end(),
+                                     [](const Unique& unique) { return unique.written; });
+  if (needs_xid) {
+    ASSIGN_OR_RETURN(const PgResult xid,
+                     connections.main->Query("look at the transaction",
+                                             "SELECT pg_catalog.pg_current_xact_id()::xid"));
+    connections.xid = std::string(xid.Get(0, 0));
+  }
+  RETURN_IF_ERROR(CheckRows(connections));
+  return MoveSequencesPast(WrittenSequences(), sequences, connections.main);
 }
 
 std::vector<std::string> ConstraintChecks::Exceptions() const {

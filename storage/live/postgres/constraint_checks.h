@@ -3,15 +3,17 @@
 #include <cstddef>
 #include <cstdint>
 #include <map>
+#include <span>
 #include <string>
 #include <vector>
 
 #include "absl/status/status.h"
-#include "absl/time/time.h"
+#include "absl/status/statusor.h"
 #include "storage/live/postgres/check_batches.h"
 #include "storage/live/postgres/foreign_key_check.h"
 #include "storage/live/postgres/ownership.h"
 #include "storage/live/postgres/pg_connection.h"
+#include "storage/live/postgres/pg_result.h"
 #include "storage/live/postgres/sequence_mover.h"
 
 namespace reinstate {
@@ -43,12 +45,16 @@ class ConstraintChecks {
   // the transaction as well. False if no foreign key says so.
   bool ParentsAreWritten(PgOid child, const PathStep& step) const;
 
-  // `main` is in the transaction, whose last write is done; `second` is in a READ COMMITTED one.
-  // Waits for other writers for as long as `patience`.
+  // What Check has to know of sequences: statements to be run after the last write, on `second`,
+  // which keeps them, each of which gives rows.
+  absl::StatusOr<std::vector<std::string>> SequencesSql(PgConnection* second) const;
+
+  // `main` is in the transaction, whose last write is done; `sequences` is what the statements of
+  // SequencesSql gave. Waits for other writers for as long as `patience`.
   //
   // KEY_CONFLICT: a constraint does not hold, which the message names with table and number of
   // rows. LIVE_CHANGED: it does not hold because of what others committed meanwhile.
-  absl::Status Check(PgConnection* main, PgConnection* second, absl::Duration patience);
+  absl::Status Check(CheckConnections connections, std::span<const PgResult> sequences);
 
   // What Check let pass since the configuration allows it, a sentence each: rows without parents
   // (MapConfig::orphans).
@@ -73,6 +79,7 @@ class ConstraintChecks {
   void AddForeignKey(const PgForeignKey& facts);
   void AddTable(const PgTable& table);
   absl::Status CheckRows(const CheckConnections& connections);
+  std::vector<WrittenValues> WrittenSequences() const;
 
   const PgTenantMap* const map_;
   const TenantId tenant_;

@@ -9,10 +9,13 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "storage/base/status_macros.h"
+#include "storage/base/strings.h"
 #include "storage/live/postgres/key_batch.h"
 
 namespace reinstate {
 namespace {
+
+constexpr std::string_view kDoing = "look which tables have rows of the tenant";
 
 // The server holds its plan of a statement in memory, for as long as the connection lives.
 constexpr size_t kTablesAStatement = 64;
@@ -45,12 +48,6 @@ absl::StatusOr<std::set<PgOid>> FindEmptyTables(const PgTenantMap& map, const Te
       plans.push_back(&plan);
     }
   }
-  // The plan that the server keeps is for any tenant: to look for one that may not be there it must
-  // not take a walk through the table for short.
-  const std::string_view mode = connection->OnceSet(PlanModeSql(PlanMode::kProbe));
-  if (!mode.empty()) {
-    RETURN_IF_ERROR(connection->Execute("choose how to look", std::string(mode)));
-  }
   std::set<PgOid> empty;
   for (size_t begin = 0; begin < plans.size(); begin += kTablesAStatement) {
     const size_t end = std::min(plans.size(), begin + kTablesAStatement);
@@ -58,12 +55,18 @@ absl::StatusOr<std::set<PgOid>> FindEmptyTables(const PgTenantMap& map, const Te
     for (size_t i = begin; i < end; ++i) {
       values.push_back(HasRowSql(map, *plans[i]));
     }
-    ASSIGN_OR_RETURN(const PgResult result,
-                     connection->QueryKept("look which tables have rows of the tenant",
-                                           absl::StrCat("SELECT ", absl::StrJoin(values, ", ")),
-                                           {std::string(tenant.value())}));
+    ASSIGN_OR_RETURN(
+        const std::string ask,
+        connection->KeptSql(kDoing, absl::StrCat("SELECT ", absl::StrJoin(values, ", ")),
+                            {std::string(tenant.value())}));
+    // The plan that the server keeps is for any tenant: to look for one that may not be there it
+    // must not take a walk through the table for short.
+    ASSIGN_OR_RETURN(
+        const std::vector<PgResult> found,
+        connection->QueryAll(
+            kDoing, absl::StrCat(Absl(connection->OnceSet(PlanModeSql(PlanMode::kProbe))), ask)));
     for (size_t i = begin; i < end; ++i) {
-      if (!result.GetBool(0, static_cast<int>(i - begin))) {
+      if (!found.back().GetBool(0, static_cast<int>(i - begin))) {
         empty.insert(plans[i]->table);
       }
     }

@@ -217,8 +217,9 @@ absl::Status ForeignKeyCheck::CheckParentBatch(const Keys& batch,
     return absl::OkStatus();
   }
   ASSIGN_OR_RETURN(const KeyBatch missing_keys, MakeBatch(columns, missing));
-  ASSIGN_OR_RETURN(const PgResult now, QueryIn(connections.second, PlanMode::kProbe, kDoing,
-                                               FindParents(missing_keys)));
+  ASSIGN_OR_RETURN(PgConnection* const second, connections.Second());
+  ASSIGN_OR_RETURN(const PgResult now,
+                   QueryIn(second, PlanMode::kProbe, kDoing, FindParents(missing_keys)));
   const size_t gone = NotAmong(missing, now).size();
   if (gone == 0) {
     return MakeError(Reason::kLiveChanged,
@@ -247,8 +248,9 @@ absl::Status ForeignKeyCheck::OfMissing(size_t parents) const {
 
 // The rows that were written hold also those which were changed in something else than the key.
 absl::Status ForeignKeyCheck::ListOrphansBefore(const CheckConnections& connections) {
-  return ForEachBatch(connections.second, "look for rows that had no parent",
-                      OrphansBeforeSql(connections.xid), [this](const Keys& batch) {
+  ASSIGN_OR_RETURN(PgConnection* const second, connections.Second());
+  return ForEachBatch(second, "look for rows that had no parent", OrphansBeforeSql(connections.xid),
+                      [this](const Keys& batch) {
                         for (const std::string& key : batch) {
                           orphans_before_.Insert(key);
                         }
@@ -261,9 +263,11 @@ absl::Status ForeignKeyCheck::CheckChildren(const CheckConnections& connections)
     RETURN_IF_ERROR(ListOrphansBefore(connections));
   }
   const auto check = [&](const Keys& batch) { return CheckChildBatch(batch, connections); };
-  return removed_.overflown() ? ForEachBatch(connections.second, "list the deleted rows",
-                                             RemovedSql(connections.xid), check)
-                              : ForEachBatch(removed_, check);
+  if (!removed_.overflown()) {
+    return ForEachBatch(removed_, check);
+  }
+  ASSIGN_OR_RETURN(PgConnection* const second, connections.Second());
+  return ForEachBatch(second, "list the deleted rows", RemovedSql(connections.xid), check);
 }
 
 absl::Status ForeignKeyCheck::CheckChildBatch(const Keys& batch,
@@ -292,9 +296,10 @@ absl::Status ForeignKeyCheck::CheckChildBatch(const Keys& batch,
                                   "); they belong to somebody else or to a table left out"));
   }
   // Rows that we deleted or changed are still there for others, under our number.
+  ASSIGN_OR_RETURN(PgConnection* const second, connections.Second());
   ASSIGN_OR_RETURN(
       const PgResult raced,
-      QueryIn(connections.second, mode, kDoing,
+      QueryIn(second, mode, kDoing,
               absl::StrCat(children, " AND c.xmax <> ", CastLiteral(connections.xid, "xid"))));
   if (raced.GetInt(0, 0) > 0) {
     return MakeError(Reason::kLiveChanged,

@@ -49,8 +49,8 @@ class ForeignKeyCheck {
   // Whether rows of the child were written whose parents the transaction has not written.
   bool needs_parents() const { return !needed_.empty(); }
 
-  // Whether there is anything to check.
-  bool any() const { return !needed_.empty() || !removed_.empty() || may_be_partial_; }
+  // Whether the checks have to tell rows that the transaction wrote from others.
+  bool needs_xid() const { return needed_.overflown() || !removed_.empty() || may_be_partial_; }
 
   // Both: KEY_CONFLICT, with the names of both tables and the number of rows; LIVE_CHANGED if it is
   // because of what others committed meanwhile.

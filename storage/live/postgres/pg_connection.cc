@@ -11,10 +11,12 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "absl/time/clock.h"
 #include "storage/base/error.h"
 #include "storage/base/status_macros.h"
 #include "storage/base/strings.h"
+#include "storage/live/postgres/sql_text.h"
 
 namespace reinstate {
 namespace {
@@ -31,10 +33,6 @@ class ResultHolder {
   ResultHolder(const ResultHolder&) = delete;
   ResultHolder& operator=(const ResultHolder&) = delete;
   pg_result* get() const { return result_; }
-  void Reset(pg_result* result) {
-    PQclear(result_);
-    result_ = result;
-  }
   pg_result* release() { return std::exchange(result_, nullptr); }
 
  private:
@@ -182,16 +180,16 @@ absl::Status PgConnection::Begin(const PgTransaction& transaction) {
   return BeginWith(transaction, "begin a transaction", "").status();
 }
 
-absl::StatusOr<PgResult> PgConnection::BeginWith(const PgTransaction& transaction,
-                                                 std::string_view doing,
-                                                 const std::string& statements) {
+absl::StatusOr<std::vector<PgResult>> PgConnection::BeginWith(const PgTransaction& transaction,
+                                                              std::string_view doing,
+                                                              const std::string& statements) {
   RETURN_IF_ERROR(Start(doing));
   RETURN_IF_ERROR(CheckTakesWrites(transaction));
   set_.clear();
-  const bool is_open = PQtransactionStatus(connection_) != PQTRANS_IDLE;
-  RETURN_IF_ERROR(SendText(absl::StrCat(
-      is_open ? "ROLLBACK; " : "", BeginSql(transaction, options_, server_version_), statements)));
-  return ReadLastResult();
+  RETURN_IF_ERROR(
+      SendText(absl::StrCat(in_transaction() ? "ROLLBACK; " : "",
+                            BeginSql(transaction, options_, server_version_), statements)));
+  return ReadRows();
 }
 
 absl::StatusOr<PgResult> PgConnection::Query(std::string_view doing, const std::string& sql,
@@ -234,6 +232,19 @@ absl::StatusOr<PgResult> PgConnection::QueryKept(std::string_view doing, const s
   return ReadLastResult();
 }
 
+absl::StatusOr<std::string> PgConnection::KeptSql(std::string_view doing, const std::string& sql,
+                                                  const std::vector<PgParam>& params) {
+  RETURN_IF_ERROR(Start(doing));
+  ASSIGN_OR_RETURN(const std::string name, Keep(sql));
+  std::vector<std::string> values;
+  values.reserve(params.size());
+  for (const PgParam& param : params) {
+    values.push_back(param.has_value() ? QuoteLiteral(*param) : "NULL");
+  }
+  return absl::StrCat("EXECUTE ", name,
+                      values.empty() ? "" : absl::StrCat("(", absl::StrJoin(values, ", "), ")"));
+}
+
 absl::StatusOr<PgParam> PgConnection::AskOnce(std::string_view doing, const std::string& sql) {
   RETURN_IF_ERROR(Start(doing));
   if (const auto found = constants_.find(sql); found != constants_.end()) {
@@ -254,10 +265,15 @@ std::string_view PgConnection::OnceSet(std::string_view settings) {
   return settings;
 }
 
-absl::Status PgConnection::Execute(std::string_view doing, const std::string& sql) {
+absl::StatusOr<std::vector<PgResult>> PgConnection::QueryAll(std::string_view doing,
+                                                             const std::string& sql) {
   RETURN_IF_ERROR(Start(doing));
   RETURN_IF_ERROR(SendText(sql));
-  return ReadLastResult().status();
+  return ReadRows();
+}
+
+absl::Status PgConnection::Execute(std::string_view doing, const std::string& sql) {
+  return QueryAll(doing, sql).status();
 }
 
 absl::Status PgConnection::SendText(const std::string& sql) {
@@ -427,13 +443,11 @@ absl::Status PgConnection::JudgeCommit(const pg_result* result) {
 }
 
 absl::Status PgConnection::Rollback() {
-  if (broken()) {
-    return absl::OkStatus();
-  }
-  if (PQtransactionStatus(connection_) == PQTRANS_IDLE) {
-    return absl::OkStatus();
-  }
-  return Execute("roll back", "ROLLBACK");
+  return in_transaction() ? Execute("roll back", "ROLLBACK") : absl::OkStatus();
+}
+
+bool PgConnection::in_transaction() const {
+  return !broken() && PQtransactionStatus(connection_) != PQTRANS_IDLE;
 }
 
 void PgConnection::Cancel() {
@@ -527,28 +541,56 @@ absl::StatusOr<PgResult> PgConnection::ReadResult() {
   return PgResult(result.release());
 }
 
+// The next one, or nothing at the end of what was asked for.
+absl::StatusOr<std::optional<PgResult>> PgConnection::ReadResultOrEnd() {
+  while (PQisBusy(connection_) != 0) {
+    RETURN_IF_ERROR(WaitForAnswer());
+  }
+  ResultHolder result(PQgetResult(connection_));
+  if (result.get() == nullptr) {
+    return std::nullopt;
+  }
+  if (IsFailure(PQresultStatus(result.get()))) {
+    return ServerRefused(result.get());
+  }
+  if (IsCopy(PQresultStatus(result.get()))) {
+    return Broken(MakeError(Reason::kInternal, "a COPY where none was expected"));
+  }
+  return PgResult(result.release());
+}
+
 absl::StatusOr<PgResult> PgConnection::ReadLastResult() {
-  ResultHolder last(nullptr);
+  std::optional<PgResult> last;
   while (true) {
-    while (PQisBusy(connection_) != 0) {
-      RETURN_IF_ERROR(WaitForAnswer());
-    }
-    pg_result* const result = PQgetResult(connection_);
-    if (result == nullptr) {
+    ASSIGN_OR_RETURN(std::optional<PgResult> result, ReadResultOrEnd());
+    if (!result.has_value()) {
       break;
     }
-    last.Reset(result);
-    if (IsFailure(PQresultStatus(result))) {
-      return ServerRefused(result);
-    }
-    if (IsCopy(PQresultStatus(result))) {
-      return Broken(MakeError(Reason::kInternal, "a COPY where none was expected"));
-    }
+    last = std::move(result);
   }
-  if (last.get() == nullptr) {
+  if (!last.has_value()) {
     return Lost();
   }
-  return PgResult(last.release());
+  return *std::move(last);
+}
+
+absl::StatusOr<std::vector<PgResult>> PgConnection::ReadRows() {
+  std::vector<PgResult> rows;
+  bool any = false;
+  while (true) {
+    ASSIGN_OR_RETURN(std::optional<PgResult> result, ReadResultOrEnd());
+    if (!result.has_value()) {
+      break;
+    }
+    any = true;
+    if (result->has_rows()) {
+      rows.push_back(*std::move(result));
+    }
+  }
+  if (!any) {
+    return Lost();
+  }
+  return rows;
 }
 
 absl::StatusOr<bool> PgConnection::WaitForSocket(bool to_write, absl::Time until) {

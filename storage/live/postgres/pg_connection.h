@@ -52,9 +52,10 @@ class PgConnection {
   absl::Status Begin(const PgTransaction& transaction);
 
   // As Begin, and runs `statements`, separated by semicolons, in it, all in one round trip. What
-  // the last of them gives.
-  absl::StatusOr<PgResult> BeginWith(const PgTransaction& transaction, std::string_view doing,
-                                     const std::string& statements);
+  // those of them give that give rows, in their order.
+  absl::StatusOr<std::vector<PgResult>> BeginWith(const PgTransaction& transaction,
+                                                  std::string_view doing,
+                                                  const std::string& statements);
 
   // Runs one statement.
   absl::StatusOr<PgResult> Query(std::string_view doing, const std::string& sql,
@@ -66,6 +67,11 @@ class PgConnection {
   absl::StatusOr<PgResult> QueryKept(std::string_view doing, const std::string& sql,
                                      const std::vector<PgParam>& params = {});
 
+  // SQL that runs the statement that QueryKept would, to be put among others: they share one round
+  // trip, but for the first time, when the server parses it.
+  absl::StatusOr<std::string> KeptSql(std::string_view doing, const std::string& sql,
+                                      const std::vector<PgParam>& params = {});
+
   // The one value of a query which cannot change as long as the connection lives, such as what
   // names the run of the server: asked once, unless it was NULL.
   absl::StatusOr<PgParam> AskOnce(std::string_view doing, const std::string& sql);
@@ -74,7 +80,11 @@ class PgConnection {
   // next statement of the transaction; empty if they were asked for last, so that they hold.
   std::string_view OnceSet(std::string_view settings);
 
-  // Runs statements, separated by semicolons, in one round trip; what they give is dropped.
+  // Runs statements, separated by semicolons, in one round trip. What those of them give that give
+  // rows, in their order.
+  absl::StatusOr<std::vector<PgResult>> QueryAll(std::string_view doing, const std::string& sql);
+
+  // As QueryAll; what they give is dropped.
   absl::Status Execute(std::string_view doing, const std::string& sql);
 
   // Runs COPY … TO STDOUT, which may follow SET statements in `sql`, or `copies` of them, of which
@@ -126,6 +136,7 @@ class PgConnection {
   bool cancelled() const { return cancelled_; }
 
   bool broken() const { return connection_ == nullptr; }
+  bool in_transaction() const;
 
   // Of the error that broke it.
   const PgServerError& server_error() const { return server_error_; }
@@ -160,7 +171,9 @@ class PgConnection {
   absl::Status Flush();
   absl::Status WaitForAnswer();
   absl::Status ReadUntilCopy(int expected);
+  absl::StatusOr<std::optional<PgResult>> ReadResultOrEnd();
   absl::StatusOr<PgResult> ReadLastResult();
+  absl::StatusOr<std::vector<PgResult>> ReadRows();
   absl::StatusOr<PgResult> ReadResult();
   absl::Status PutCopyEnd();
   // Waits until the socket can be read (or, if asked for, written); false if that did not happen

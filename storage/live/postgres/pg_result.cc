@@ -16,6 +16,8 @@ PgResult& PgResult::operator=(PgResult&& other) noexcept {
   return *this;
 }
 
+bool PgResult::has_rows() const { return PQresultStatus(result_) == PGRES_TUPLES_OK; }
+
 int PgResult::rows() const { return PQntuples(result_); }
 
 int PgResult::columns() const { return PQnfields(result_); }

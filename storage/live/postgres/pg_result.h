@@ -15,6 +15,8 @@ class PgResult {
   PgResult(PgResult&& other) noexcept;
   PgResult& operator=(PgResult&& other) noexcept;
 
+  // Whether it was of a statement that gives rows, also if there are none.
+  bool has_rows() const;
   int rows() const;
   int columns() const;
   bool IsNull(int row, int column) const;

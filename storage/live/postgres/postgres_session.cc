@@ -188,18 +188,18 @@ absl::Status PostgresSession::DoBegin() {
 absl::StatusOr<bool> PostgresSession::TryBegin() {
   const std::set<PgOid> locked = OwnedTables(map_.get());
   const std::string lock = LockOwnedTables(map_.get());
-  ASSIGN_OR_RETURN(const PgResult view,
+  ASSIGN_OR_RETURN(const std::vector<PgResult> view,
                    main_->BeginWith({.repeatable_read = true, .read_only = false, .silent = true},
                                     "lock the definition of the tables and take a view",
                                     absl::StrCat(lock, lock.empty() ? "" : "; ",
                                                  "SELECT pg_catalog.pg_export_snapshot()")));
-  exported_ = std::string(view.Get(0, 0));
+  exported_ = std::string(view.back().Get(0, 0));
   if (map_ != nullptr) {
     // By the second connection: what the server has planned for the first one it forgets whenever
     // triggers become silent.
-    RETURN_IF_ERROR(ShareView());
-    ASSIGN_OR_RETURN(const std::string fingerprint, ReadCatalogFingerprint(second_.get()));
-    if (fingerprint == map_->catalog().fingerprint) {
+    ASSIGN_OR_RETURN(const std::string ask, CatalogFingerprintSql(second_.get()));
+    ASSIGN_OR_RETURN(const std::vector<PgResult> found, ShareViewWith(ask));
+    if (found.back().Get(0, 0) == map_->catalog().fingerprint) {
       return true;
     }
   }
@@ -339,16 +339,18 @@ absl::StatusOr<PgConnection*> PostgresSession::LookUpConnection() {
 }
 
 absl::Status PostgresSession::ShareView() {
-  if (second_reads_) {
-    return absl::OkStatus();
-  }
-  RETURN_IF_ERROR(
-      second_
-          ->BeginWith({.repeatable_read = true, .read_only = true}, "take the same view",
-                      absl::StrCat("SET TRANSACTION SNAPSHOT ", QuoteLiteral(exported_)))
-          .status());
+  return second_reads_ ? absl::OkStatus() : ShareViewWith("").status();
+}
+
+absl::StatusOr<std::vector<PgResult>> PostgresSession::ShareViewWith(
+    const std::string& statements) {
+  ASSIGN_OR_RETURN(
+      std::vector<PgResult> found,
+      second_->BeginWith(
+          {.repeatable_read = true, .read_only = true}, "take the same view",
+          absl::StrCat("SET TRANSACTION SNAPSHOT ", QuoteLiteral(exported_), "; ", statements)));
   second_reads_ = true;
-  return absl::OkStatus();
+  return found;
 }
 
 absl::StatusOr<std::vector<KeyState>> PostgresSession::LookUp(const std::string& table,
@@ -407,22 +409,32 @@ std::vector<std::string> PostgresSession::Exceptions() const {
   return checks_ == nullptr ? std::vector<std::string>() : checks_->Exceptions();
 }
 
+// All that the second connection has to tell in most cases it is asked for at once.
 absl::Status PostgresSession::CheckConstraints() {
   second_reads_ = false;
-  RETURN_IF_ERROR(second_->Begin({.repeatable_read = false, .read_only = true}));
-  RETURN_IF_ERROR(CheckTables());
-  RETURN_IF_ERROR(checks_->Check(main_.get(), second_.get(), setup_.connection.lock_timeout));
+  ASSIGN_OR_RETURN(std::vector<std::string> ask, checks_->SequencesSql(second_.get()));
+  ASSIGN_OR_RETURN(std::string fingerprint, CatalogFingerprintSql(second_.get()));
+  ask.insert(ask.begin(), std::move(fingerprint));
+  ask.push_back("ROLLBACK");
+  ASSIGN_OR_RETURN(const std::vector<PgResult> found,
+                   second_->BeginWith({.repeatable_read = false, .read_only = true},
+                                      "look for what has changed since the restore began",
+                                      absl::StrJoin(ask, "; ")));
+  RETURN_IF_ERROR(CheckTables(found.front().Get(0, 0)));
+  RETURN_IF_ERROR(checks_->Check(
+      {.main = main_.get(), .second = second_.get(), .patience = setup_.connection.lock_timeout},
+      std::span(found).subspan(1)));
   return second_->Rollback();
 }
 
 // A foreign key can be added to a table, or a trigger enabled, until the first row is written to
 // it. From then on our lock is in the way, so that what has been added by now is all there will be.
-absl::Status PostgresSession::CheckTables() {
-  ASSIGN_OR_RETURN(const std::string fingerprint, ReadCatalogFingerprint(second_.get()));
+absl::Status PostgresSession::CheckTables(std::string_view fingerprint) {
   if (fingerprint == map_->catalog().fingerprint) {
     return absl::OkStatus();
   }
   // It is another one also when something has come or gone that is nothing to what was written.
+  RETURN_IF_ERROR(second_->Begin({.repeatable_read = false, .read_only = true}));
   ASSIGN_OR_RETURN(const PgCatalog now, ReadCatalog(second_.get()));
   return SameTables(now, map_->catalog(), changes_->Tables())
              ? absl::OkStatus()

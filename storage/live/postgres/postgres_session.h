@@ -6,6 +6,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "storage/base/clock.h"
@@ -115,9 +116,9 @@ class PostgresSession final : public TenantSession {
   absl::StatusOr<CommitToken> DoSeal();
   absl::StatusOr<CommitOutcome> DoResolve(const CommitToken& token);
   absl::Status CheckConstraints();
-  // LIVE_CHANGED if the tables that were written to are not as map_ says any more. The second
-  // connection is in a READ COMMITTED transaction.
-  absl::Status CheckTables();
+  // LIVE_CHANGED if the tables that were written to are not as map_ says any more, given what the
+  // catalog's fingerprint is after the last write.
+  absl::Status CheckTables(std::string_view fingerprint);
   absl::Status DoCommit(absl::Time deadline);
   // Runs the body of a call; if it fails because the transaction gave way, that is what is said.
   template <typename Body>
@@ -135,6 +136,8 @@ class PostgresSession final : public TenantSession {
   absl::Status FreeMain();
   // Makes the second connection read what the transaction's view shows.
   absl::Status ShareView();
+  // The same, and runs statements in it, as PgConnection::BeginWith.
+  absl::StatusOr<std::vector<PgResult>> ShareViewWith(const std::string& statements);
   // The connection on which keys are looked up now.
   absl::StatusOr<PgConnection*> LookUpConnection();
   void EndTransaction();

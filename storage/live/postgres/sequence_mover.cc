@@ -1,11 +1,9 @@
 #include "storage/live/postgres/sequence_mover.h"
 
 #include <algorithm>
-#include <span>
 #include <string>
 
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_join.h"
 #include "storage/base/error.h"
 #include "storage/base/status_macros.h"
 #include "storage/live/postgres/key_batch.h"
@@ -35,35 +33,16 @@ struct SequenceState {
   }
 };
 
-std::string NameOf(const WrittenValues& written) {
-  return QuoteQualified(written.sequence->schema, written.sequence->name);
+std::string NameOf(const PgSequence& sequence) {
+  return QuoteQualified(sequence.schema, sequence.name);
 }
 
-// The states of these sequences, in one round trip. As values of one row: the planner may give the
-// parts of a UNION to parallel workers, which take longer to start than all else.
-absl::StatusOr<std::vector<SequenceState>> Look(std::span<const WrittenValues> written,
-                                                PgConnection* connection) {
-  std::vector<std::string> values;
-  for (const WrittenValues& one : written) {
-    const std::string from = absl::StrCat(" FROM ", NameOf(one), " s");
-    values.push_back(absl::StrCat("(SELECT s.last_value", from, ")"));
-    values.push_back(absl::StrCat("(SELECT s.is_called", from, ")"));
-    values.push_back(absl::StrCat("(SELECT q.seqincrement", from,
-                                  ", pg_catalog.pg_sequence q WHERE q.seqrelid = s.tableoid)"));
+absl::StatusOr<SequenceState> StateOf(const PgResult& found) {
+  if (found.rows() == 0) {
+    return MakeError(Reason::kLiveChanged, "a sequence of a table that was restored is gone");
   }
-  ASSIGN_OR_RETURN(
-      const PgResult result,
-      connection->Query("look at sequences", absl::StrCat("SELECT ", absl::StrJoin(values, ", "))));
-  std::vector<SequenceState> states;
-  for (int column = 0; column < result.columns(); column += 3) {
-    if (result.IsNull(0, column + 2)) {
-      return MakeError(Reason::kLiveChanged, "a sequence of a table that was restored is gone");
-    }
-    states.push_back({.last = result.GetInt(0, column),
-                      .called = result.GetBool(0, column + 1),
-                      .increment = result.GetInt(0, column + 2)});
-  }
-  return states;
+  return SequenceState{
+      .last = found.GetInt(0, 0), .called = found.GetBool(0, 1), .increment = found.GetInt(0, 2)};
 }
 
 // How many values have to be taken for the next one to be past the rows that are within reach.
@@ -92,28 +71,32 @@ absl::Status MovePast(const WrittenValues& written, SequenceState state, PgConne
     if (values == 0) {
       return absl::OkStatus();
     }
-    RETURN_IF_ERROR(connection
-                        ->Query("move a sequence",
-                                absl::StrCat("SELECT pg_catalog.count(pg_catalog.nextval(",
-                                             CastLiteral(NameOf(written), "pg_catalog.regclass"),
-                                             ")) FROM pg_catalog.generate_series(1, ",
-                                             std::min(values, kStep), ")"))
-                        .status());
-    ASSIGN_OR_RETURN(const std::vector<SequenceState> now, Look({&written, 1}, connection));
-    state = now.front();
+    RETURN_IF_ERROR(
+        connection
+            ->Query("move a sequence",
+                    absl::StrCat("SELECT pg_catalog.count(pg_catalog.nextval(",
+                                 CastLiteral(NameOf(*written.sequence), "pg_catalog.regclass"),
+                                 ")) FROM pg_catalog.generate_series(1, ", std::min(values, kStep),
+                                 ")"))
+            .status());
+    ASSIGN_OR_RETURN(const PgResult now,
+                     connection->Query("look at sequences", SequenceSql(*written.sequence)));
+    ASSIGN_OR_RETURN(state, StateOf(now));
   }
 }
 
 }  // namespace
 
+std::string SequenceSql(const PgSequence& sequence) {
+  return absl::StrCat("SELECT s.last_value, s.is_called, q.seqincrement FROM ", NameOf(sequence),
+                      " s, pg_catalog.pg_sequence q WHERE q.seqrelid = s.tableoid");
+}
+
 absl::Status MoveSequencesPast(const std::vector<WrittenValues>& written,
-                               PgConnection* connection) {
-  if (written.empty()) {
-    return absl::OkStatus();
-  }
-  ASSIGN_OR_RETURN(const std::vector<SequenceState> states, Look(written, connection));
+                               std::span<const PgResult> states, PgConnection* connection) {
   for (size_t i = 0; i < written.size(); ++i) {
-    RETURN_IF_ERROR(MovePast(written[i], states[i], connection));
+    ASSIGN_OR_RETURN(const SequenceState state, StateOf(states[i]));
+    RETURN_IF_ERROR(MovePast(written[i], state, connection));
   }
   return absl::OkStatus();
 }

@@ -2,11 +2,14 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <span>
+#include <string>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "storage/live/postgres/catalog_facts.h"
 #include "storage/live/postgres/pg_connection.h"
+#include "storage/live/postgres/pg_result.h"
 
 namespace reinstate {
 
@@ -28,7 +31,12 @@ struct WrittenValues {
 // Values that are further away than twenty million did not come from it (applications make some
 // themselves): it is then moved past the rows within reach only, and not at all if there are none.
 //
-// LIVE_CHANGED if one is gone.
-absl::Status MoveSequencesPast(const std::vector<WrittenValues>& written, PgConnection* connection);
+// `states` is what SequenceSql gave for each of them, after the last write. LIVE_CHANGED if one is
+// gone.
+absl::Status MoveSequencesPast(const std::vector<WrittenValues>& written,
+                               std::span<const PgResult> states, PgConnection* connection);
+
+// A statement that gives the state of a sequence, which any transaction sees. Fails if it is gone.
+std::string SequenceSql(const PgSequence& sequence);
 
 }  // namespace reinstate

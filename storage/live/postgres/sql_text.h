@@ -11,7 +11,8 @@ namespace reinstate {
 // cannot hold a NUL: one is written as an escape that the server refuses, so that no statement is
 // ever cut short by it.
 //
-// Values are parameters wherever the protocol has some; literals are for COPY, which has none.
+// Values are parameters wherever the protocol has some; literals are for COPY and for statements
+// that share a round trip, which have none.
 
 // "name", in double quotes always.
 std::string QuoteIdentifier(std::string_view name);

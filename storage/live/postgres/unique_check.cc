@@ -54,10 +54,10 @@ absl::Status WaitForWriters(const PgTable& table, const CheckConnections& connec
       "pg_catalog.current_database()) AND l.mode IN ('RowExclusiveLock', 'ShareRowExclusiveLock', "
       "'ExclusiveLock') AND NOT ",
       IsOurs());
+  ASSIGN_OR_RETURN(PgConnection* const second, connections.Second());
   std::set<std::string> first;
   for (bool is_first = true;; is_first = false) {
-    ASSIGN_OR_RETURN(const PgResult now,
-                     connections.second->Query("wait for other writers", writers));
+    ASSIGN_OR_RETURN(const PgResult now, second->Query("wait for other writers", writers));
     std::set<std::string> waiting;
     for (int row = 0; row < now.rows(); ++row) {
       const std::string name = absl::StrCat(Absl(now.Get(row, 0)), " ", Absl(now.Get(row, 1)));
@@ -161,8 +161,9 @@ absl::Status LookForBatch(const DeferredUnique& unique, const std::vector<bool>&
                           const Keys& batch, const CheckConnections& connections) {
   const PgTable& table = *unique.table;
   ASSIGN_OR_RETURN(const KeyBatch keys, MakeBatch(unique.facts->columns.size(), batch));
+  ASSIGN_OR_RETURN(PgConnection* const second, connections.Second());
   ASSIGN_OR_RETURN(const PgResult others,
-                   QueryIn(connections.second, ModeFor(table, unique.facts->columns), kLooking,
+                   QueryIn(second, ModeFor(table, unique.facts->columns), kLooking,
                            absl::StrCat("SELECT pg_catalog.count(*) FROM ", keys.Sql(), ", ",
                                         OnlyTable(table), " b WHERE ", HasValues(unique, is_null),
                                         " AND b.xmax <> ", CastLiteral(connections.xid, "xid"))));

@@ -244,7 +244,8 @@ TEST_F(PgConnectionTest, BeginsWithMoreStatementsInPlaceOfTheTransactionThatIsOp
   const auto last = connection->BeginWith({.repeatable_read = true}, "test",
                                           "INSERT INTO t VALUES (2); SELECT sum(a) FROM t");
   ASSERT_THAT(last, IsOk());
-  EXPECT_EQ(last->Get(0, 0), "2");
+  ASSERT_EQ(last->size(), 1U);
+  EXPECT_EQ(last->front().Get(0, 0), "2");
   EXPECT_EQ(Value(connection.get(), "SELECT current_setting('transaction_isolation')"),
             "repeatable read");
   ASSERT_THAT(connection->Rollback(), IsOk());
@@ -275,6 +276,28 @@ TEST_F(PgConnectionTest, KeepsStatementsWithParameters) {
     EXPECT_EQ(length->Get(0, 0), std::to_string(text.size()));
   }
   EXPECT_EQ(Value(connection.get(), "SELECT count(*) FROM pg_prepared_statements"), "1");
+}
+
+TEST_F(PgConnectionTest, KeptStatementsShareARoundTripWithOthers) {
+  const auto connection = Connect();
+  ASSERT_THAT(connection->Begin({}), IsOk());
+  const std::string text = "it's \\ '); DROP TABLE t; --";
+  for (int i = 0; i < 2; ++i) {
+    const auto kept =
+        connection->KeptSql("test", "SELECT $1::text, $2::int IS NULL", {text, std::nullopt});
+    ASSERT_THAT(kept, IsOk());
+    const auto all = connection->QueryAll(
+        "test", absl::StrCat("SET LOCAL lock_timeout = 7; ", *kept, "; SELECT 1 WHERE false"));
+    ASSERT_THAT(all, IsOk());
+    ASSERT_EQ(all->size(), 2U) << "what gives no rows is left out";
+    EXPECT_EQ((*all)[0].Get(0, 0), text);
+    EXPECT_EQ((*all)[0].Get(0, 1), "t");
+    EXPECT_EQ((*all)[1].rows(), 0);
+  }
+  EXPECT_EQ(Value(connection.get(), "SELECT count(*) FROM pg_prepared_statements"), "1");
+  EXPECT_THAT(connection->QueryAll("test", "SELECT 1; SELECT 1 / 0; SELECT 2"),
+              FailsWith(Reason::kUnsupported));
+  EXPECT_TRUE(connection->broken());
 }
 
 TEST_F(PgConnectionTest, CopiesIntoOneTableAfterTheOtherInOneGo) {
