@@ -47,21 +47,21 @@ constexpr std::array kParts = {
     Part{"pg_auth_members", "roleid::int8 << 32 | member::int8", "true"},
 };
 
-// Numbers are hashed, not texts, since each session asks for this twice.
+// In one go over all rows, since each session asks for this twice: a sum for each catalog takes the
+// server longer to set up than to add up.
 std::string MakeSql() {
-  std::vector<std::string> sums;
-  sums.reserve(kParts.size());
+  std::vector<std::string> rows;
+  rows.reserve(kParts.size());
   for (const Part& part : kParts) {
-    sums.push_back(
-        absl::StrCat("(SELECT pg_catalog.count(*) || '/' || coalesce(pg_catalog.sum("
-                     "pg_catalog.hashint8extended(",
-                     part.row, ", xmin::text::int8)), 0) FROM pg_catalog.", part.catalog, " WHERE ",
-                     part.where, ")"));
+    rows.push_back(absl::StrCat("SELECT ", part.row, " AS row, xmin::text AS version FROM ",
+                                "pg_catalog.", part.catalog, " WHERE ", part.where));
   }
   return absl::StrCat(
       "SELECT current_user || ' ' || (SELECT pg_catalog.concat(r.rolsuper, r.rolbypassrls, "
-      "r.rolinherit) FROM pg_catalog.pg_roles r WHERE r.rolname = current_user) || ' ' || ",
-      absl::StrJoin(sums, " || ' ' || "));
+      "r.rolinherit) FROM pg_catalog.pg_roles r WHERE r.rolname = current_user) || ' ' || "
+      "(SELECT pg_catalog.count(*) || '/' || coalesce(pg_catalog.sum("
+      "pg_catalog.hashtextextended(a.version, a.row)), 0) FROM (",
+      absl::StrJoin(rows, " UNION ALL "), ") a)");
 }
 
 constexpr std::string_view kDoing = "look for changes of tables";
