@@ -29,6 +29,7 @@ struct BatchAddOptions {
 // Lines for a batch, and what the next commands about them are about.
 struct AddedLines {
   v1::AddToBatchRequest request;
+  UnknownLines unknown;
   ProblemContext context;
 };
 
@@ -51,7 +52,8 @@ absl::StatusOr<AddedLines> ReadLines(const BatchAddOptions& options, const v1::B
   AddedLines lines;
   v1::AddToBatchRequest& request = lines.request;
   request.set_batch(options.batch);
-  for (v1::BatchLineSpec& line : LineSpecsOf(resolved, batch.spec().has_group())) {
+  for (v1::BatchLineSpec& line :
+       LineSpecsOf(resolved, batch.spec().has_group() ? &lines.unknown : nullptr)) {
     *request.add_lines() = std::move(line);
   }
   request.set_skip_invalid(options.skip_invalid);
@@ -85,11 +87,12 @@ absl::Status Add(const BatchAddOptions& options, Session& session) {
   get.set_batch(options.batch);
   ASSIGN_OR_RETURN(ReinstateClient * client, session.Client());
   ASSIGN_OR_RETURN(const v1::Batch batch, client->GetBatch(get));
-  ASSIGN_OR_RETURN(const AddedLines lines, ReadLines(options, batch, session));
-  const v1::AddToBatchRequest& request = lines.request;
+  ASSIGN_OR_RETURN(AddedLines lines, ReadLines(options, batch, session));
+  v1::AddToBatchRequest& request = lines.request;
   v1::AddToBatchRequest check = request;
   check.set_validate_only(true);
   ASSIGN_OR_RETURN(const v1::Batch checked, client->AddToBatch(std::move(check)));
+  LeaveOutUnknown(checked.invalid(), lines.unknown, request.mutable_lines());
   // The counts of `checked` are those of the whole batch.
   ASSIGN_OR_RETURN(const int64_t count,
                    CountValidLines({.sent = {request.lines().begin(), request.lines().end()},

@@ -98,6 +98,7 @@ absl::StatusOr<std::string> StoreOfIds(const v1::BatchSpec& spec, const TenantLi
 // A batch of a list, and what the next commands about its lines are about.
 struct OrderOfList {
   v1::CreateBatchRequest request;
+  UnknownLines unknown;
   ProblemContext context;
 };
 
@@ -114,7 +115,8 @@ absl::StatusOr<OrderOfList> ReadOrder(const BatchCreateOptions& options, Session
   for (const std::string& notice : list.notices) {
     session.Hint(Printable(notice));
   }
-  for (v1::BatchLineSpec& line : LineSpecsOf(resolved, request.spec().has_group())) {
+  for (v1::BatchLineSpec& line :
+       LineSpecsOf(resolved, request.spec().has_group() ? &order.unknown : nullptr)) {
     *request.add_lines() = std::move(line);
   }
   FillWhy(options, &request);
@@ -164,6 +166,7 @@ absl::Status CreateFromList(const BatchCreateOptions& options, Session& session)
   ASSIGN_OR_RETURN(OrderOfList order, ReadOrder(options, session));
   v1::CreateBatchRequest& request = order.request;
   ASSIGN_OR_RETURN(const v1::Batch checked, Check(request, session));
+  LeaveOutUnknown(checked.invalid(), order.unknown, request.mutable_lines());
   order.context.at = PointText(checked);
   ASSIGN_OR_RETURN(const int64_t count,
                    CountValidLines({.sent = {request.lines().begin(), request.lines().end()},

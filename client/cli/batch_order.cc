@@ -62,11 +62,10 @@ v1::Failure ProblemOf(const ResolvedLine& line) {
                  absl::StrCat("No tenant has this id or name. Like it are: ", candidates));
 }
 
-// Whether the store in which the list was resolved knows nobody like it: other stores of a group
-// may.
+// Whether the store in which the list was resolved has no tenant with this id or name.
 bool IsUnknown(const ResolvedLine& line) {
-  return line.fault.empty() && line.resolution.match() == v1::TENANT_RESOLUTION_KIND_NONE &&
-         CandidatesText(line.resolution).empty();
+  return line.fault.empty() && (line.resolution.match() == v1::TENANT_RESOLUTION_KIND_NONE ||
+                                line.resolution.match() == v1::TENANT_RESOLUTION_KIND_SIMILAR);
 }
 
 v1::BatchLine InvalidLine(const v1::BatchLineSpec& spec) {
@@ -118,7 +117,7 @@ void AppendLargest(const v1::Batch& batch, std::vector<std::string>* facts) {
 
 }  // namespace
 
-std::vector<v1::BatchLineSpec> LineSpecsOf(const ResolvedList& list, bool of_group) {
+std::vector<v1::BatchLineSpec> LineSpecsOf(const ResolvedList& list, UnknownLines* unknown) {
   std::vector<v1::BatchLineSpec> specs;
   specs.reserve(list.lines.size());
   for (const ResolvedLine& line : list.lines) {
@@ -128,13 +127,30 @@ std::vector<v1::BatchLineSpec> LineSpecsOf(const ResolvedList& list, bool of_gro
     spec.set_note(Cut(line.note));
     if (IsResolved(line)) {
       spec.set_tenant(line.resolution.ref().tenant());
-    } else if (of_group && IsUnknown(line)) {
+    } else if (unknown != nullptr && IsUnknown(line)) {
       spec.set_tenant(line.text);
+      unknown->emplace(spec.line(), ProblemOf(line));
     } else {
       *spec.mutable_problem() = ProblemOf(line);
     }
   }
   return specs;
+}
+
+void LeaveOutUnknown(const google::protobuf::RepeatedPtrField<v1::BatchLine>& found_wrong,
+                     const UnknownLines& unknown,
+                     google::protobuf::RepeatedPtrField<v1::BatchLineSpec>* lines) {
+  std::set<int64_t> wrong;
+  for (const v1::BatchLine& line : found_wrong) {
+    wrong.insert(line.line());
+  }
+  for (v1::BatchLineSpec& spec : *lines) {
+    const auto problem = unknown.find(spec.line());
+    if (problem != unknown.end() && wrong.contains(spec.line())) {
+      spec.clear_tenant();
+      *spec.mutable_problem() = problem->second;
+    }
+  }
 }
 
 ProblemContext ContextOf(const TenantListFile& file, const TenantList& list,

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -14,10 +15,20 @@
 
 namespace reinstate {
 
+// Of lines whose text may be the id of a tenant that only other stores of a group have: their
+// numbers, with the problem that they have if it is not.
+using UnknownLines = std::map<int64_t, v1::Failure>;
+
 // The lines of a list as a batch takes them. Those that name nobody for sure are sent with that as
-// their problem, so that they stay in every summary. With `of_group` those whom the store in which
-// the list was resolved does not know at all are sent as they are: they may be in other stores.
-std::vector<v1::BatchLineSpec> LineSpecsOf(const ResolvedList& list, bool of_group);
+// their problem, so that they stay in every summary. With `unknown`, which is for a group, those of
+// whom the store in which the list was resolved knows no such id nor name are sent as they are, for
+// the daemon to look in the other stores.
+std::vector<v1::BatchLineSpec> LineSpecsOf(const ResolvedList& list, UnknownLines* unknown);
+
+// Gives those of `lines` the problem that `unknown` has for them which the daemon found wrong.
+void LeaveOutUnknown(const google::protobuf::RepeatedPtrField<v1::BatchLine>& found_wrong,
+                     const UnknownLines& unknown,
+                     google::protobuf::RepeatedPtrField<v1::BatchLineSpec>* lines);
 
 // What the next commands are about while there is no batch: `list` of `file`, `store` (empty: the
 // only one) and the point `at`.

@@ -190,9 +190,13 @@ TEST_F(BatchCreateTest, LeavesItToTheDaemonWhetherOtherStoresOfAGroupKnowAnId) {
   ASSERT_THAT(created_, SizeIs(1));
   EXPECT_EQ(created_[0].lines(1).tenant(), "Nobody");
   EXPECT_FALSE(created_[0].lines(1).has_problem());
-  // One that is like another is still for a person to look at.
+  // Of what is no id there either, it is said whom it is like.
   EXPECT_EQ(Run(Create("1001\nAkme\n", {"--group", "site", "--confirm", "1"})), 6);
-  EXPECT_THAT(err_.str(), HasSubstr("Like it are: 1001"));
+  EXPECT_EQ(checked_.back().lines(1).tenant(), "Akme");
+  EXPECT_THAT(err_.str(), AllOf(HasSubstr("Like it are: 1001"), HasSubstr("TENANT_NOT_FOUND")));
+  EXPECT_EQ(Run(Create("1001\nAkme\n", {"--group", "site", "--confirm", "1", "--skip-invalid"})),
+            0);
+  EXPECT_EQ(created_.back().lines(1).problem().reason(), "TENANT_NOT_FOUND");
 }
 
 TEST_F(BatchCreateTest, ADryRunShowsWhatWouldHappenAndTheCommandThatDoesExactlyThat) {

@@ -75,7 +75,7 @@ v1::BatchLine Checked(const v1::BatchLineSpec& spec) {
   line.mutable_tenant()->set_tenant(spec.tenant());
   if (spec.has_problem()) {
     *line.mutable_problem() = spec.problem();
-  } else if (spec.tenant() == "1009") {
+  } else if (spec.tenant() == "1009" || spec.tenant() == "Akme") {
     line.mutable_problem()->set_reason("TENANT_NOT_AT_POINT");
     line.mutable_problem()->set_message("It was not there at snap-1-12.");
   }
