@@ -147,22 +147,28 @@ void BatchLiveView::Show(const v1::Batch& batch) {
   const absl::Time now = now_();
   const bool new_state = batch.state() != shown_state_ &&
                          (console_->err_is_terminal || WaitsForAPerson(batch.state()));
-  if (now < next_ && !new_state) {
+  // Nothing may follow for as long as it is held back.
+  const bool held_back = !batch.holding_back().empty();
+  if (now < next_ && !new_state && (shown_held_back_ || !held_back)) {
     return;
   }
   shown_state_ = batch.state();
+  shown_held_back_ = held_back;
   if (!console_->err_is_terminal) {
     next_ = now + kLines;
     console_->Say(RenderBatchLine(batch));
     return;
   }
   next_ = now + kRedraw;
-  // One column and one line less than the terminal has: writing into the last ones would scroll.
+  // Less than the terminal has: writing into the last column and line would scroll, also the ^C
+  // that it shows behind the view when somebody interrupts.
   const std::vector<std::string> view =
-      RenderBatchView(batch, console_->width() - 1, console_->height() - 1, console_->unicode);
+      RenderBatchView(batch, console_->width() - 3, console_->height() - 1, console_->unicode);
   Clear();
   *console_->err << absl::StrJoin(view, "\n") << std::flush;
-  drawn_lines_ = static_cast<int>(view.size());
+  for (const std::string& line : view) {
+    drawn_widths_.push_back(DisplayWidth(line));
+  }
 }
 
 void BatchLiveView::Say(const std::string& line) {
@@ -170,14 +176,20 @@ void BatchLiveView::Say(const std::string& line) {
   console_->Say(line);
 }
 
+// A terminal that has become narrower meanwhile shows a line in several rows.
 void BatchLiveView::Clear() {
-  if (drawn_lines_ > 1) {
-    *console_->err << "\x1b[" << drawn_lines_ - 1 << "A";
+  const int width = std::max(console_->width(), 1);
+  int rows = 0;
+  for (const int drawn : drawn_widths_) {
+    rows += std::max(1, (drawn + width - 1) / width);
   }
-  if (drawn_lines_ > 0) {
+  if (rows > 1) {
+    *console_->err << "\x1b[" << rows - 1 << "A";
+  }
+  if (rows > 0) {
     *console_->err << "\r\x1b[J" << std::flush;
   }
-  drawn_lines_ = 0;
+  drawn_widths_.clear();
 }
 
 }  // namespace reinstate

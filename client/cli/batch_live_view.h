@@ -22,7 +22,7 @@ std::string RenderBatchLine(const v1::Batch& batch);
 
 // Shows a batch on stderr while it goes on: redrawn in place where that is a terminal, else a line
 // every few seconds, none for what is done sooner, and one at once when it begins to wait for a
-// person. Not thread-safe. Borrows the console.
+// person or to be held back. Not thread-safe. Borrows the console.
 class BatchLiveView {
  public:
   explicit BatchLiveView(
@@ -44,7 +44,8 @@ class BatchLiveView {
   const std::function<absl::Time()> now_;
   absl::Time next_;
   v1::BatchState shown_state_ = v1::BATCH_STATE_UNSPECIFIED;
-  int drawn_lines_ = 0;
+  bool shown_held_back_ = false;
+  std::vector<int> drawn_widths_;  // of the lines that are redrawn, in columns
 };
 
 }  // namespace reinstate

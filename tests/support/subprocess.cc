@@ -5,7 +5,9 @@
 #include <signal.h>  // kill: POSIX
 #include <spawn.h>
 #include <stdlib.h>  // mkdtemp: POSIX
+#include <sys/ioctl.h>
 #include <sys/wait.h>
+#include <termios.h>
 #include <unistd.h>
 
 #include <array>
@@ -83,8 +85,8 @@ absl::StatusOr<std::unique_ptr<Subprocess>> Subprocess::StartOnTerminal(
     std::vector<char*> argv, std::vector<char*> environment) {
   std::unique_ptr<Subprocess> process(new Subprocess());
   winsize size = {};
-  size.ws_row = 40;
-  size.ws_col = 100;
+  size.ws_row = kRows;
+  size.ws_col = kColumns;
   process->pid_ = forkpty(&process->terminal_, nullptr, nullptr, &size);
   if (process->pid_ < 0) {
     process->ended_ = true;
@@ -127,6 +129,21 @@ void Subprocess::Type(std::string_view text) const {
     }
     text.remove_prefix(written < 0 ? 0 : static_cast<size_t>(written));
   }
+}
+
+void Subprocess::Resize(int columns, int rows) const {
+  winsize size = {};
+  size.ws_row = static_cast<unsigned short>(rows);     // NOLINT(google-runtime-int): its type
+  size.ws_col = static_cast<unsigned short>(columns);  // NOLINT(google-runtime-int): its type
+  ioctl(terminal_, TIOCSWINSZ, &size);
+}
+
+std::string Subprocess::TerminalModes() const {
+  termios modes = {};
+  if (tcgetattr(terminal_, &modes) != 0) {
+    return "";
+  }
+  return absl::StrCat(modes.c_iflag, " ", modes.c_oflag, " ", modes.c_cflag, " ", modes.c_lflag);
 }
 
 bool Subprocess::WaitForText(std::string_view text, absl::Duration timeout) {

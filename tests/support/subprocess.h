@@ -15,10 +15,13 @@ namespace reinstate {
 // A program that runs beside the test. Ended with this object. Not thread-safe.
 class Subprocess {
  public:
+  static constexpr int kColumns = 100;
+  static constexpr int kRows = 40;
+
   struct Options {
     std::vector<std::string> environment;  // "NAME=value", besides that of the test
     std::string input;                     // its standard input; not with `terminal`
-    bool terminal = false;                 // its three streams are a terminal of 100 columns
+    bool terminal = false;                 // its three streams are a terminal of kColumns
   };
 
   // `words[0]` is the path of the program.
@@ -33,6 +36,12 @@ class Subprocess {
 
   // Types into its terminal.
   void Type(std::string_view text) const;
+
+  // Gives its terminal another size, of which it is told.
+  void Resize(int columns, int rows) const;
+
+  // How its terminal takes input and shows output, as text that is the same if it is the same.
+  std::string TerminalModes() const;
 
   // Waits until what it has written (on a terminal: shown) holds `text`. False if that does not
   // happen in time or it ends before.

@@ -171,10 +171,10 @@ TEST_F(BatchLiveViewTest, RedrawsInPlaceOnATerminalAndCleansUp) {
   v1::Batch batch = HalfWay();
   batch.clear_running();
   batch.clear_failures();
-  const std::string first = absl::StrJoin(RenderBatchView(batch, 79, 23, false), "\n");
+  const std::string first = absl::StrJoin(RenderBatchView(batch, 77, 23, false), "\n");
   v1::Batch later = batch;
   later.mutable_lines()->set_succeeded(413);
-  const std::string second = absl::StrJoin(RenderBatchView(later, 79, 23, false), "\n");
+  const std::string second = absl::StrJoin(RenderBatchView(later, 77, 23, false), "\n");
   {
     BatchLiveView view(&console_, [this] { return now_; });
     view.Show(batch);
@@ -185,12 +185,40 @@ TEST_F(BatchLiveViewTest, RedrawsInPlaceOnATerminalAndCleansUp) {
   EXPECT_EQ(err_.str(), first + "\x1b[4A\r\x1b[J" + second + "\x1b[4A\r\x1b[J");
 }
 
+TEST_F(BatchLiveViewTest, ClearsAlsoWhatHasWrappedInATerminalThatBecameNarrower) {
+  console_.err_is_terminal = true;
+  int width = 80;
+  console_.width = [&] { return width; };
+  v1::Batch batch = HalfWay();
+  batch.clear_running();
+  batch.clear_failures();
+  BatchLiveView view(&console_, [this] { return now_; });
+  view.Show(batch);  // five lines of 20, 65, 59, 43 and 39 columns
+  err_.str("");
+  width = 40;
+  view.Say("The daemon answers again.");
+  EXPECT_THAT(err_.str(), StartsWith("\x1b[7A\r\x1b[J"));
+}
+
 TEST_F(BatchLiveViewTest, SaysALineEveryFewSecondsElsewhere) {
   BatchLiveView view(&console_, [this] { return now_; });
-  view.Show(HalfWay());
+  v1::Batch batch = HalfWay();
+  batch.clear_holding_back();
+  view.Show(batch);
   EXPECT_EQ(err_.str(), "");
   now_ += absl::Seconds(3);
+  view.Show(batch);
+  view.Show(batch);
+  EXPECT_EQ(err_.str(), RenderBatchLine(batch) + "\n");
+}
+
+TEST_F(BatchLiveViewTest, SaysAtOnceThatItIsHeldBackAndNotAtEachLook) {
+  BatchLiveView view(&console_, [this] { return now_; });
+  v1::Batch goes_on = HalfWay();
+  goes_on.clear_holding_back();
+  view.Show(goes_on);
   view.Show(HalfWay());
+  view.Show(goes_on);
   view.Show(HalfWay());
   EXPECT_EQ(err_.str(), RenderBatchLine(HalfWay()) + "\n");
 }
