@@ -275,13 +275,18 @@ std::optional<std::string> RestoreJobs::WhyQueued(const state::RestoreRecord& re
   return HoldingBack(record.order().store());
 }
 
+std::shared_ptr<void> RestoreJobs::WatchHold(const std::string& store,
+                                             std::function<void()> on_change) {
+  return watchers_->Watch(HoldTopic(store), std::move(on_change));
+}
+
 std::shared_ptr<void> RestoreJobs::Watch(const std::string& id, std::function<void()> on_change) {
   const auto record = state_->GetRestore(id);
   if (!record.ok() || HasEnded(record->state())) {
     return watchers_->Watch(id, std::move(on_change));
   }
   using Both = std::pair<std::shared_ptr<void>, std::shared_ptr<void>>;
-  return std::make_shared<Both>(watchers_->Watch(HoldTopic(record->order().store()), on_change),
+  return std::make_shared<Both>(WatchHold(record->order().store(), on_change),
                                 watchers_->Watch(id, on_change));
 }
 

@@ -95,6 +95,7 @@ class RestoreJobs {
   }
   std::optional<std::string> HoldingBack(const std::string& store) const;
   std::optional<std::string> WhyQueued(const state::RestoreRecord& record) const;
+  std::shared_ptr<void> WatchHold(const std::string& store, std::function<void()> on_change);
   std::shared_ptr<void> Watch(const std::string& id, std::function<void()> on_change);
   absl::Time HeldUntil(const std::string& store, const StoreThrottle::Size& before) const {
     return governor_.HeldUntil(store, before);

@@ -107,6 +107,9 @@ class RestoreManagerImpl final : public RestoreManager {
   absl::Time HeldUntil(const std::string& store, const StoreThrottle::Size& before) const override {
     return restores_.HeldUntil(store, before);
   }
+  Watch WatchHold(const std::string& store, std::function<void()> on_change) override {
+    return restores_.WatchHold(store, std::move(on_change));
+  }
   Watch WatchJob(const std::string& id, std::function<void()> on_change) override {
     return restores_.Watch(id, std::move(on_change));
   }

@@ -144,6 +144,9 @@ class RestoreManager {
 
   // Why no restore is begun in `store` just now, as a sentence; nullopt if nothing holds back.
   virtual std::optional<std::string> HoldingBack(const std::string& store) const = 0;
+  // As WatchJob: called whenever HoldingBack(store) may have changed.
+  virtual std::shared_ptr<void> WatchHold(const std::string& store,
+                                          std::function<void()> on_change) = 0;
 
   // Why `record`, which is QUEUED, is not begun just now, as a sentence: its store, or others of
   // its batch. nullopt if it is not QUEUED or nothing holds it back.

@@ -38,7 +38,7 @@ class BatchServiceImpl final : public Base {
                     .build = [this](const std::string& id) { return Edit(id); },
                     .watch =
                         [this](const std::string& id, std::function<void()> on_change) {
-                          return parts_.batches->Watch(id, std::move(on_change));
+                          return WatchChanges(id, on_change);
                         }}) {}
 
   grpc::ServerUnaryReactor* CreateBatch(grpc::CallbackServerContext* context,
@@ -143,6 +143,8 @@ class BatchServiceImpl final : public Base {
   BatchOr Control(const Call& call, const std::string& batch,
                   const std::function<ViewOr()>& change);
   v1::Batch ToWire(const BatchView& view, BatchDetail detail) const;
+  // As BatchManager::Watch, also of what holds its stores back.
+  std::shared_ptr<void> WatchChanges(const std::string& id, const std::function<void()>& on_change);
   // The present state, for those who watch.
   absl::StatusOr<BatchBroadcast::Edition> Edit(const std::string& id) const;
 
@@ -165,6 +167,18 @@ v1::Batch BatchServiceImpl::ToWire(const BatchView& view, BatchDetail detail) co
     wire.add_holding_back(view.waiting);
   }
   return wire;
+}
+
+std::shared_ptr<void> BatchServiceImpl::WatchChanges(const std::string& id,
+                                                     const std::function<void()>& on_change) {
+  auto guards = std::make_shared<std::vector<std::shared_ptr<void>>>();
+  guards->push_back(parts_.batches->Watch(id, on_change));
+  if (const ViewOr batch = parts_.batches->Get(id); batch.ok()) {
+    for (const state::BatchStorePoint& point : batch->record.points()) {
+      guards->push_back(parts_.restores->WatchHold(point.store(), on_change));
+    }
+  }
+  return guards;
 }
 
 BatchServiceImpl::BatchOr BatchServiceImpl::Create(const Call& call,
