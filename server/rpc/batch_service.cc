@@ -37,7 +37,7 @@ class BatchServiceImpl final : public Base {
         broadcast_({.stamp = [this](const std::string& id) { return parts_.batches->Stamp(id); },
                     .build = [this](const std::string& id) { return Edit(id); },
                     .watch =
-                        [this](const std::string& id, std::function<void()> on_change) {
+                        [this](const std::string& id, const std::function<void()>& on_change) {
                           return WatchChanges(id, on_change);
                         }}) {}
 

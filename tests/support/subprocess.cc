@@ -133,8 +133,8 @@ void Subprocess::Type(std::string_view text) const {
 
 void Subprocess::Resize(int columns, int rows) const {
   winsize size = {};
-  size.ws_row = static_cast<unsigned short>(rows);     // NOLINT(google-runtime-int): its type
-  size.ws_col = static_cast<unsigned short>(columns);  // NOLINT(google-runtime-int): its type
+  size.ws_row = static_cast<unsigned short>(rows);
+  size.ws_col = static_cast<unsigned short>(columns);
   ioctl(terminal_, TIOCSWINSZ, &size);
 }
 
