@@ -91,26 +91,12 @@ absl::StatusOr<state::RestoreRecord> BatchOrders::CheckTarget(const state::Batch
 
 absl::Status BatchOrders::CheckAbsence(const state::BatchRecord& batch,
                                        const state::BatchLine::Target& target) const {
-  ASSIGN_OR_RETURN(const TenantId tenant,
-                   stores_->CanonicalTenant(target.store(), target.tenant()));
-  for (const state::BatchStorePoint& store : batch.points()) {
-    if (store.store() != target.store()) {
-      continue;
-    }
-    ASSIGN_OR_RETURN(const SnapshotId snapshot, SnapshotId::Parse(store.point().snapshot()));
-    ASSIGN_OR_RETURN(const auto point, history_->OpenPoint(snapshot));
-    ASSIGN_OR_RETURN(const auto peak, point->PeakBefore(tenant));
-    if (peak.has_value() && peak->rows > 0 && !batch.order().accept_shrunken()) {
-      return MakeError(
-          Reason::kPointShrunken,
-          absl::StrCat("in ", snapshot.ToString(), " of store ", target.store(), " tenant ",
-                       Printable(tenant.value()), " has no data, and in ",
-                       peak->snapshot.ToString(), " it had ", peak->rows,
-                       " rows; choose an earlier point, or accept this one with "
-                       "--accept-shrunken, and it is restored in its other stores only"));
-    }
-  }
-  return absl::OkStatus();
+  const auto& points = batch.points();
+  const auto point = std::find_if(points.begin(), points.end(), [&](const auto& candidate) {
+    return candidate.store() == target.store();
+  });
+  return point == points.end() ? absl::OkStatus()
+                               : absence_.Check(batch.order(), *point, target.tenant());
 }
 
 // Checks the line in all stores, and begins it in the first. It has no target in stores of a group
@@ -249,6 +235,7 @@ absl::StatusOr<BatchParts> BatchOrders::FromPlan(
     }
     if (line.has_problem()) {
       line.clear_targets();
+      line.clear_absent_in();
     }
     parts.lines.push_back(std::move(line));
   }

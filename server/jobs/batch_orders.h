@@ -7,6 +7,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "server/jobs/absence_check.h"
 #include "server/jobs/batch_view.h"
 #include "server/jobs/restore_manager.h"
 #include "server/jobs/store_group.h"
@@ -30,6 +31,7 @@ class BatchOrders {
         stores_(stores),
         history_(history),
         restores_(restores),
+        absence_(stores, history),
         ids_(clock) {}
 
   // The record of the batch that `order` asks for, without an id: its points are resolved.
@@ -68,9 +70,7 @@ class BatchOrders {
                                                    const state::BatchLine& line) const;
   absl::Status CheckTargets(const state::BatchRecord& batch, state::BatchLine* line,
                             std::vector<state::RestoreRecord>* restores) const;
-  // Whether the tenant of `target`, which has no data at the point of the batch in that store, is
-  // to be restored in the other stores of the group alone: POINT_SHRUNKEN if it had any before,
-  // unless that was accepted.
+  // As AbsenceCheck::Check, of the tenant of `target`, which has no data there.
   absl::Status CheckAbsence(const state::BatchRecord& batch,
                             const state::BatchLine::Target& target) const;
   // As CheckTargets, for a line of a list; `earlier` are the tenants of the lines before, with
@@ -85,6 +85,7 @@ class BatchOrders {
   StoreRegistry* const stores_;
   const History* const history_;
   RestoreManager* const restores_;
+  const AbsenceCheck absence_;
   mutable IdGenerator ids_;
 };
 

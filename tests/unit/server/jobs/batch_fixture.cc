@@ -9,7 +9,10 @@
 namespace reinstate {
 
 BatchFixture::BatchFixture()
-    : main_(&site_.store(), &hooks_), wiki_({.id = "wiki-1", .clock = &site_.clock()}) {
+    : main_(&site_.store(), &hooks_),
+      wiki_({.id = "wiki-1",
+             .relations = {{"drafts", Relation::kUnresolved}},
+             .clock = &site_.clock()}) {
   options_.clock = &site_.clock();
   options_.shrink_watch = absl::ZeroDuration();
   options_.groups = {

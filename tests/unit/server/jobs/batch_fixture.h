@@ -14,7 +14,8 @@
 namespace reinstate {
 
 // Batches over two stores: `main` has the tenants t1 to t6, each larger than the one before, and
-// `wiki` has the same as w-t1 to w-t6; the group `site` spans both. Restores do what is written for
+// `wiki` has the same as w-t1 to w-t6; the group `site` spans both. Whose rows are in
+// its table `drafts` is not known. Restores do what is written for
 // their tenants, unless the test takes the real engine.
 class BatchFixture : public JobsFixture {
  protected:

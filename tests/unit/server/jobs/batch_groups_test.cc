@@ -3,7 +3,9 @@
 #include <gtest/gtest.h>
 
 #include <map>
+#include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "tests/unit/server/jobs/batch_fixture.h"
@@ -129,6 +131,43 @@ TEST_F(SitesThatLackAProductTest, AreNotThoseWhoseDataIsGoneAtThePoint) {
   EXPECT_EQ(ProblemOf("only-wiki"), "");
   // Of a single store it is as before.
   EXPECT_EQ(ProblemOf("t1", Order()), "TENANT_NOT_AT_POINT");
+}
+
+TEST_F(SitesThatLackAProductTest, AreNotThoseWhoseRowsMayBeAmongThoseOfNobody) {
+  const RecordWrite draft{*TenantId::Parse("anybody"), "drafts", RowKey("1"), "draft"};
+  ASSERT_THAT(wiki_.Write(std::span(&draft, 1), /*sync=*/false), IsOk());
+  TakeSnapshots();
+  EXPECT_EQ(ProblemOf("only-main"), "TABLE_UNRESOLVED");
+  state::BatchOrder accepts = GroupOrder();
+  accepts.set_accept_uncovered(true);
+  EXPECT_EQ(ProblemOf("only-main", accepts), "");
+  EXPECT_EQ(ProblemOf("only-wiki"), "");
+}
+
+TEST_F(SitesThatLackAProductTest, AreNotThoseOfWhomAMirrorWouldHaveToDeleteRows) {
+  Put(&wiki_, "w-only-main", "1", "since the snapshot");
+  state::BatchOrder order = GroupOrder();
+  order.set_mode(state::OVERWRITE);
+  EXPECT_EQ(ProblemOf("only-main", order), "");
+  order.set_mode(state::MIRROR);
+  EXPECT_EQ(ProblemOf("only-main", order), "TENANT_NOT_AT_POINT");
+  EXPECT_EQ(ProblemOf("only-wiki", order), "");
+}
+
+TEST_F(SitesThatLackAProductTest, AreNotToldApartByAStoreThatCannotBeAsked) {
+  hooks_.canonical_tenant = [](const TenantId&) -> absl::StatusOr<TenantId> {
+    return MakeError(Reason::kUnavailable, "away");
+  };
+  EXPECT_THAT(TryCreate({"only-wiki"}, GroupOrder()), FailsWith(Reason::kUnavailable));
+  // A text that only the store knows to be that of a tenant it has.
+  bool answers = false;
+  hooks_.canonical_tenant = [&](const TenantId&) -> absl::StatusOr<TenantId> {
+    if (!std::exchange(answers, true)) {
+      return MakeError(Reason::kUnavailable, "away");
+    }
+    return TenantId::Parse("t1");
+  };
+  EXPECT_THAT(TryCreate({"only-wiki"}, GroupOrder()), FailsWith(Reason::kUnavailable));
 }
 
 TEST_F(SitesThatLackAProductTest, AreInABatchOnlyOnce) {
