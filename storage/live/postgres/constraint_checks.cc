@@ -122,13 +122,10 @@ std::vector<WrittenValues> ConstraintChecks::WrittenSequences() const {
   return written;
 }
 
-absl::StatusOr<std::vector<std::string>> ConstraintChecks::SequencesSql(
-    PgConnection* second) const {
+std::vector<std::string> ConstraintChecks::SequencesSql() const {
   std::vector<std::string> statements;
   for (const WrittenValues& written : WrittenSequences()) {
-    ASSIGN_OR_RETURN(std::string sql,
-                     second->KeptSql("look at sequences", SequenceSql(*written.sequence)));
-    statements.push_back(std::move(sql));
+    statements.push_back(SequenceSql(*written.sequence));
   }
   return statements;
 }

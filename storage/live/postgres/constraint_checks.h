@@ -45,9 +45,9 @@ class ConstraintChecks {
   // the transaction as well. False if no foreign key says so.
   bool ParentsAreWritten(PgOid child, const PathStep& step) const;
 
-  // What Check has to know of sequences: statements to be run after the last write, on `second`,
-  // which keeps them, each of which gives rows.
-  absl::StatusOr<std::vector<std::string>> SequencesSql(PgConnection* second) const;
+  // What Check has to know of sequences: statements to be run after the last write, each of which
+  // gives rows.
+  std::vector<std::string> SequencesSql() const;
 
   // `main` is in the transaction, whose last write is done; `sequences` is what the statements of
   // SequencesSql gave. Waits for other writers for as long as `patience`.

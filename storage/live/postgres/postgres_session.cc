@@ -412,7 +412,7 @@ std::vector<std::string> PostgresSession::Exceptions() const {
 // All that the second connection has to tell in most cases it is asked for at once.
 absl::Status PostgresSession::CheckConstraints() {
   second_reads_ = false;
-  ASSIGN_OR_RETURN(std::vector<std::string> ask, checks_->SequencesSql(second_.get()));
+  std::vector<std::string> ask = checks_->SequencesSql();
   ASSIGN_OR_RETURN(std::string fingerprint, CatalogFingerprintSql(second_.get()));
   ask.insert(ask.begin(), std::move(fingerprint));
   ask.push_back("ROLLBACK");

@@ -61,8 +61,15 @@ absl::StatusOr<int64_t> ValuesWithinReach(const PgTable& table, PgAttnum column,
   return result.IsNull(0, 0) ? 0 : state.ValuesBefore(result.GetInt(0, 0), result.GetInt(0, 1));
 }
 
-absl::Status MovePast(const WrittenValues& written, SequenceState state, PgConnection* connection) {
+absl::StatusOr<SequenceState> Look(const PgSequence& sequence, PgConnection* connection) {
+  ASSIGN_OR_RETURN(const PgResult now,
+                   connection->Query("look at sequences", SequenceSql(sequence)));
+  return StateOf(now);
+}
+
+absl::Status MovePast(const WrittenValues& written, PgConnection* connection) {
   while (true) {
+    ASSIGN_OR_RETURN(const SequenceState state, Look(*written.sequence, connection));
     int64_t values = state.ValuesBefore(written.lowest, written.highest);
     if (values > kReach) {
       ASSIGN_OR_RETURN(
@@ -79,9 +86,6 @@ absl::Status MovePast(const WrittenValues& written, SequenceState state, PgConne
                                  ")) FROM pg_catalog.generate_series(1, ", std::min(values, kStep),
                                  ")"))
             .status());
-    ASSIGN_OR_RETURN(const PgResult now,
-                     connection->Query("look at sequences", SequenceSql(*written.sequence)));
-    ASSIGN_OR_RETURN(state, StateOf(now));
   }
 }
 
@@ -96,7 +100,10 @@ absl::Status MoveSequencesPast(const std::vector<WrittenValues>& written,
                                std::span<const PgResult> states, PgConnection* connection) {
   for (size_t i = 0; i < written.size(); ++i) {
     ASSIGN_OR_RETURN(const SequenceState state, StateOf(states[i]));
-    RETURN_IF_ERROR(MovePast(written[i], state, connection));
+    // That may be long ago: others have moved it, or we have for another table.
+    if (state.ValuesBefore(written[i].lowest, written[i].highest) > 0) {
+      RETURN_IF_ERROR(MovePast(written[i], connection));
+    }
   }
   return absl::OkStatus();
 }

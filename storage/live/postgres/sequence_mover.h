@@ -31,8 +31,8 @@ struct WrittenValues {
 // Values that are further away than twenty million did not come from it (applications make some
 // themselves): it is then moved past the rows within reach only, and not at all if there are none.
 //
-// `states` is what SequenceSql gave for each of them, after the last write. LIVE_CHANGED if one is
-// gone.
+// `states` is what SequenceSql gave for each of them, at any time: those that it shows to be past
+// the rows are not looked at again. LIVE_CHANGED if one is gone.
 absl::Status MoveSequencesPast(const std::vector<WrittenValues>& written,
                                std::span<const PgResult> states, PgConnection* connection);
 

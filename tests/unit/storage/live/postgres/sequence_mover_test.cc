@@ -33,6 +33,18 @@ TEST_F(SequenceMoverTest, SettingASequenceMovesItBackWhileOthersUseIt) {
   EXPECT_EQ(Value("INSERT INTO log(tenant_id) VALUES ('b') RETURNING id"), "-51");
 }
 
+TEST_F(SequenceMoverTest, ASequenceOfSeveralTablesIsMovedOnlyOnce) {
+  Run("CREATE SEQUENCE ids");
+  for (const char* name : {"log", "trail"}) {
+    Run(absl::StrCat("CREATE TABLE ", name,
+                     "(id bigint PRIMARY KEY DEFAULT nextval('ids'), tenant_id text)"));
+  }
+  ASSERT_THAT(Commit(Transaction("a").get(), {Insert("log", {"15000"}, "15000\ta"),
+                                              Insert("trail", {"14000"}, "14000\ta")}),
+              IsOk());
+  EXPECT_EQ(Value("INSERT INTO log(tenant_id) VALUES ('b') RETURNING id"), "15001");
+}
+
 TEST_F(SequenceMoverTest, ASequenceRunsOnBelowRowsThatDidNotComeFromIt) {
   Run("CREATE TABLE log(id bigserial PRIMARY KEY, tenant_id text)");
   ASSERT_THAT(Commit(Transaction("a").get(),
