@@ -85,6 +85,7 @@ bool JobRunner::Remove(const std::string& id) {
   MutexLock lock(&mu_);
   failures_.erase(id);
   settling_.erase(id);
+  unsettled_.erase(id);
   return scheduler_.Remove(id);
 }
 
@@ -102,16 +103,31 @@ bool JobRunner::Cancel(const std::string& id) {
   return true;
 }
 
+// Returns the control of the job if it runs and is to be stopped, which is done without the lock.
+std::shared_ptr<RunControl> JobRunner::HoldLocked(const std::string& id, bool is_settled) {
+  const auto found = running_.find(id);
+  if (found == running_.end() && !is_settled) {
+    settling_.insert(id);
+    scheduler_.Release(id);
+    changed_.SignalAll();
+    return nullptr;
+  }
+  settling_.erase(id);
+  scheduler_.Hold(id);
+  if (found == running_.end()) {
+    return nullptr;
+  }
+  found->second->held = true;
+  return found->second->control;
+}
+
 void JobRunner::Hold(const std::vector<std::string>& ids) {
   std::vector<std::shared_ptr<RunControl>> controls;
   {
     MutexLock lock(&mu_);
     for (const std::string& id : ids) {
-      settling_.erase(id);
-      scheduler_.Hold(id);
-      if (const auto found = running_.find(id); found != running_.end()) {
-        found->second->held = true;
-        controls.push_back(found->second->control);
+      if (auto control = HoldLocked(id, !unsettled_.contains(id)); control != nullptr) {
+        controls.push_back(std::move(control));
       }
     }
   }
@@ -121,16 +137,14 @@ void JobRunner::Hold(const std::vector<std::string>& ids) {
 }
 
 void JobRunner::HoldOnceSettled(const std::string& id) {
+  std::shared_ptr<RunControl> control;
   {
     MutexLock lock(&mu_);
-    if (!running_.contains(id)) {
-      settling_.insert(id);
-      scheduler_.Release(id);
-      changed_.SignalAll();
-      return;
-    }
+    control = HoldLocked(id, /*is_settled=*/false);
   }
-  Hold({id});
+  if (control != nullptr) {
+    control->Stop();
+  }
 }
 
 void JobRunner::Release(const std::vector<std::string>& ids) {
@@ -243,10 +257,12 @@ void JobRunner::Leave(const Scheduler::Job& job, Outcome outcome, Running* runni
   const bool held = running->held;
   scheduler_.Finish(job.id);
   running_.erase(job.id);
+  unsettled_.erase(job.id);
   if (outcome == Outcome::kWaits) {
     scheduler_.Hold(job.id);
     scheduler_.Add(job);
   } else if (outcome == Outcome::kUnsettled) {
+    unsettled_.insert(job.id);
     if (held && scheduler_.IsHeld(job.id)) {
       scheduler_.Release(job.id);
       settling_.insert(job.id);

@@ -81,7 +81,8 @@ class JobRunner {
   bool Cancel(const std::string& id);
 
   // Keeps jobs from being run until Release: those that are queued stay so, those that run are
-  // asked to roll back and are queued again. To be called before a job is added, too.
+  // asked to roll back and are queued again. To be called before a job is added, too. What has left
+  // as kUnsettled is held as by HoldOnceSettled.
   void Hold(const std::vector<std::string>& ids);
   // The same of a job that may have committed: it is run until it has found out, and asked to roll
   // back what it would do besides.
@@ -104,6 +105,8 @@ class JobRunner {
  private:
   struct Running;
 
+  std::shared_ptr<RunControl> HoldLocked(const std::string& id, bool is_settled)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void AskGateLocked(const std::string& store) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   WorkerPool::Task NextTask();
   WorkerPool::Task Begin(Scheduler::Job job, absl::Time now) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
@@ -121,6 +124,7 @@ class JobRunner {
   Scheduler scheduler_ ABSL_GUARDED_BY(mu_);
   std::map<std::string, std::unique_ptr<Running>> running_ ABSL_GUARDED_BY(mu_);
   std::set<std::string> settling_ ABSL_GUARDED_BY(mu_);       // to be held once they have run
+  std::set<std::string> unsettled_ ABSL_GUARDED_BY(mu_);      // their last run was kUnsettled
   std::map<std::string, int> failures_ ABSL_GUARDED_BY(mu_);  // by job: how often it was kAgain
   bool stopping_ ABSL_GUARDED_BY(mu_) = false;
   std::unique_ptr<WorkerPool> pool_;

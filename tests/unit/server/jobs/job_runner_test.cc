@@ -207,6 +207,58 @@ TEST_F(JobRunnerTest, TriesWhatIsNotSettledAgainAlsoWhileItIsHeld) {
   EXPECT_FALSE(runner_->Remove("job-1"));  // done
 }
 
+// Who holds it may have looked at it before it ran, when there was nothing to settle.
+TEST_F(JobRunnerTest, TriesWhatIsNotSettledAgainAlsoIfItIsHeldOnlyThen) {
+  Make(1);
+  {
+    MutexLock lock(&mu_);
+    outcomes_["job-1"] = 1;
+    failure_ = JobRunner::Outcome::kUnsettled;
+  }
+  Release("job-1");
+  Add("job-1");
+  runner_->Start();
+  AwaitBegun(1);
+  AwaitIdle("job-1");
+  runner_->Hold({"job-1"});
+  clock_.Advance(absl::Minutes(2));
+  Release("job-2");
+  Add("job-2");
+  AwaitBegun(2);
+  MutexLock lock(&mu_);
+  EXPECT_EQ(began_.at(1), "job-1");
+  EXPECT_EQ(ended_by_["job-1"], "SHUTTING_DOWN") << "it was not to do more";
+}
+
+TEST_F(JobRunnerTest, HoldsWhatHasSettledAfterAll) {
+  Make(1);
+  {
+    MutexLock lock(&mu_);
+    outcomes_["job-1"] = 1;
+    failure_ = JobRunner::Outcome::kUnsettled;
+  }
+  Release("job-1");
+  Add("job-1");
+  runner_->Start();
+  AwaitBegun(1);
+  AwaitIdle("job-1");
+  {
+    MutexLock lock(&mu_);
+    outcomes_["job-1"] = 1;
+    failure_ = JobRunner::Outcome::kAgain;
+  }
+  clock_.Advance(absl::Minutes(2));
+  AwaitBegun(2);
+  AwaitIdle("job-1");
+  runner_->Hold({"job-1"});
+  clock_.Advance(absl::Minutes(2));
+  Release("job-2");
+  Add("job-2");
+  AwaitBegun(3);
+  MutexLock lock(&mu_);
+  EXPECT_EQ(began_, (std::vector<std::string>{"job-1", "job-1", "job-2"}));
+}
+
 TEST_F(JobRunnerTest, ShowsWhatARunningJobReports) {
   runner_ = std::make_unique<JobRunner>(
       JobRunnerOptions{.clock = &clock_},
