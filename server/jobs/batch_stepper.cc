@@ -114,8 +114,10 @@ absl::Status BatchStepper::Step(const std::string& id) {
       RETURN_IF_ERROR(course_.CancelRest(batch));
       RETURN_IF_ERROR(course_.LeaveDue(id));
       return course_.EndIfDone(id);
+    // What commits ends also in these, and what waits may be cancelled by itself.
     case state::BATCH_PAUSED:
-      return course_.EndIfDone(id);  // what commits ends also in a pause
+    case state::BATCH_WAITING_FOR_CONSENT:
+      return course_.EndIfDone(id);
     // A doubt may be resolved, a restore undone.
     case state::BATCH_SUCCEEDED:
     case state::BATCH_PARTLY_FAILED:

@@ -52,24 +52,35 @@ absl::StatusOr<absl::Time> ShrinkCheck::Look(const std::string& id) {
     return now + desk_->shrink_watch;
   }
   // Who has no rows left cannot lose any.
-  std::vector<std::string> shrunken;
+  LiveRows rows_before;
   if (before != seen_.end()) {
-    shrunken = ShrunkenSince(before->second.rows, rows);
+    rows_before = std::move(before->second.rows);
     seen_.erase(before);
   }
-  RETURN_IF_ERROR(End(id, numbers, shrunken));
+  RETURN_IF_ERROR(End(id, numbers, rows_before, rows));
   return absl::InfiniteFuture();
 }
 
 absl::Status ShrinkCheck::End(const std::string& id, const std::set<int32_t>& lines,
-                              const std::vector<std::string>& shrunken) {
+                              const LiveRows& before, const LiveRows& after) {
   MutexLock lock(desk_->changing);
   ASSIGN_OR_RETURN(const state::BatchRecord batch, desk_->state->GetBatch(id));
   if (batch.state() != state::BATCH_CHECKING && batch.state() != state::BATCH_RUNNING) {
     return absl::OkStatus();  // it was paused or cancelled meanwhile
   }
+  std::vector<state::BatchLine> waiting;
+  std::set<int32_t> numbers;
+  desk_->shelf->With(id, [&](const state::BatchRecord&, const BatchBoard& board) {
+    for (const BatchBoard::Line& line : board.lines()) {
+      if (lines.contains(line.record.number()) && !HasEnded(line.state)) {
+        waiting.push_back(line.record);
+        numbers.insert(line.record.number());
+      }
+    }
+  });
+  const std::vector<std::string> shrunken = ShrunkenSince(RowsOfLines(before, waiting), after);
   if (shrunken.empty()) {
-    return LetBegin(batch, lines);
+    return LetBegin(batch, numbers);
   }
   RETURN_IF_ERROR(ChangeBatchState(
       *desk_, id, batch.state(), state::BATCH_WAITING_FOR_CONSENT,

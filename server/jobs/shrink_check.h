@@ -24,8 +24,9 @@ class ShrinkCheck {
   ShrinkCheck(const StoreRegistry* stores, const BatchDesk* desk) : stores_(stores), desk_(desk) {}
 
   // Counts the rows, and once they were counted twice lets the lines begin, or takes the batch to
-  // WAITING_FOR_CONSENT, where nothing more of it begins. Returns when to look again;
-  // InfiniteFuture if that is over. Errors of CountLiveRows and of the state.
+  // WAITING_FOR_CONSENT, where nothing more of it begins. Lines that have ended meanwhile, as
+  // somebody cancelled them, have no say in that. Returns when to look again; InfiniteFuture if
+  // that is over. Errors of CountLiveRows and of the state.
   absl::StatusOr<absl::Time> Look(const std::string& id);
 
   // The batch is neither CHECKING nor RUNNING: what was counted before does not count.
@@ -34,9 +35,10 @@ class ShrinkCheck {
  private:
   // The lines that wait for it, by what is known of the batch now.
   std::vector<state::BatchLine> LinesOf(const std::string& id) const;
-  // The lines with these numbers may begin, unless some have shrunken.
-  absl::Status End(const std::string& id, const std::set<int32_t>& lines,
-                   const std::vector<std::string>& shrunken);
+  // Those of the lines with these numbers that have not ended may begin, unless some of them have
+  // fewer rows in `after` than in `before`.
+  absl::Status End(const std::string& id, const std::set<int32_t>& lines, const LiveRows& before,
+                   const LiveRows& after);
   absl::Status LetBegin(const state::BatchRecord& batch, const std::set<int32_t>& lines);
 
   const StoreRegistry* const stores_;

@@ -32,6 +32,22 @@ absl::StatusOr<LiveRows> CountLiveRows(const StoreRegistry& stores,
   return rows;
 }
 
+LiveRows RowsOfLines(const LiveRows& rows, const std::vector<state::BatchLine>& lines) {
+  LiveRows chosen;
+  for (const state::BatchLine& line : lines) {
+    for (const state::BatchLine::Target& target : line.targets()) {
+      const auto store = rows.find(target.store());
+      if (store == rows.end()) {
+        continue;
+      }
+      if (const auto tenant = store->second.find(target.tenant()); tenant != store->second.end()) {
+        chosen[target.store()].insert(*tenant);
+      }
+    }
+  }
+  return chosen;
+}
+
 std::vector<std::string> ShrunkenSince(const LiveRows& before, const LiveRows& after) {
   std::vector<std::string> shrunken;
   for (const auto& [store, tenants] : before) {

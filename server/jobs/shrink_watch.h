@@ -20,6 +20,9 @@ using LiveRows = std::map<std::string, std::map<std::string, int64_t>>;
 absl::StatusOr<LiveRows> CountLiveRows(const StoreRegistry& stores,
                                        const std::vector<state::BatchLine>& lines);
 
+// Those of `rows` that are of the tenants of `lines`.
+LiveRows RowsOfLines(const LiveRows& rows, const std::vector<state::BatchLine>& lines);
+
 // The tenants that have fewer rows in `after` than in `before`.
 std::vector<std::string> ShrunkenSince(const LiveRows& before, const LiveRows& after);
 

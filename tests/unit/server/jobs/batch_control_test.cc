@@ -505,6 +505,11 @@ class BatchCheckingTest : public BatchControlTest {
     }
   }
 
+  // Cancels the restore of one line by itself.
+  absl::Status CancelLine(const std::string& id, size_t line) {
+    return restores_->CancelRestore(AllLines(id)[line].targets.front().restore, Ada(), "").status();
+  }
+
   Mutex mu_;
   CondVar changed_;
   bool shrinks_ = true;  // a row less after every look
@@ -544,6 +549,32 @@ TEST_F(BatchCheckingTest, WatchesForTheWholeTimeWhateverElseHappens) {
   PassTimeUntil(id, state::BATCH_WAITING_FOR_CONSENT);
   ASSERT_EQ(counted_.size(), 2U);
   EXPECT_GE(counted_[1] - counted_[0], kWatch);
+}
+
+TEST_F(BatchCheckingTest, OneThatIsCancelledMeanwhileHoldsUpNobody) {
+  const std::string id = Create({"t1", "t6"});
+  AwaitCounted(1);
+  ASSERT_THAT(CancelLine(id, 1), IsOk());
+  PassTimeUntil(id, state::BATCH_PARTLY_FAILED);
+  EXPECT_EQ(engine_->begun(), Strings({"t1"}));
+}
+
+TEST_F(BatchCheckingTest, EndsIfAllAreCancelledMeanwhile) {
+  const std::string id = Create({"t6"});
+  AwaitCounted(1);
+  ASSERT_THAT(CancelLine(id, 0), IsOk());
+  PassTimeUntil(id, state::BATCH_PARTLY_FAILED);
+  EXPECT_TRUE(engine_->begun().empty());
+}
+
+TEST_F(BatchCheckingTest, EndsIfWhatWaitsForConsentIsCancelled) {
+  const std::string id = Create({"t1", "t6"});
+  PassTimeUntil(id, state::BATCH_WAITING_FOR_CONSENT);
+  ASSERT_THAT(CancelLine(id, 0), IsOk());
+  EXPECT_EQ(StateOf(id), state::BATCH_WAITING_FOR_CONSENT) << "t6 still waits";
+  ASSERT_THAT(CancelLine(id, 1), IsOk());
+  AwaitState(id, state::BATCH_PARTLY_FAILED);
+  EXPECT_TRUE(engine_->begun().empty());
 }
 
 TEST_F(BatchCheckingTest, LooksAgainAfterAPauseBeforeAnythingBegins) {
@@ -677,6 +708,38 @@ TEST_F(AddedCheckingTest, AreLookedAtAlsoIfTheyAreCancelledAndRetried) {
   ASSERT_THAT(batches_->Retry(id, Ada(), ""), IsOk());
   PassTimeUntil(id, state::BATCH_WAITING_FOR_CONSENT);
   EXPECT_EQ(engine_->begun(), Strings({"t1"}));
+}
+
+TEST_F(AddedCheckingTest, EndWithTheBatchIfTheyAreCancelledWhileTheyWaitForConsent) {
+  const std::string id = CreateRunning();
+  Add(id, {"t6"});
+  PassTimeUntil(id, state::BATCH_WAITING_FOR_CONSENT);
+  engine_->Release("t1");
+  AwaitCount(id, BatchLineState::kSucceeded, 1);
+  ASSERT_THAT(CancelLine(id, 1), IsOk());
+  AwaitState(id, state::BATCH_PARTLY_FAILED);
+}
+
+TEST_F(AddedCheckingTest, AreLookedAtAlsoIfAllThatWasLookedAtIsCancelled) {
+  const std::string id = Create({"t1"});
+  AwaitCounted(1);
+  Add(id, {"t6"});
+  ASSERT_THAT(CancelLine(id, 0), IsOk());
+  PassTimeUntil(id, state::BATCH_WAITING_FOR_CONSENT);
+  EXPECT_TRUE(engine_->begun().empty());
+}
+
+TEST_F(AddedCheckingTest, OneThatShrinksAndIsCancelledMeanwhileHoldsUpNobody) {
+  const std::string id = CreateRunning();
+  const size_t counted = counted_.size();
+  Add(id, {"t3", "t6"});
+  AwaitCounted(counted + 1);
+  ASSERT_THAT(CancelLine(id, 2), IsOk());
+  PassTimeUntilBegun(2);
+  EXPECT_EQ(engine_->begun(), Strings({"t1", "t3"}));
+  ASSERT_THAT(batches_->Retry(id, Ada(), ""), IsOk());
+  PassTimeUntil(id, state::BATCH_WAITING_FOR_CONSENT);
+  EXPECT_EQ(engine_->begun(), Strings({"t1", "t3"})) << "it is still to be looked at";
 }
 
 TEST_F(AddedCheckingTest, OneThatIsCancelledMeanwhileIsNotTakenForShrunken) {

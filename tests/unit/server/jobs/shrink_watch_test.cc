@@ -39,6 +39,12 @@ TEST_F(ShrinkWatchTest, CountsNothingForLinesWithoutStores) {
   EXPECT_TRUE(rows->empty());
 }
 
+TEST_F(ShrinkWatchTest, ChoosesTheRowsOfTheTenantsOfTheLines) {
+  const LiveRows rows = {{"main", {{"acme", 2}, {"beta", 1}}}, {"wiki", {{"acme", 3}}}};
+  EXPECT_EQ(RowsOfLines(rows, {Line("main", "acme"), Line("main", "gone"), Line("nope", "acme")}),
+            (LiveRows{{"main", {{"acme", 2}}}}));
+}
+
 TEST(ShrunkenSince, NamesWhoHasFewerRowsThanBefore) {
   const LiveRows before = {{"main", {{"fewer", 5}, {"gone", 1}, {"more", 5}, {"same", 5}}},
                            {"wiki", {{"all gone", 2}}}};
