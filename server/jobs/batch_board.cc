@@ -386,6 +386,9 @@ std::vector<BatchBoard::Place> BatchBoard::Running(size_t limit) const {
   });
   const std::vector<Place> at_hook = PlacesOf(at_hook_);
   places.insert(places.end(), at_hook.begin(), at_hook.end());
+  // A hook after the restore in one store may still run while that in the next one does.
+  std::set<size_t> lines;
+  std::erase_if(places, [&](Place place) { return !lines.insert(place.line).second; });
   places.resize(std::min(places.size(), limit));
   return places;
 }

@@ -121,8 +121,8 @@ class BatchBoard {
   const state::BatchLine::Target& RecordAt(Place place) const {
     return lines_[place.line].record.targets(static_cast<int>(place.target));
   }
-  // What runs now, at most `limit`: the largest first, then what has succeeded and of which a hook
-  // runs.
+  // What runs now, at most `limit` and no line twice: the largest first, then what has succeeded
+  // and of which a hook runs.
   std::vector<Place> Running(size_t limit) const;
   // Lines that failed last, newest first.
   std::vector<size_t> Failures(size_t limit) const;

@@ -167,6 +167,25 @@ TEST(BatchBoard, ShowsTheHooksThatRunAfterTheRestoresThatDo) {
   EXPECT_EQ(board.lines()[2].state, BatchLineState::kSucceeded);
 }
 
+TEST(BatchBoard, ShowsALineOnceOfWhichAHookOfOneStoreAndTheRestoreInTheNextRun) {
+  BatchBoard board(false);
+  board.Put(Line(0, {"a", "b", "c"}));
+  state::RestoreRecord done = Restore("a", state::SUCCEEDED);
+  done.set_hooks_pending(true);
+  board.Update(done);
+  board.SetHook("a", HookAttempt{.name = "billing", .after = true});
+  board.SetRunning("b", true, kNoon);
+  auto running = board.Running(5);
+  ASSERT_EQ(running.size(), 1U);
+  EXPECT_EQ(running[0].target, 1U) << "the restore, which has progress";
+  // Nor twice by hooks of two stores.
+  done.set_id("b");
+  board.Update(done);
+  board.SetHook("b", HookAttempt{.name = "billing", .after = true});
+  running = board.Running(5);
+  ASSERT_EQ(running.size(), 1U);
+}
+
 // --- Against a naive model ---
 
 // What a board should say, counted anew each time.
@@ -256,11 +275,14 @@ class BoardAgainstModel {
     size_t unfinished = 0;
     for (const auto& [number, line] : model_.lines) {
       ++counts[static_cast<size_t>(Model::StateOf(line))];
+      running += std::any_of(line.targets.begin(), line.targets.end(),
+                             [](const Model::Target& target) { return target.running; })
+                     ? 1
+                     : 0;
       for (const Model::Target& target : line.targets) {
         total += target.bytes;
         done += target.state != state::QUEUED ? target.bytes : 0;
         inserted += target.state == state::SUCCEEDED ? target.inserted : 0;
-        running += target.running ? 1 : 0;
         unfinished += target.state == state::QUEUED ? 1 : 0;
       }
     }
