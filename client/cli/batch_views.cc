@@ -270,10 +270,13 @@ std::string AbsenceText(const v1::BatchLine& line) {
 std::string ExpectedTimeText(const v1::Batch& batch) {
   const ProgressParts parts =
       PartsOf({.what = "", .state = "", .progress = batch.progress(), .moving = true});
-  return parts.eta.empty()
-             ? ""
-             : absl::StrCat(absl::StripPrefix(parts.eta, "ETA "),
-                            batch.eta_basis().empty() ? "" : ", ", Printable(batch.eta_basis()));
+  if (parts.eta.empty()) {
+    return batch.eta_basis().empty()
+               ? ""
+               : absl::StrCat("not known yet: ", Printable(batch.eta_basis()));
+  }
+  return absl::StrCat(absl::StripPrefix(parts.eta, "ETA "), batch.eta_basis().empty() ? "" : ", ",
+                      Printable(batch.eta_basis()));
 }
 
 std::string HeldBackText(const v1::BatchLine& line) {

@@ -37,7 +37,8 @@ std::string AbsencesText(const v1::Batch& batch);
 std::string AbsenceText(const v1::BatchLine& line);
 
 // How long a dry run that is PLANNED, or what is left of a batch, is expected to take, and by what:
-// "3 min to 5 min, by the last 40 restores of store main"; empty if nothing is known.
+// "3 min to 5 min, by the last 40 restores of store main", "not known yet: no restore of store main
+// has been measured yet"; empty if nothing is said of it.
 std::string ExpectedTimeText(const v1::Batch& batch);
 
 // Why a restore of the line waits for others of the batch; empty if none does.

@@ -21,11 +21,6 @@ bool HasOutlook(const BatchView& view) {
   return !HasEnded(view.record.state());
 }
 
-BatchEta::Estimate AtLeast(absl::Duration time) {
-  return {
-      .known = true, .low = std::max(absl::ZeroDuration(), time), .high = absl::InfiniteDuration()};
-}
-
 std::string BasisText(const BatchView& view, const RestoreTimes::Earlier& earlier) {
   if (view.eta.own >= 1) {
     return "";
@@ -68,10 +63,6 @@ void BatchOutlook::Complete(const Basis& basis, BatchView* view) const {
   }
   view->eta_basis = BasisText(*view, basis.earlier);
   std::string at_least;
-  if (!view->eta.known && view->record.order().dry_run()) {
-    view->eta = AtLeast(absl::Microseconds(view->record.finished_us() - view->record.created_us()));
-    at_least = "which planning took";
-  }
   // What is queued ends no sooner than its store lets the last of it begin.
   for (const auto& [store, before] : view->before_the_last) {
     const absl::Duration wait = restores_->HeldUntil(store, before) - clock_->Now();

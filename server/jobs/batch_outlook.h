@@ -11,8 +11,8 @@ namespace reinstate {
 
 // How long a batch takes, as far as that can be said: of one that goes on the time left, of a dry
 // run that is PLANNED what its restores would take. By what earlier restores of its stores took
-// until its own have been measured. If none ever was: of a dry run, that they take at least as long
-// as planning did, which reads the same rows and writes none.
+// until its own have been measured; if none ever was, only that is said. How long planning took
+// says nothing of it: that waits behind other plans and for stores that do not answer.
 //
 // Thread-safe; borrows what it is given.
 class BatchOutlook {

@@ -49,10 +49,8 @@ TEST_F(BatchOutlookTest, ADryRunGoesByEarlierRestoresOfItsStoreAlsoAfterARestart
 
 TEST_F(BatchOutlookTest, ADryRunOfAStoreOfWhichNothingWasMeasuredSaysSo) {
   const BatchView view = Planned(DryRun());
-  ASSERT_TRUE(view.eta.known);
-  EXPECT_EQ(view.eta.low, absl::Minutes(1));
-  EXPECT_EQ(view.eta.high, absl::InfiniteDuration());
-  EXPECT_EQ(view.eta_basis, "which planning took; no restore of store main has been measured yet");
+  EXPECT_FALSE(view.eta.known) << "nor by how long planning took";
+  EXPECT_EQ(view.eta_basis, "no restore of store main has been measured yet");
 }
 
 TEST_F(BatchOutlookTest, ADryRunOfAGroupNamesTheStoreOfWhichNothingWasMeasured) {
