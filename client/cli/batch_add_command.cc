@@ -93,11 +93,11 @@ absl::Status Add(const BatchAddOptions& options, Session& session) {
   check.set_validate_only(true);
   ASSIGN_OR_RETURN(const v1::Batch checked, client->AddToBatch(std::move(check)));
   LeaveOutUnknown(checked.invalid(), lines.unknown, request.mutable_lines());
-  // The counts of `checked` are those of the whole batch.
+  // The lines that the batch has already count as queued in `checked`.
   ASSIGN_OR_RETURN(const int64_t count,
                    CountValidLines({.sent = {request.lines().begin(), request.lines().end()},
                                     .invalid = {checked.invalid().begin(), checked.invalid().end()},
-                                    .invalid_count = 0},
+                                    .invalid_count = checked.lines().not_restored()},
                                    options.skip_invalid, lines.context, session.console()));
   const bool asks = options.confirm.empty() && session.console().in_is_terminal;
   ASSIGN_OR_RETURN(const v1::Batch shown, WhatItDoes(batch, request, asks, session));

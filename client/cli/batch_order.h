@@ -39,7 +39,7 @@ ProblemContext ContextOf(const TenantListFile& file, const TenantList& list,
 struct LineCheck {
   std::vector<v1::BatchLineSpec> sent;
   std::vector<v1::BatchLine> invalid;  // as the daemon lists them, which may be cut
-  int64_t invalid_count = 0;           // as the daemon counts them; 0 if it does not
+  int64_t invalid_count = 0;           // as the daemon counts them
 };
 
 // The number of lines that can be restored. Lists on stderr what is wrong with the others, grouped

@@ -407,6 +407,33 @@ TEST_F(BatchCommandsTest, AddsLinesUnderThePointOfTheBatch) {
   EXPECT_THAT(err_.str(), HasSubstr("/bad --column Kunde --store main --at snap-1-12 > "));
 }
 
+// The daemon lists no more than so many of those that are wrong.
+TEST_F(BatchCommandsTest, CountsTheLinesToAddAsTheDaemonDoesAlsoWhereItDoesNotListAll) {
+  std::vector<v1::AddToBatchRequest> added;
+  answers_.add_to_batch = [&](const v1::AddToBatchRequest& request, v1::Batch* batch) {
+    *batch = batch_;
+    if (request.validate_only()) {
+      batch->mutable_lines()->set_not_restored(2);
+      v1::BatchLine* wrong = batch->add_invalid();
+      wrong->set_line(2);
+      wrong->mutable_problem()->set_reason("TENANT_NOT_FOUND");
+    } else {
+      added.push_back(request);
+    }
+    return grpc::Status::OK;
+  };
+  batch_.mutable_spec()->set_group("site");
+  std::vector<std::string> add = {
+      "batch", "add", "bat-1", "-f", File("list", "1001\nw1\nw2\n"), "--skip-invalid", "--confirm"};
+  add.emplace_back("2");
+  EXPECT_EQ(Run(add), 8) << "w2 is not restored either";
+  EXPECT_THAT(added, IsEmpty());
+  add.back() = "1";
+  EXPECT_EQ(Run(add), 0);
+  EXPECT_THAT(added, SizeIs(1));
+  EXPECT_THAT(err_.str(), HasSubstr("… and 1 more line."));
+}
+
 TEST_F(BatchCommandsTest, EscapesWhatOthersWrote) {
   lines_[1] = FailedLine(2, "1002", Reason::kTenantBusy, "\x1b[2Jgone");
   lines_[1].mutable_tenant()->set_label("\x1b[31mred");
