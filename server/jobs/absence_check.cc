@@ -41,7 +41,8 @@ absl::Status CheckAllResolved(const PointReader& point, const ServedStore& store
   return MakeError(
       Reason::kTableUnresolved,
       absl::StrCat("in ", point.snapshot().id.ToString(), " of store ", store.name, " tenant ",
-                   Printable(tenant.value()), " has no data, but it is not known whose rows are in ",
+                   Printable(tenant.value()),
+                   " has no data, but it is not known whose rows are in ",
                    absl::StrJoin(unresolved, ", "),
                    "; say in the configuration how they are owned and take a snapshot, or accept "
                    "this with --accept-uncovered-tables, and it is restored in its other stores "
@@ -78,8 +79,8 @@ absl::Status AbsenceCheck::Check(const state::BatchOrder& order,
   if (const auto there = reader->GetTenant(canonical);
       !HasReason(there.status(), Reason::kTenantNotAtPoint)) {
     RETURN_IF_ERROR(there.status());
-    return MakeError(Reason::kUnavailable,
-                     absl::StrCat("store ", store->name, " did not answer for a moment; try again"));
+    return MakeError(Reason::kUnavailable, absl::StrCat("store ", store->name,
+                                                        " did not answer for a moment; try again"));
   }
   if (!order.accept_shrunken()) {
     RETURN_IF_ERROR(CheckNeverThere(*reader, *store, canonical));
