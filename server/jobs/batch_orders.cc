@@ -135,19 +135,21 @@ absl::Status BatchOrders::CheckTargets(const state::BatchRecord& batch, state::B
   return line->targets().empty() ? first_absence : absl::OkStatus();
 }
 
+BatchOrders::StoreAndTenant BatchOrders::FirstTarget(const state::BatchLine& line) {
+  return {line.targets(0).store(), line.targets(0).tenant()};
+}
+
 absl::Status BatchOrders::CheckLine(const state::BatchRecord& batch, const BatchLineOrder& order,
-                                    std::map<std::string, std::string>* earlier,
-                                    state::BatchLine* line,
+                                    EarlierLines* earlier, state::BatchLine* line,
                                     std::vector<state::RestoreRecord>* restores) const {
   if (order.problem.has_value()) {
     *line->mutable_problem() = *order.problem;
     return absl::OkStatus();
   }
-  const std::string first_store = line->targets(0).store();
   RETURN_IF_ERROR(CheckTargets(batch, line, restores));
-  ASSIGN_OR_RETURN(const TenantId tenant, stores_->CanonicalTenant(first_store, order.tenant));
-  line->set_tenant(tenant.value());
-  const auto [first, added] = earlier->emplace(line->tenant(), absl::StrCat("line ", line->line()));
+  line->set_tenant(line->targets(0).tenant());
+  const auto [first, added] =
+      earlier->emplace(FirstTarget(*line), absl::StrCat("line ", line->line()));
   return added
              ? absl::OkStatus()
              : MakeError(Reason::kTenantTwice, absl::StrCat("tenant ", Printable(line->tenant()),
@@ -167,10 +169,10 @@ absl::StatusOr<BatchParts> BatchOrders::Check(const state::BatchRecord& batch,
                                   max_lines_, " (max_lines in [batches]); make several of it"));
   }
   ASSIGN_OR_RETURN(const auto members, MembersOf(batch.order()));
-  std::map<std::string, std::string> earlier;
+  EarlierLines earlier;
   for (const state::BatchLine& line : present) {
     if (!line.has_problem()) {
-      earlier.emplace(line.tenant(), absl::StrCat("line ", line.line(), " of the batch"));
+      earlier.emplace(FirstTarget(line), absl::StrCat("line ", line.line(), " of the batch"));
     }
   }
   BatchParts parts;

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <map>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -73,10 +74,16 @@ class BatchOrders {
   // As AbsenceCheck::Check, of the tenant of `target`, which has no data there.
   absl::Status CheckAbsence(const state::BatchRecord& batch,
                             const state::BatchLine::Target& target) const;
-  // As CheckTargets, for a line of a list; `earlier` are the tenants of the lines before, with
-  // where these are: "line 3", "line 3 of the batch" if it is of an earlier list.
+  // A tenant by its id in the first store in which it is restored. Two lines of one tenant have the
+  // same, however its id is written.
+  using StoreAndTenant = std::pair<std::string, std::string>;
+  static StoreAndTenant FirstTarget(const state::BatchLine& line);
+  // The tenants of the lines before, with where these are: "line 3", "line 3 of the batch" if it is
+  // of an earlier list.
+  using EarlierLines = std::map<StoreAndTenant, std::string>;
+  // As CheckTargets, for a line of a list.
   absl::Status CheckLine(const state::BatchRecord& batch, const BatchLineOrder& order,
-                         std::map<std::string, std::string>* earlier, state::BatchLine* line,
+                         EarlierLines* earlier, state::BatchLine* line,
                          std::vector<state::RestoreRecord>* restores) const;
 
   const std::vector<StoreGroup> groups_;

@@ -50,6 +50,23 @@ TEST_F(BatchGroupsTest, RestoresALineInEachStoreInTheirOrder) {
   EXPECT_EQ(Get(id).progress.rows(), 9);
 }
 
+TEST_F(BatchGroupsTest, AnIdOfTheGroupNeedBeThatOfNoTenantByItself) {
+  options_.groups = {{.name = "site",
+                      .members = {{.store = "main", .tenant = "t{id}"},
+                                  {.store = "wiki", .tenant = "w-t{id}"}}}};
+  Begin();
+  hooks_.canonical_tenant = [](const TenantId& tenant) -> absl::StatusOr<TenantId> {
+    return tenant.value().front() == 't'
+               ? absl::StatusOr<TenantId>(tenant)
+               : MakeError(Reason::kTenantIdInvalid, "no id of this store");
+  };
+  const std::string id = Create({"1", "2"}, GroupOrder());
+  AwaitState(id, state::BATCH_SUCCEEDED);
+  EXPECT_EQ(AllLines(id).front().record.tenant(), "t1") << "as its first store knows it";
+  EXPECT_EQ(Restores(),
+            Strings({"t1 SUCCEEDED", "t2 SUCCEEDED", "w-t1 SUCCEEDED", "w-t2 SUCCEEDED"}));
+}
+
 // --- Sites that lack a product ---
 
 class SitesThatLackAProductTest : public BatchGroupsTest {
@@ -87,7 +104,7 @@ TEST_F(SitesThatLackAProductTest, AreRestoredWhereTheyHaveDataAndSayWhereNot) {
   EXPECT_EQ(AbsentIn(lines[0]), Strings({"wiki"}));
   EXPECT_EQ(AbsentIn(lines[1]), Strings({"main"}));
   EXPECT_EQ(AbsentIn(lines[2]), Strings());
-  EXPECT_EQ(lines[1].record.tenant(), "only-wiki") << "as the first store would know it";
+  EXPECT_EQ(lines[1].record.tenant(), "w-only-wiki") << "as the first store that has it knows it";
   ASSERT_EQ(lines[1].targets.size(), 1U);
   EXPECT_EQ(lines[1].targets.front().store, "wiki");
   EXPECT_EQ(Get(id).absences, one_in_each_);
