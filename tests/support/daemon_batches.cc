@@ -1,27 +1,15 @@
 #include "tests/support/daemon_batches.h"
 
-#include <cstdio>
-#include <cstdlib>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
+#include "tests/support/require.h"
 
 namespace reinstate {
 namespace {
 
 constexpr absl::Duration kPatience = absl::Seconds(120);
-
-void Require(bool ok, const std::string& what) {
-  if (!ok) {
-    std::fprintf(stderr, "%s\n", what.c_str());
-    std::abort();
-  }
-}
-
-void Require(const grpc::Status& status, const std::string& what) {
-  Require(status.ok(), what + ": " + status.error_message());
-}
 
 // The answer; nothing if the daemon ended before it came.
 std::optional<v1::Batch> Answer(const grpc::Status& status, const v1::Batch& batch,

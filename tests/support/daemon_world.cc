@@ -1,7 +1,5 @@
 #include "tests/support/daemon_world.h"
 
-#include <cstdio>
-#include <cstdlib>
 #include <utility>
 
 #include "absl/strings/match.h"
@@ -12,23 +10,13 @@
 #include "reinstate/v1/snapshot_service.grpc.pb.h"
 #include "storage/base/fault_points.h"
 #include "storage/live/rocksdb/embedded_store.h"
+#include "tests/support/require.h"
 
 namespace reinstate {
 namespace {
 
 constexpr absl::Duration kPatience = absl::Seconds(60);
 constexpr int kRecordsPerMessage = 500;
-
-void Require(bool ok, const std::string& what) {
-  if (!ok) {
-    std::fprintf(stderr, "%s\n", what.c_str());
-    std::abort();
-  }
-}
-
-void Require(const grpc::Status& status, const std::string& what) {
-  Require(status.ok(), what + ": " + status.error_message());
-}
 
 TenantId Id(const std::string& tenant) { return *TenantId::Parse(tenant); }
 

@@ -51,9 +51,9 @@ TEST_F(BatchGroupsTest, RestoresALineInEachStoreInTheirOrder) {
 }
 
 TEST_F(BatchGroupsTest, AnIdOfTheGroupNeedBeThatOfNoTenantByItself) {
-  options_.groups = {{.name = "site",
-                      .members = {{.store = "main", .tenant = "t{id}"},
-                                  {.store = "wiki", .tenant = "w-t{id}"}}}};
+  options_.groups = {
+      {.name = "site",
+       .members = {{.store = "main", .tenant = "t{id}"}, {.store = "wiki", .tenant = "w-t{id}"}}}};
   Begin();
   hooks_.canonical_tenant = [](const TenantId& tenant) -> absl::StatusOr<TenantId> {
     return tenant.value().front() == 't'

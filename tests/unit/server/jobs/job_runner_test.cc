@@ -56,6 +56,12 @@ class JobRunnerTest : public testing::Test {
                   .queued = clock_.Now()});
   }
 
+  // The next runs of the job, so many, end with `outcome`.
+  void Fail(const std::string& id, int times, JobRunner::Outcome outcome) {
+    MutexLock lock(&mu_);
+    outcomes_[id] = times;
+    failure_ = outcome;
+  }
   void Release(const std::string& id) {
     MutexLock lock(&mu_);
     released_.insert(id);
@@ -189,11 +195,7 @@ TEST_F(JobRunnerTest, RunsOnceWhatIsToBeHeldOnceSettled) {
 
 TEST_F(JobRunnerTest, TriesWhatIsNotSettledAgainAlsoWhileItIsHeld) {
   Make(1);
-  {
-    MutexLock lock(&mu_);
-    outcomes_["job-1"] = 2;
-    failure_ = JobRunner::Outcome::kUnsettled;
-  }
+  Fail("job-1", 2, JobRunner::Outcome::kUnsettled);
   Add("job-1");
   runner_->Start();
   AwaitBegun(1);
@@ -210,11 +212,7 @@ TEST_F(JobRunnerTest, TriesWhatIsNotSettledAgainAlsoWhileItIsHeld) {
 // Who holds it may have looked at it before it ran, when there was nothing to settle.
 TEST_F(JobRunnerTest, TriesWhatIsNotSettledAgainAlsoIfItIsHeldOnlyThen) {
   Make(1);
-  {
-    MutexLock lock(&mu_);
-    outcomes_["job-1"] = 1;
-    failure_ = JobRunner::Outcome::kUnsettled;
-  }
+  Fail("job-1", 1, JobRunner::Outcome::kUnsettled);
   Release("job-1");
   Add("job-1");
   runner_->Start();
@@ -232,21 +230,13 @@ TEST_F(JobRunnerTest, TriesWhatIsNotSettledAgainAlsoIfItIsHeldOnlyThen) {
 
 TEST_F(JobRunnerTest, HoldsWhatHasSettledAfterAll) {
   Make(1);
-  {
-    MutexLock lock(&mu_);
-    outcomes_["job-1"] = 1;
-    failure_ = JobRunner::Outcome::kUnsettled;
-  }
+  Fail("job-1", 1, JobRunner::Outcome::kUnsettled);
   Release("job-1");
   Add("job-1");
   runner_->Start();
   AwaitBegun(1);
   AwaitIdle("job-1");
-  {
-    MutexLock lock(&mu_);
-    outcomes_["job-1"] = 1;
-    failure_ = JobRunner::Outcome::kAgain;
-  }
+  Fail("job-1", 1, JobRunner::Outcome::kAgain);
   clock_.Advance(absl::Minutes(2));
   AwaitBegun(2);
   AwaitIdle("job-1");
