@@ -30,17 +30,17 @@ TEST_F(Waiting, GoesOnWhenTheDaemonIsKilledAndStartedAgain) {
   LoadAndSnapshot(/*rows=*/50);
   DeleteTenant("1001");
   StartDaemon("restore.verifying=hang");
-  const auto create = Begin({"restore", "create", "1001", "--at", "latest", "--wait"}, false);
-  while (daemon_->Output().find("restore.verifying") == std::string::npos) {
-    ASSERT_EQ(create->WaitForEnd(absl::Milliseconds(10)), -1) << create->Err();
-  }
+  const auto create = Begin({"restore", "create", "1001", "--at", "latest", "--wait"}, true);
+  // It has been told that the restore was taken, and waits for its end.
+  ASSERT_TRUE(create->WaitForText("verifying")) << create->Out();
   daemon_->Kill();
-  ASSERT_TRUE(create->WaitForText("The daemon does not answer")) << create->Err();
+  ASSERT_TRUE(create->WaitForText("The daemon does not answer")) << create->Out();
   StartDaemon();
-  EXPECT_EQ(create->WaitForEnd(), 0) << create->Err();
-  EXPECT_THAT(create->Err(), HasSubstr("The daemon does not answer; waiting for it to come back."));
-  EXPECT_THAT(create->Err(), HasSubstr("\nThe daemon answers again.\n"));
-  EXPECT_THAT(create->Out(), HasSubstr("succeeded"));
+  EXPECT_EQ(create->WaitForEnd(), 0) << create->Out();
+  const std::string shown = create->Out();
+  EXPECT_THAT(shown, HasSubstr("The daemon does not answer; waiting for it to come back."));
+  EXPECT_THAT(shown, HasSubstr("The daemon answers again.\r\n"));
+  EXPECT_THAT(shown, HasSubstr("succeeded"));
   EXPECT_EQ(Issues("1001"), 50);
 }
 
