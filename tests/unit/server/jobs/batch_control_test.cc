@@ -216,6 +216,7 @@ TEST_F(BatchControlTest, ARetryWhileItIsPausedWaitsForTheResume) {
   Hold("t2");
   const std::string id = Create({"t1", "t2"});
   AwaitCount(id, BatchLineState::kFailed, 1);
+  engine_->AwaitBegun(2);  // t2, which the pause has to roll back
   ASSERT_THAT(Pause(id), IsOk());
   Write("t1", {});
   ASSERT_THAT(Retry(id), IsOk());
@@ -688,6 +689,8 @@ TEST_F(AddedCheckingTest, AreLookedAtAlsoIfTheyComeWhileTheOthersAre) {
   AwaitCounted(1);
   Add(id, {"t6"});
   EXPECT_EQ(StateOf(id), state::BATCH_CHECKING);
+  site_.clock().Advance(kWatch);  // enough for t1, at which was looked before
+  engine_->AwaitBegun(1);
   PassTimeUntil(id, state::BATCH_WAITING_FOR_CONSENT);
   EXPECT_EQ(engine_->begun(), Strings({"t1"}));
 }

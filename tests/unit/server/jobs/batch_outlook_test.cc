@@ -136,6 +136,7 @@ TEST_F(BatchOutlookTest, TheTimeLeftDoesNotGrowWhileItIsPaused) {
   Hold("t3");
   const std::string id = Create({"t1", "t2", "t3"});
   AwaitCount(id, BatchLineState::kSucceeded, 1);
+  engine_->AwaitBegun(3);
   ASSERT_THAT(batches_->Pause(id, Ada(), ""), IsOk());
   AwaitCount(id, BatchLineState::kQueued, 2);
   const BatchEta::Estimate before = Get(id).eta;
