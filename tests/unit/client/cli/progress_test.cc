@@ -128,7 +128,7 @@ TEST(ProgressReporter, SaysNothingOfWhatIsDoneSoonWhereThereIsNoTerminal) {
   Console console;
   console.err = &err;
   {
-    ProgressReporter reporter(&console);
+    ProgressReporter reporter(&console, [] { return absl::UnixEpoch(); });
     for (int i = 0; i < 1'000; ++i) {
       reporter.Show(HalfWay());
     }
