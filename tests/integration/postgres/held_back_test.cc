@@ -93,11 +93,21 @@ class HeldBack : public CliSite {
     } while (batch["holdingBack"].dump().find(why) == std::string::npos);
   }
 
-  int64_t Restored() const {
-    int64_t restored = 0;
-    EXPECT_TRUE(absl::SimpleAtoi(
-        Json({"batch", "get", batch_})["lines"]["succeeded"].get<std::string>(), &restored));
-    return restored;
+  // How many lines of the batch are so, by their name on the wire.
+  int64_t Lines(const char* state) const {
+    int64_t lines = 0;
+    EXPECT_TRUE(absl::SimpleAtoi(Json({"batch", "get", batch_})["lines"][state].get<std::string>(),
+                                 &lines));
+    return lines;
+  }
+  int64_t Restored() const { return Lines("succeeded"); }
+
+  // Blocks until what had begun has ended.
+  void AwaitNothingRuns() {
+    const absl::Time deadline = absl::Now() + kPatience;
+    while (Lines("running") > 0) {
+      ASSERT_LT(absl::Now(), deadline) << daemon_->Output();
+    }
   }
 
   double SecondsHeldBack(const std::string& reason) const {
@@ -155,6 +165,7 @@ TEST_F(HeldBack, BySessionsThatWaitForUsUntilTheyDoNoLonger) {
   ASSERT_NO_FATAL_FAILURE(AwaitHold(kWhy));
   MustRun({"store", "throttle", "--off"});
   // Only the database holds it back by now, and does so at each look.
+  ASSERT_NO_FATAL_FAILURE(AwaitNothingRuns());
   const int64_t restored = Restored();
   EXPECT_LT(restored, kVictims);
   ASSERT_NO_FATAL_FAILURE(AwaitSecondsHeldBack("sessions_waiting", 2));
