@@ -149,22 +149,22 @@ TEST_F(PgConnectionTest, PinsWhatTheTextOfValuesDependsOn) {
 }
 
 TEST_F(PgConnectionTest, IsNotEndedByTheTimeOutsOfARole) {
-  const std::string conninfo = absl::StrCat(
-      server_->OnSocket(database_),
-      " options='-c statement_timeout=200ms -c idle_in_transaction_session_timeout=200ms -c "
-      "idle_session_timeout=200ms'");
+  const std::string conninfo =
+      absl::StrCat(server_->OnSocket(database_),
+                   " options='-c statement_timeout=1s -c idle_in_transaction_session_timeout=1s -c "
+                   "idle_session_timeout=1s'");
   const auto naive = Connect(conninfo);
-  EXPECT_THAT(naive->StartCopyOut("read", "COPY (SELECT pg_sleep(0.6)) TO STDOUT").ok()
+  EXPECT_THAT(naive->StartCopyOut("read", "COPY (SELECT pg_sleep(30)) TO STDOUT").ok()
                   ? naive->DropLines()
                   : absl::OkStatus(),
               FailsWith(Reason::kCancelled))
       << "the control arm";
 
   const auto connection = Connect(conninfo);
-  absl::SleepFor(absl::Milliseconds(400));
+  absl::SleepFor(absl::Milliseconds(1200));
   ASSERT_THAT(connection->Begin({}), IsOk());
-  absl::SleepFor(absl::Milliseconds(400));
-  ASSERT_THAT(connection->StartCopyOut("read", "COPY (SELECT pg_sleep(0.6)) TO STDOUT"), IsOk());
+  absl::SleepFor(absl::Milliseconds(1200));
+  ASSERT_THAT(connection->StartCopyOut("read", "COPY (SELECT pg_sleep(1.2)) TO STDOUT"), IsOk());
   EXPECT_THAT(connection->DropLines(), IsOk());
   EXPECT_THAT(connection->Commit(absl::InfiniteFuture(), Clock::System()), IsOk());
 }
@@ -203,12 +203,12 @@ TEST_F(PgConnectionTest, GivesUpAServerThatIsSilent) {
   TcpProxy proxy(server_->port());
   PgOptions options = OptionsFor(
       absl::StrCat("host=127.0.0.1 port=", proxy.port(), " user=postgres dbname=", database_));
-  options.silence_timeout = absl::Milliseconds(200);
-  options.connect_timeout = absl::Milliseconds(300);
+  options.silence_timeout = absl::Seconds(2);
   auto connection = PgConnection::Connect(options);
   ASSERT_THAT(connection, IsOk());
   proxy.Inject({.direction = TcpProxy::Direction::kToClient, .action = TcpProxy::Action::kStall});
   EXPECT_THAT((*connection)->Query("look", "SELECT 1"), FailsWith(Reason::kSessionLost));
+  options.connect_timeout = absl::Milliseconds(300);
   EXPECT_THAT(PgConnection::Connect(options), FailsWith(Reason::kUnavailable));
 }
 
