@@ -205,6 +205,7 @@ TEST_F(BatchStatesKill, ADryRunPlansTheRestAndGivesTheSameDigest) {
 
   v1::CreateBatchRequest request = Request("killed");
   request.set_dry_run(true);
+  world_.Start("state.before_batch=slow@5");  // so that it is not planned before it is killed
   const std::string plan = batches_.Create(request)->id();
   // Each plan is written when it is ordered and when it is made: no start gets through to the end.
   for (int writes = 3; writes <= 12; writes += 3) {
