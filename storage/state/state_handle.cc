@@ -21,6 +21,9 @@ namespace {
 constexpr size_t kWriteBufferBytes = 16 << 20;
 constexpr size_t kMaxWalBytes = 64 << 20;
 constexpr size_t kBlockCacheBytes = 8 << 20;
+// What is written is handed to the disk in such pieces. All of it at once, when a table of undo is
+// done, would hold up the commits of a database on the same disk for a fraction of a second.
+constexpr size_t kBytesPerSync = 512 << 10;
 
 // RocksDB polls for space by itself after a full disk, every few seconds, and refuses Resume
 // meanwhile. The state decides itself when to try again.
@@ -42,6 +45,8 @@ rocksdb::Options DatabaseOptions(rocksdb::Env* env) {
   options.compaction_readahead_size = 2 << 20;
   options.write_buffer_size = kWriteBufferBytes;
   options.max_total_wal_size = kMaxWalBytes;
+  options.bytes_per_sync = kBytesPerSync;
+  options.wal_bytes_per_sync = kBytesPerSync;
   options.max_open_files = 256;
   options.keep_log_file_num = 3;
   // Recovery ends at the first damage. After a crash of the machine that is right for the unsynced
