@@ -61,7 +61,7 @@ void ReadMetrics(TomlSection metrics, MetricsConfig* config) {
 }
 
 void ReadWorkers(TomlSection workers, DaemonConfig* config) {
-  workers.Read("restores", 1, kMaxWorkers, &config->restore_workers);
+  workers.Read("restores", 0, kMaxWorkers, &config->restore_workers);
   workers.Read("calls", 1, kMaxWorkers, &config->call_workers);
   workers.Read("snapshot_readers", 1, kMaxWorkers, &config->snapshot_readers);
   workers.RefuseOthers();

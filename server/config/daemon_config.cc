@@ -2,8 +2,10 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <string_view>
+#include <thread>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
@@ -41,6 +43,10 @@ std::string DefaultDataPath() {
   return geteuid() == 0 || home.empty() ? "/var/lib/reinstate" : home + "/.local/share/reinstate";
 }
 
+int64_t DefaultRestoreWorkers() {
+  return std::clamp<int64_t>(std::thread::hardware_concurrency(), 2, 4);
+}
+
 bool IsLocalAddress(const std::string& address) {
   for (const char* local : {"unix:", "127.", "localhost:", "[::1]:"}) {
     if (absl::StartsWith(address, local)) {
@@ -53,6 +59,9 @@ bool IsLocalAddress(const std::string& address) {
 absl::Status Complete(DaemonConfig* config) {
   if (config->data.empty()) {
     config->data = DefaultDataPath();
+  }
+  if (config->restore_workers == 0) {
+    config->restore_workers = DefaultRestoreWorkers();
   }
   if (config->stores.empty()) {
     config->stores.emplace_back().name = kDefaultStore;

@@ -73,7 +73,7 @@ struct DaemonConfig {
   LogConfig log;
   MetricsConfig metrics;
 
-  int64_t restore_workers = 4;
+  int64_t restore_workers = 0;  // 0: DefaultRestoreWorkers()
   int64_t call_workers = 8;
   int64_t snapshot_readers = 2;
 
@@ -101,12 +101,16 @@ struct DaemonConfig {
 // $REINSTATE_DATA; else /var/lib/reinstate for root; else ~/.local/share/reinstate.
 std::string DefaultDataPath();
 
+// As many as this machine has processors, two at least and four at most: more restores at once
+// would only take each other's time, and that of a database beside them.
+int64_t DefaultRestoreWorkers();
+
 // Whether `address` can be reached from this machine only.
 bool IsLocalAddress(const std::string& address);
 
-// Puts in what was left open: the data folder, paths of stores, and the embedded store "main" if
-// there is no store. CONFIG_INVALID for what does not go together: addresses that others can reach
-// without TLS, or where metrics would be.
+// Puts in what was left open: the data folder, the number of workers, paths of stores, and the
+// embedded store "main" if there is no store. CONFIG_INVALID for what does not go together:
+// addresses that others can reach without TLS, or where metrics would be.
 absl::Status Complete(DaemonConfig* config);
 
 }  // namespace reinstate

@@ -52,7 +52,7 @@ TEST_F(ConfigFileTest, LeavesTheDefaultsOfAnEmptyFile) {
   const absl::StatusOr<DaemonConfig> config = Read("");
   ASSERT_TRUE(config.ok()) << config.status();
   EXPECT_THAT(config->listen, ElementsAre("127.0.0.1:7420"));
-  EXPECT_EQ(config->restore_workers, 4);
+  EXPECT_EQ(config->restore_workers, 0);
   EXPECT_THAT(config->stores, IsEmpty());
 }
 

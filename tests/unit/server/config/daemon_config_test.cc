@@ -17,6 +17,17 @@ TEST(DaemonConfig, ServesTheEmbeddedStoreMainWithoutAnyStore) {
   EXPECT_EQ(config.stores[0].path, "/srv/x/stores/main");
 }
 
+TEST(DaemonConfig, RunsAsManyRestoresAtOnceAsThereAreProcessorsUnlessItIsTold) {
+  DaemonConfig config;
+  ASSERT_TRUE(Complete(&config).ok());
+  EXPECT_EQ(config.restore_workers, DefaultRestoreWorkers());
+  EXPECT_GE(config.restore_workers, 2);
+  EXPECT_LE(config.restore_workers, 4);
+  config.restore_workers = 9;
+  ASSERT_TRUE(Complete(&config).ok());
+  EXPECT_EQ(config.restore_workers, 9);
+}
+
 TEST(DaemonConfig, RefusesToListenToOthersWithoutTls) {
   for (const char* address : {"0.0.0.0:7420", "[::]:7420", "10.1.2.3:7420", "db.example:7420"}) {
     DaemonConfig config;
