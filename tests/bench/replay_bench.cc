@@ -13,6 +13,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/time/clock.h"
+#include "server/config/daemon_config.h"
 #include "storage/base/status_macros.h"
 #include "tests/bench/batch_calls.h"
 #include "tests/bench/batch_run.h"
@@ -33,12 +34,11 @@ namespace {
 constexpr double kMiB = 1 << 20;
 constexpr absl::Duration kScriptTime = absl::Seconds(23);
 constexpr int kScriptConnections = 2;
-constexpr int kWorkers = 4;  // the daemon's by default, each with a connection
 constexpr int64_t kSmallTenantRows = 100;
 constexpr double kEtaShare = 0.25;  // of the work, after which it must be right
-constexpr int64_t kThrottledRowsPerSecond = 10'000;
-constexpr int kThrottledRestores = 1;                                  // at once
-constexpr absl::Duration kCalm = absl::Seconds(30);                    // writes without a restore
+constexpr int64_t kThrottledRowsPerSecond = 5'000;
+constexpr int kThrottledRestores = 1;                // at once
+constexpr absl::Duration kCalm = absl::Seconds(30);  // writes without a restore, before and after
 constexpr std::array<double, 4> kPausedAfter = {0.02, 0.2, 0.4, 0.6};  // shares of the work
 constexpr double kCancelledAfter = 0.8;
 constexpr int kWatchers = 1'000;
@@ -48,6 +48,9 @@ void Say(const std::string& text) {
   absl::PrintF("      %s\n", text);
   std::fflush(stdout);
 }
+
+// The daemon's by default, each with a connection.
+int Workers() { return static_cast<int>(DefaultRestoreWorkers()); }
 
 double Seconds(absl::Duration time) { return absl::ToDoubleSeconds(time); }
 double Milliseconds(absl::Duration time) { return absl::ToDoubleMilliseconds(time); }
@@ -172,7 +175,7 @@ absl::Status ReplayBench::CopyBack() {
   RETURN_IF_ERROR(DeleteLost());
   // As the daemon connects: over TCP.
   const std::string conninfo = tracker_->server()->OnTcp(tracker_->database_name());
-  ASSIGN_OR_RETURN(copy_time_, files.CopyBack(conninfo, kWorkers, /*silent=*/true));
+  ASSIGN_OR_RETURN(copy_time_, files.CopyBack(conninfo, Workers(), /*silent=*/true));
   RETURN_IF_ERROR(load_->End());
   return tracker_->Rest();
 }
@@ -209,7 +212,7 @@ void ReplayBench::ReportIncident(const BatchRun& run) {
                 .detail = absl::StrFormat(
                     "%.1f s, %d workers; COPY in %.1f s (from ready-made files, triggers and "
                     "foreign keys off, %d connections, the same writers)",
-                    seconds, kWorkers, Seconds(copy_time_), kWorkers)});
+                    seconds, Workers(), Seconds(copy_time_), Workers())});
   report_->Add({.name = "replay_first_tenant",
                 .text = "replay: from `batch create` to the first tenant",
                 .value = Milliseconds(TimeToFirst(run)),
@@ -257,8 +260,12 @@ absl::Status ReplayBench::MeasureThrottled() {
   const absl::Time calm_end = absl::Now();
   RETURN_IF_ERROR(DeleteLost());
   ASSIGN_OR_RETURN(const BatchRun run, RestoreList(Names(replay_.lost), nullptr, calls_.get()));
+  absl::SleepFor(kCalm);
   RETURN_IF_ERROR(load_->End());
-  ReportWrites(load_->Latencies(calm, calm_end), load_->Latencies(run.begin, run.end), run);
+  std::vector<double> without = load_->Latencies(calm, calm_end);
+  const std::vector<double> after = load_->Latencies(run.end, run.end + kCalm);
+  without.insert(without.end(), after.begin(), after.end());
+  ReportWrites(without, load_->Latencies(run.begin, run.end), run);
   RETURN_IF_ERROR(calls_->Throttle(v1::Throttle()));
   return tracker_->Rest();
 }
@@ -276,7 +283,8 @@ void ReplayBench::ReportWrites(const std::vector<double>& without, const std::ve
        .bound = 1.5,
        .detail = absl::StrFormat(
            "%.1f ms, median %.1f ms, of %d with a restore throttled to %d rows/s and %d at once "
-           "(%.1f s); %.1f ms, median %.1f ms, of %d without; each from when it was due",
+           "(%.1f s); %.1f ms, median %.1f ms, of %d without, before and after it; each from when "
+           "it was due",
            Percentile(with, 0.99), Median(with), with.size(), kThrottledRowsPerSecond,
            kThrottledRestores, Seconds(run.end - run.begin), Percentile(without, 0.99),
            Median(without), without.size())});
