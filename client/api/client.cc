@@ -68,11 +68,20 @@ class ReinstateClient::Impl {
     Complete(&request);
     RETURN_IF_ERROR(CheckTexts(request));
     Response response;
-    RETURN_IF_ERROR(connection->Call([&](grpc::ClientContext* context) {
+    RETURN_IF_ERROR(connection->Call(RequestIdOf(request), [&](grpc::ClientContext* context) {
       response.Clear();
       return (stub->*method)(context, request, &response);
     }));
     return response;
+  }
+
+  // Empty of a request that creates nothing.
+  template <typename Request>
+  static std::string RequestIdOf(const Request& request) {
+    if constexpr (requires { request.request_id(); }) {
+      return request.request_id();
+    }
+    return "";
   }
 
   // Calls `fetch` for one page after the other, which returns the items of the page.

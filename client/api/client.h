@@ -52,6 +52,9 @@ struct ClientOptions {
   // Told when a call has to be repeated since the daemon has too many waiting, once a call, with
   // what the daemon said. May be called from several threads.
   std::function<void(const absl::Status& refusal)> on_refusal;
+
+  // Told when a call has to be repeated since its answer was lost, once a call. As on_refusal.
+  std::function<void()> on_loss;
 };
 
 // Calls the daemon `reinstated`.
@@ -62,7 +65,8 @@ struct ClientOptions {
 // A call that the network or a stopping daemon loses, or that the daemon refuses since too many
 // wait, is repeated until the timeout, which is safe for all of them: what creates something gets a
 // request id here if it has none. UNAVAILABLE is returned once the timeout has passed,
-// DEADLINE_EXCEEDED if the daemon accepted the call and did not answer.
+// DEADLINE_EXCEEDED if the daemon accepted the call and did not answer. Of what creates something
+// both say that it may have been created, and with which request id it is created once.
 class ReinstateClient {
  public:
   // Connects, and waits for it. UNAVAILABLE, with what to do, as soon as the address refuses or the

@@ -70,6 +70,24 @@ absl::Status Unreachable(const ClientOptions& options, std::string_view what) {
                    ". Check that reinstated runs there and that the address is right."));
 }
 
+absl::Status Overdue(const ClientOptions& options) {
+  return MakeError(Reason::kDeadlineExceeded,
+                   absl::StrCat("The daemon at ", options.address, " did not answer within ",
+                                absl::FormatDuration(options.timeout), "."));
+}
+
+// What a call ends with that was not answered.
+absl::Status Unanswered(const absl::Status& status, const std::string& request_id) {
+  if (request_id.empty()) {
+    return status;
+  }
+  return MakeErrorFromName(
+      status.code(), ReasonOf(status),
+      absl::StrCat(status.message(),
+                   " It may have taken the order all the same: given again with the request id ",
+                   request_id, " it is done once."));
+}
+
 absl::Status AwaitConnected(const ClientOptions& options, grpc::Channel* channel) {
   const auto deadline = absl::ToChronoTime(absl::Now() + options.timeout);
   for (;;) {
@@ -98,23 +116,30 @@ absl::StatusOr<std::unique_ptr<Connection>> Connection::Open(ClientOptions optio
   return std::unique_ptr<Connection>(new Connection(std::move(options), std::move(channel)));
 }
 
-absl::Status Connection::Call(const Attempt& attempt) {
+absl::Status Connection::Call(const std::string& request_id, const Attempt& attempt) {
   const absl::Time deadline = absl::Now() + options_.timeout;
   Backoff backoff;
   Refusals refusals(options_);
+  bool told_loss = false;
   for (;;) {
     grpc::ClientContext context;
     context.set_deadline(absl::ToChronoTime(deadline));
     const grpc::Status status = attempt(&context);
     const absl::Duration pause = backoff.Next();
     const bool refused = refusals.Note(status);
-    if (!refused && !IsLostCall(status)) {
-      return StatusFromWire(status);
+    const bool lost = !refused && IsLostCall(status);
+    if (!refused && !lost) {
+      return IsOverdueCall(status) ? Unanswered(Overdue(options_), request_id)
+                                   : StatusFromWire(status);
     }
     if (absl::Now() + pause >= deadline || interrupted()) {
       return refused ? StatusFromWire(status)
-                     : Unreachable(options_,
-                                   absl::StrCat("does not answer (", status.error_message(), ")"));
+                     : Unanswered(Unreachable(options_, absl::StrCat("does not answer (",
+                                                                     status.error_message(), ")")),
+                                  request_id);
+    }
+    if (lost && !std::exchange(told_loss, true) && options_.on_loss) {
+      options_.on_loss();
     }
     Pause(pause);
   }

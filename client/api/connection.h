@@ -5,6 +5,7 @@
 #include <functional>
 #include <memory>
 #include <set>
+#include <string>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -26,8 +27,9 @@ class Connection {
   const ClientOptions& options() const { return options_; }
   const std::shared_ptr<grpc::Channel>& channel() const { return channel_; }
 
-  // Makes a unary call: repeats `attempt` while it gets lost or is refused, until the timeout.
-  absl::Status Call(const Attempt& attempt);
+  // Makes a unary call: repeats `attempt` while it gets lost or is refused, until the timeout. What
+  // it ends with if there is no answer names `request_id`, unless that is empty.
+  absl::Status Call(const std::string& request_id, const Attempt& attempt);
 
   // Makes one try of a call that ends by itself, by Interrupt(), or after `limit`; more than one
   // only while it is refused before it begins, until the timeout.

@@ -83,6 +83,11 @@ bool IsLostCall(const grpc::Status& status) {
   }
 }
 
+bool IsOverdueCall(const grpc::Status& status) {
+  return status.error_code() == grpc::StatusCode::DEADLINE_EXCEEDED &&
+         DetailsOf(status).reason.empty();
+}
+
 bool IsRefusedCall(const grpc::Status& status) {
   return status.error_code() == grpc::StatusCode::UNAVAILABLE &&
          DetailsOf(status).step == "admission";

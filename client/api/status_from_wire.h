@@ -19,6 +19,9 @@ absl::Status StatusFromWire(const grpc::Status& status);
 // for calls that this client has cancelled.
 bool IsLostCall(const grpc::Status& status);
 
+// Whether the time for the call was over before the daemon answered.
+bool IsOverdueCall(const grpc::Status& status);
+
 // Whether the daemon had too many calls waiting and refused this one before it began: repeating it
 // is safe, and succeeds once there is room.
 bool IsRefusedCall(const grpc::Status& status);

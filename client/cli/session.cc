@@ -106,6 +106,10 @@ Session::Session(ClientOptions client_options, Console console, const GlobalOpti
     console->Say(absl::StrCat("The daemon has too many calls waiting; trying again for up to ",
                               absl::FormatDuration(timeout), "."));
   };
+  client_options_.on_loss = [console = console_.get(), timeout = client_options_.timeout] {
+    console->Say(absl::StrCat("The daemon does not answer; trying again for up to ",
+                              absl::FormatDuration(timeout), "."));
+  };
 }
 
 Output Session::OutputOr(OutputFormat fallback) const {

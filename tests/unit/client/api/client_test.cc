@@ -19,8 +19,10 @@ namespace reinstate {
 namespace {
 
 using ::testing::ElementsAre;
+using ::testing::EndsWith;
 using ::testing::HasSubstr;
 using ::testing::MatchesRegex;
+using ::testing::Not;
 
 grpc::Status Lost() { return {grpc::StatusCode::UNAVAILABLE, "Socket closed"}; }
 
@@ -31,6 +33,12 @@ v1::Restore RestoreIn(v1::RestoreState state) {
   restore.set_id("rst-1");
   restore.set_state(state);
   return restore;
+}
+
+v1::CreateRestoreRequest Order(const std::string& request_id) {
+  v1::CreateRestoreRequest request;
+  request.set_request_id(request_id);
+  return request;
 }
 
 class ClientTest : public testing::Test {
@@ -94,6 +102,43 @@ TEST_F(ClientTest, RepeatsALostCreationWithTheSameRequestId) {
   EXPECT_EQ(received[1].SerializeAsString(), received[0].SerializeAsString());
   EXPECT_EQ(received[2].SerializeAsString(), received[0].SerializeAsString());
   EXPECT_EQ(received[0].actor(), "pat@support");
+}
+
+TEST_F(ClientTest, SaysThatAnAnswerWasLostAndWithWhichRequestIdTheOrderIsOne) {
+  FakeAnswers answers;
+  answers.create_restore = [](const auto& /*request*/, v1::Restore* /*restore*/) { return Lost(); };
+  answers.get_restore = [](const auto& /*request*/, v1::Restore* /*restore*/) { return Lost(); };
+  const auto daemon = StartDaemon(answers);
+  int losses = 0;
+  ClientOptions options;
+  options.address = daemon->address();
+  options.timeout = absl::Milliseconds(1500);
+  options.on_loss = [&losses] { ++losses; };
+  const auto client = ReinstateClient::Connect(options);
+  ASSERT_TRUE(client.ok()) << client.status();
+  const absl::Status lost = (*client)->CreateRestore(Order("INC-77")).status();
+  EXPECT_EQ(ReasonOf(lost), "UNAVAILABLE");
+  EXPECT_THAT(std::string(lost.message()),
+              EndsWith("It may have taken the order all the same: given again with the request id "
+                       "INC-77 it is done once."));
+  EXPECT_EQ(losses, 1);
+  // Who only asks can ask again.
+  EXPECT_THAT(std::string((*client)->GetRestore({}).status().message()),
+              Not(HasSubstr("request id")));
+}
+
+TEST_F(ClientTest, SaysOfAnOrderThatIsNotAnsweredInTimeWithWhichRequestIdItIsOne) {
+  FakeAnswers answers;
+  answers.create_restore = [](const auto& /*request*/, v1::Restore* /*restore*/) {
+    absl::SleepFor(absl::Seconds(2));
+    return grpc::Status::OK;
+  };
+  const auto daemon = StartDaemon(answers);
+  const absl::Status late =
+      ConnectTo(*daemon, absl::Seconds(1))->CreateRestore(Order("INC-77")).status();
+  EXPECT_EQ(ReasonOf(late), "DEADLINE_EXCEEDED");
+  EXPECT_THAT(std::string(late.message()), HasSubstr("did not answer within 1s"));
+  EXPECT_THAT(std::string(late.message()), HasSubstr("request id INC-77"));
 }
 
 TEST_F(ClientTest, KeepsTheRequestIdAndTheActorThatItIsGiven) {
