@@ -402,11 +402,12 @@ absl::StatusOr<std::vector<BatchLineView>> BatchShelf::Lines(const std::string& 
                                                              int64_t from, int64_t limit) {
   RETURN_IF_ERROR(Load(id));
   std::vector<BatchLineView> views;
-  With(id, [&](const state::BatchRecord&, const BatchBoard& board) {
+  With(id, [&](const state::BatchRecord& batch, const BatchBoard& board) {
     for (auto i = static_cast<size_t>(std::max<int64_t>(0, from));
          i < board.lines().size() && static_cast<int64_t>(views.size()) < limit; ++i) {
       if (Matches(filter, board.lines()[i])) {
         views.push_back(LineOf(board.lines()[i]));
+        views.back().waits_for_look = WaitsForLook(batch.order(), board.lines()[i].record);
       }
     }
   });

@@ -37,6 +37,7 @@ struct BatchLineView {
 
   state::BatchLine record;
   BatchLineState state = BatchLineState::kQueued;
+  bool waits_for_look = false;  // WaitsForLook
   std::vector<Target> targets;
 };
 

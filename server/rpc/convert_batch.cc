@@ -127,6 +127,17 @@ void LinesToWire(const std::vector<BatchLineView>& lines, Wire* wire) {
   }
 }
 
+// The store in which the line's tenant has the id that the line names: an undo comes to it last.
+const BatchLineView::Target* NamedBy(const BatchLineView& view) {
+  const auto named = std::find_if(
+      view.targets.begin(), view.targets.end(),
+      [&](const BatchLineView::Target& target) { return target.tenant == view.record.tenant(); });
+  if (named != view.targets.end()) {
+    return &*named;
+  }
+  return view.targets.empty() ? nullptr : &view.targets.front();
+}
+
 // Why the line was left out, or its first restore that did not succeed.
 const state::Failure* ProblemOf(const BatchLineView& view) {
   if (view.record.has_problem()) {
@@ -235,8 +246,8 @@ v1::BatchLine ToWire(const BatchLineView& view) {
   wire.set_note(view.record.note());
   wire.mutable_tenant()->set_tenant(view.record.tenant());
   wire.mutable_tenant()->set_label(view.record.label());
-  if (!view.targets.empty()) {
-    wire.mutable_tenant()->set_store(view.targets.front().store);
+  if (const BatchLineView::Target* const named = NamedBy(view); named != nullptr) {
+    wire.mutable_tenant()->set_store(named->store);
   }
   wire.set_state(static_cast<v1::BatchLineState>(static_cast<int>(view.state) + 1));
   if (const state::Failure* const problem = ProblemOf(view); problem != nullptr) {
@@ -244,6 +255,11 @@ v1::BatchLine ToWire(const BatchLineView& view) {
   }
   for (const BatchLineView::Target& target : view.targets) {
     *wire.add_restores() = TargetToWire(target);
+  }
+  if (view.waits_for_look && view.state == BatchLineState::kQueued) {
+    for (v1::BatchLineRestore& restore : *wire.mutable_restores()) {
+      restore.set_holding_back("It begins once it has been seen that its tenant loses no rows.");
+    }
   }
   *wire.mutable_absent_in() = view.record.absent_in();
   TimesToWire(view, &wire);

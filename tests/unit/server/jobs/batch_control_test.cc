@@ -668,7 +668,10 @@ TEST_F(AddedCheckingTest, BeginOnceTheyWereLookedAtForTheWholeTime) {
   const std::string id = CreateRunning();
   const absl::Time added = site_.clock().Now();
   Add(id, {"t2"});
+  EXPECT_TRUE(AllLines(id)[1].waits_for_look);
+  EXPECT_FALSE(AllLines(id)[0].waits_for_look);
   PassTimeUntilBegun(2);
+  EXPECT_FALSE(AllLines(id)[1].waits_for_look);
   EXPECT_EQ(engine_->begun(), Strings({"t1", "t2"}));
   EXPECT_GE(site_.clock().Now() - added, kWatch);
   engine_->Release("t1");

@@ -38,6 +38,29 @@ TEST(PrintableKey, IsCutAfterAbout256Bytes) {
   EXPECT_EQ(PrintableKey(std::string(257, 'a')), std::string(256, 'a') + "…");
 }
 
+TEST(BatchLines, NameTheStoreOfTheirTenantsIdAlsoInAnUndoWhichComesToItLast) {
+  BatchLineView view;
+  view.record.set_tenant("site-1");
+  view.targets = {{.store = "wiki", .tenant = "space-9"}, {.store = "tracker", .tenant = "site-1"}};
+  const v1::BatchLine line = ToWire(view);
+  EXPECT_EQ(line.tenant().tenant(), "site-1");
+  EXPECT_EQ(line.tenant().store(), "tracker");
+  // As in what was left out, whose id there may be nowhere.
+  view.record.set_tenant("who");
+  EXPECT_EQ(ToWire(view).tenant().store(), "wiki");
+}
+
+TEST(BatchLines, SayWhatTheyWaitForWhenTheyWereAdded) {
+  BatchLineView view;
+  view.targets = {{.store = "main", .tenant = "site-1"}};
+  EXPECT_EQ(ToWire(view).restores(0).holding_back(), "");
+  view.waits_for_look = true;
+  EXPECT_EQ(ToWire(view).restores(0).holding_back(),
+            "It begins once it has been seen that its tenant loses no rows.");
+  view.state = BatchLineState::kCancelled;
+  EXPECT_EQ(ToWire(view).restores(0).holding_back(), "");
+}
+
 TEST(TenantMaps, SurviveTheWire) {
   const TenantMap map{
       .tables = {{.schema = {.identity = "1",
