@@ -110,8 +110,10 @@ void BatchShelf::Put(const state::BatchRecord& record, const std::vector<state::
   {
     MutexLock lock(&mu_);
     // One that was put away meanwhile is read again, whole, when somebody looks at it.
-    if (record.revision() == 0 || Find(record.id()) != nullptr) {
+    const bool is_new = record.revision() == 0;
+    if (is_new || Find(record.id()) != nullptr) {
       PutLocked(record, lines);
+      Find(record.id())->is_whole |= is_new;
     }
   }
   watchers_->Notify(record.id());
@@ -162,8 +164,10 @@ absl::Status BatchShelf::LoadEnds(const std::string& id,
 
 absl::Status BatchShelf::Load(const std::string& id) {
   {
+    // While somebody else reads it, its restores may still look as if none had ended: it is read
+    // here as well then.
     MutexLock lock(&mu_);
-    if (Find(id) != nullptr) {
+    if (const Batch* const batch = Find(id); batch != nullptr && batch->is_whole) {
       return absl::OkStatus();
     }
   }
@@ -175,7 +179,12 @@ absl::Status BatchShelf::Load(const std::string& id) {
       PutLocked(record, lines);
     }
   }
-  return LoadEnds(id, lines);
+  RETURN_IF_ERROR(LoadEnds(id, lines));
+  MutexLock lock(&mu_);
+  if (Batch* const batch = Find(id); batch != nullptr) {
+    batch->is_whole = true;
+  }
+  return absl::OkStatus();
 }
 
 // --- Being told ---

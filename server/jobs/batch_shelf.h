@@ -83,6 +83,7 @@ class BatchShelf final : public JobObserver {
     state::BatchRecord record;
     BatchBoard board;
     absl::Time running_since = absl::InfinitePast();  // for as long as it is RUNNING
+    bool is_whole = false;  // what became of its restores has been read as well
   };
 
   using Choice = std::function<bool(const state::BatchRecord&, const BatchBoard::Line&,

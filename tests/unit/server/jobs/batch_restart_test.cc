@@ -1,8 +1,11 @@
 // A batch goes on after a restart in whatever state it was, and does nothing twice.
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <latch>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "tests/unit/server/jobs/batch_fixture.h"
@@ -68,6 +71,33 @@ TEST_F(BatchRestartTest, WhatHasEndedStaysAsItIs) {
   EXPECT_EQ(after.record.SerializeAsString(), before.record.SerializeAsString());
   EXPECT_EQ(after.counts, before.counts);
   EXPECT_TRUE(engine_->begun().empty());
+}
+
+TEST_F(BatchRestartTest, WhoLooksAtItWhileItIsReadForSomebodyElseSeesAllOfIt) {
+  const std::string id = Create({"t1", "t2", "t3", "t4", "t5", "t6"}, GroupOrder());
+  AwaitState(id, state::BATCH_SUCCEEDED);
+  constexpr int kRounds = 20;
+  constexpr int kLookers = 12;
+  constexpr absl::Duration kApart = absl::Microseconds(20);  // it is read in some hundreds of them
+  for (int round = 0; round < kRounds; ++round) {
+    Begin();  // nobody has looked at it since
+    std::latch together(kLookers);
+    std::vector<int64_t> succeeded(kLookers);
+    std::vector<std::thread> lookers;
+    for (int i = 0; i < kLookers; ++i) {
+      lookers.emplace_back([&, i] {
+        together.arrive_and_wait();
+        for (const absl::Time from = absl::Now() + i * kApart; absl::Now() < from;) {
+        }
+        succeeded[static_cast<size_t>(i)] =
+            Get(id).counts[static_cast<size_t>(BatchLineState::kSucceeded)];
+      });
+    }
+    for (std::thread& looker : lookers) {
+      looker.join();
+    }
+    ASSERT_THAT(succeeded, testing::Each(6)) << "round " << round;
+  }
 }
 
 TEST_F(BatchRestartTest, ALineOfAGroupGoesOnToItsNextStore) {
