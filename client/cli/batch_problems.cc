@@ -15,6 +15,7 @@
 #include "client/cli/restore_views.h"
 #include "client/cli/words.h"
 #include "client/lists/tenant_list.h"
+#include "storage/base/missing_rows.h"
 #include "storage/base/strings.h"
 
 namespace reinstate {
@@ -24,8 +25,9 @@ constexpr size_t kLinesTold = 10;  // of a reason
 
 struct NextStep {
   std::string_view reason;
-  // $LIST, $RESOLVED, $FILE, $AT, $BATCH, $TENANT and $RESTORE: what it is about. $PLAN_ONE, $PLAN
-  // and $UNDO: commands that plan the restore or the batch anew, and that undo what is left.
+  // $LIST, $RESOLVED, $FILE, $AT, $BATCH, $TENANT and $RESTORE: what it is about. $PLAN_ONE, $PLAN,
+  // $UNDO and $ALL_BUT: commands that plan the restore or the batch anew, that undo what is left,
+  // and that restore all but the table whose rows refer to missing ones.
   std::string_view step;
 };
 
@@ -37,6 +39,7 @@ constexpr std::string_view kFillIn =
 constexpr std::string_view kDoByHand =
     "mend the hook, and do by hand what it was to do: the rows are back, so there is nothing to "
     "retry.";
+constexpr std::string_view kRestoreAllBut = "$ALL_BUT, ";
 constexpr std::string_view kRetry = "then reinstate batch retry $BATCH";
 
 constexpr std::array<NextStep, 19> kNextSteps = {{
@@ -116,35 +119,55 @@ std::string ReasonOf(const v1::BatchLine& line) {
   return line.state() == v1::BATCH_LINE_STATE_IN_DOUBT ? "TENANT_IN_DOUBT" : "CANCELLED";
 }
 
-struct Group {
-  std::string reason;
-  std::vector<const v1::BatchLine*> lines;
-};
-
-// In the order in which people are told.
-std::vector<Group> GroupsOf(const std::vector<v1::BatchLine>& lines) {
-  std::map<std::string, Group> by_reason;
-  for (const v1::BatchLine& line : lines) {
-    Group& group = by_reason[ReasonOf(line)];
-    group.reason = ReasonOf(line);
-    group.lines.push_back(&line);
-  }
-  std::vector<Group> groups;
-  groups.reserve(by_reason.size());
-  for (auto& [reason, group] : by_reason) {
-    groups.push_back(std::move(group));
-  }
-  std::stable_sort(groups.begin(), groups.end(),
-                   [](const Group& a, const Group& b) { return a.lines.size() > b.lines.size(); });
-  return groups;
-}
-
 bool IsUndo(const ProblemContext& context) {
   return context.batch.has_value() && context.batch->kind() == v1::RESTORE_KIND_UNDO;
 }
 
 bool CanRetry(const ProblemContext& context) {
   return context.batch.has_value() && !context.batch->dry_run();
+}
+
+// Whether rows of the line's tenant refer to rows that are not there, so that there is nothing to
+// free: they may be rows of a tenant that needs these in turn.
+bool LacksRows(const v1::BatchLine& line, const ProblemContext& context) {
+  return ReasonOf(line) == "KEY_CONFLICT" && CanRetry(context) && !IsUndo(context) &&
+         !ReferringTable(line.problem().message()).empty();
+}
+
+// The step for `line`, before what it is about is filled in; empty if there is none of its own.
+std::string_view StepFor(const v1::BatchLine& line, const ProblemContext& context) {
+  const std::string_view step = StepOf(ReasonOf(line));
+  if (step == kResolve && context.list_resolved) {
+    return kFillIn;
+  }
+  if (RowsAreBack(line)) {
+    return kDoByHand;
+  }
+  return LacksRows(line, context) ? kRestoreAllBut : step;
+}
+
+struct Group {
+  std::string reason;
+  std::vector<const v1::BatchLine*> lines;
+};
+
+// In the order in which people are told.
+std::vector<Group> GroupsOf(const std::vector<v1::BatchLine>& lines,
+                            const ProblemContext& context) {
+  std::map<std::pair<std::string, std::string_view>, Group> by_step;
+  for (const v1::BatchLine& line : lines) {
+    Group& group = by_step[{ReasonOf(line), StepFor(line, context)}];
+    group.reason = ReasonOf(line);
+    group.lines.push_back(&line);
+  }
+  std::vector<Group> groups;
+  groups.reserve(by_step.size());
+  for (auto& [step, group] : by_step) {
+    groups.push_back(std::move(group));
+  }
+  std::stable_sort(groups.begin(), groups.end(),
+                   [](const Group& a, const Group& b) { return a.lines.size() > b.lines.size(); });
+  return groups;
 }
 
 std::string UndoAgain(const ProblemContext& context) {
@@ -190,6 +213,29 @@ std::string PlanAgain(const ProblemContext& context) {
                       OrderOptions(batch), " --dry-run");
 }
 
+// Of a line that LacksRows.
+std::string RestoreAllBut(const v1::BatchLine& line, const v1::BatchLineRestore& restore,
+                          const ProblemContext& context) {
+  if (!LacksRows(line, context)) {
+    return "";
+  }
+  const v1::Batch& batch = *context.batch;
+  const std::string referring = ReferringTable(line.problem().message());
+  std::string text =
+      absl::StrCat("reinstate restore create ", RestoreWords(batch, restore),
+                   batch.spec().accept_shrunken() ? " --accept-shrunken" : "",
+                   batch.spec().accept_uncovered_tables() ? " --accept-uncovered-tables" : "");
+  if (batch.spec().tables().empty()) {
+    absl::StrAppend(&text, " --without-table ", ShellWord(referring));
+  }
+  for (const std::string& table : batch.spec().tables()) {
+    if (table != referring) {
+      absl::StrAppend(&text, " --table ", ShellWord(table));
+    }
+  }
+  return absl::StrCat(text, " --wait");
+}
+
 }  // namespace
 
 ProblemContext ContextOf(const v1::Batch& batch) {
@@ -204,13 +250,7 @@ bool RetryMayHelp(const v1::BatchLine& line) {
 }
 
 std::string NextStepFor(const v1::BatchLine& line, const ProblemContext& context) {
-  std::string_view known = StepOf(ReasonOf(line));
-  if (known == kResolve && context.list_resolved) {
-    known = kFillIn;
-  } else if (RowsAreBack(line)) {
-    known = kDoByHand;
-  }
-  std::string step(known);
+  std::string step(StepFor(line, context));
   if (step.empty() && !CanRetry(context)) {
     step = "correct the lines, or go on without them: --skip-invalid";
   } else if (step.empty()) {
@@ -228,6 +268,7 @@ std::string NextStepFor(const v1::BatchLine& line, const ProblemContext& context
              {"$TENANT", OrElse(line.tenant().tenant(), "TENANT")},
              {"$RESTORE", OrElse(restore.restore(), "RESTORE")},
              {"$UNDO", UndoAgain(context)},
+             {"$ALL_BUT", RestoreAllBut(line, restore, context)},
              {"$PLAN_ONE", context.batch.has_value() ? PlanCommand(*context.batch, restore)
                                                      : "reinstate restore plan"},
              {"$PLAN", PlanAgain(context)}});
@@ -235,7 +276,7 @@ std::string NextStepFor(const v1::BatchLine& line, const ProblemContext& context
 
 std::string RenderProblems(const std::vector<v1::BatchLine>& lines, const ProblemContext& context) {
   std::string text;
-  for (const Group& group : GroupsOf(lines)) {
+  for (const Group& group : GroupsOf(lines, context)) {
     std::vector<int64_t> numbers;
     for (const v1::BatchLine* line : group.lines) {
       numbers.push_back(line->line());

@@ -314,16 +314,19 @@ std::string PointText(const v1::Batch& batch) {
   return Rfc3339(latest);
 }
 
-std::string PlanCommand(const v1::Batch& batch, const v1::BatchLineRestore& restore) {
+std::string RestoreWords(const v1::Batch& batch, const v1::BatchLineRestore& restore) {
   std::string at = PointText(batch);
   for (const v1::BatchStorePoint& store : batch.points()) {
     if (store.store() == restore.store()) {
       at = store.point().snapshot();
     }
   }
-  return absl::StrCat("reinstate restore plan ", ShellWord(restore.tenant()), " --store ",
-                      ShellWord(restore.store()), " --at ", ShellWord(at), " --mode ",
-                      WordFor(ModeOf(batch)));
+  return absl::StrCat(ShellWord(restore.tenant()), " --store ", ShellWord(restore.store()),
+                      " --at ", ShellWord(at), " --mode ", WordFor(ModeOf(batch)));
+}
+
+std::string PlanCommand(const v1::Batch& batch, const v1::BatchLineRestore& restore) {
+  return absl::StrCat("reinstate restore plan ", RestoreWords(batch, restore));
 }
 
 v1::RestoreMode ModeOf(const v1::Batch& batch) {

@@ -51,6 +51,9 @@ std::string GoOnCommand(const v1::Batch& batch);
 // stores has snapshots of its own.
 std::string PointText(const v1::Batch& batch);
 
+// What one of its restores is told on a command line: tenant, store, snapshot and mode.
+std::string RestoreWords(const v1::Batch& batch, const v1::BatchLineRestore& restore);
+
 // The command that plans one of its restores anew: in the same store, from the same snapshot.
 std::string PlanCommand(const v1::Batch& batch, const v1::BatchLineRestore& restore);
 

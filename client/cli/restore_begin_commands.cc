@@ -1,4 +1,5 @@
 #include <memory>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -22,6 +23,7 @@ struct BeginOptions {
   std::string at;
   std::string mode = "create-missing";
   std::vector<std::string> tables;
+  std::vector<std::string> without_tables;
   std::string plan;
   std::string digest;
   std::string show;
@@ -41,6 +43,41 @@ using Options = std::shared_ptr<BeginOptions>;
 
 absl::Status Missing(const std::string& what) { return MakeError(Reason::kInvalidArgument, what); }
 
+// Makes the plan and waits for it.
+absl::StatusOr<v1::Plan> MakePlan(v1::PlanRestoreRequest request, const std::string& tenant,
+                                  Session& session) {
+  const std::string store = request.restore().store();
+  ASSIGN_OR_RETURN(ReinstateClient * client, session.Client());
+  absl::StatusOr<v1::Plan> plan = client->PlanRestore(std::move(request));
+  if (!plan.ok()) {
+    return WithCandidates(session, plan.status(), store, tenant);
+  }
+  ASSIGN_OR_RETURN(plan, session.WaitForPlan(plan->id(), tenant));
+  RETURN_IF_ERROR(OutcomeOf(*plan));
+  return plan;
+}
+
+// Names the tables of `spec`: all but those `without`, as a plan of all shows them.
+absl::Status NameTablesBut(const std::vector<std::string>& without, Session& session,
+                           v1::RestoreSpec* spec) {
+  v1::PlanRestoreRequest request;
+  *request.mutable_restore() = *spec;
+  ASSIGN_OR_RETURN(const v1::Plan plan, MakePlan(std::move(request), spec->tenant(), session));
+  std::set<std::string> left(without.begin(), without.end());
+  for (const v1::TableActions& table : plan.tables()) {
+    if (left.erase(table.table()) == 0) {
+      spec->add_tables(table.table());
+    }
+  }
+  if (!left.empty()) {
+    return MakeError(Reason::kTableNotFound,
+                     absl::StrCat("The restore would not touch a table ", Printable(*left.begin()),
+                                  "; see reinstate restore plan ", ShellWord(spec->tenant()),
+                                  " --at ", ShellWord(spec->at()), "."));
+  }
+  return spec->tables().empty() ? Missing("No table is left.") : absl::OkStatus();
+}
+
 absl::StatusOr<v1::RestoreSpec> SpecOf(const BeginOptions& options, Session& session) {
   if (options.tenant.empty()) {
     return Missing("Name the tenant by its id; reinstate tenant find finds it by name.");
@@ -58,21 +95,10 @@ absl::StatusOr<v1::RestoreSpec> SpecOf(const BeginOptions& options, Session& ses
   spec.mutable_tables()->Assign(options.tables.begin(), options.tables.end());
   spec.set_accept_shrunken(options.accept_shrunken);
   spec.set_accept_uncovered_tables(options.accept_uncovered_tables);
-  return spec;
-}
-
-// Makes the plan and waits for it.
-absl::StatusOr<v1::Plan> MakePlan(v1::PlanRestoreRequest request, const std::string& tenant,
-                                  Session& session) {
-  const std::string store = request.restore().store();
-  ASSIGN_OR_RETURN(ReinstateClient * client, session.Client());
-  absl::StatusOr<v1::Plan> plan = client->PlanRestore(std::move(request));
-  if (!plan.ok()) {
-    return WithCandidates(session, plan.status(), store, tenant);
+  if (!options.without_tables.empty()) {
+    RETURN_IF_ERROR(NameTablesBut(options.without_tables, session, &spec));
   }
-  ASSIGN_OR_RETURN(plan, session.WaitForPlan(plan->id(), tenant));
-  RETURN_IF_ERROR(OutcomeOf(*plan));
-  return plan;
+  return spec;
 }
 
 absl::Status Plan(const BeginOptions& options, Session& session) {
@@ -301,10 +327,18 @@ void AddSpecOptions(CLI::App* command, const Options& options) {
                    "mirror also deletes what was not there")
       ->check(CLI::IsMember({"create-missing", "overwrite", "mirror"}))
       ->capture_default_str();
-  command->add_option("--table", options->tables, "Only this table; may be repeated")
+  CLI::Option* table =
+      command->add_option("--table", options->tables, "Only this table; may be repeated")
+          ->type_name("TABLE")
+          ->expected(1)
+          ->take_all();
+  command
+      ->add_option("--without-table", options->without_tables,
+                   "All tables but this one; may be repeated")
       ->type_name("TABLE")
       ->expected(1)
-      ->take_all();
+      ->take_all()
+      ->excludes(table);
   command->add_flag("--accept-shrunken", options->accept_shrunken,
                     "Also from a point with less than half of an earlier snapshot's rows");
   command->add_flag("--accept-uncovered-tables", options->accept_uncovered_tables,
@@ -346,7 +380,7 @@ void AddCreateCommand(CommandTree* tree, CLI::App* noun, const Options& options)
   AddSpecOptions(create, options);
   CLI::Option* plan =
       create->add_option("--plan", options->plan, "Do what this plan says")->type_name("PLAN");
-  for (const char* other : {"--at", "--store", "--mode", "--table"}) {
+  for (const char* other : {"--at", "--store", "--mode", "--table", "--without-table"}) {
     plan->excludes(create->get_option(other));
   }
   create

@@ -55,12 +55,15 @@ state::Failure StuckFailure(const BatchBoard& board, const std::vector<Place>& b
                             Place place) {
   state::Failure failure = *board.At(place).wait;
   if (blocked.size() > 1) {
+    const bool undo = !board.RecordAt(place).undo_of().empty();
     failure.set_message(absl::StrCat(
-        "tenant ", Printable(board.RecordAt(place).tenant()),
-        " cannot be restored, though all others of the batch have ended: ", failure.message(),
-        ". The same holds of tenant ", NamesBut(board, blocked, place.line),
-        "; if they need rows of each other, none can come first: restore only the table that is "
-        "referred to, of one of them (--table), then retry the batch"));
+        "tenant ", Printable(board.RecordAt(place).tenant()), " cannot be ",
+        undo ? "undone" : "restored", ", though all others of the batch have ended: ",
+        failure.message(), ". The same holds of tenant ", NamesBut(board, blocked, place.line),
+        undo ? ""
+             : "; if they need rows of each other, none can come first: restore one of them "
+               "without the table whose rows refer to the others' (--without-table), then retry "
+               "the batch"));
   }
   return failure;
 }

@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "storage/base/error.h"
+#include "storage/base/missing_rows.h"
 #include "storage/base/status_macros.h"
 #include "storage/base/strings.h"
 #include "storage/live/postgres/sql_text.h"
@@ -234,9 +235,9 @@ absl::Status ForeignKeyCheck::OfMissing(size_t parents) const {
   const bool in_snapshots = plan != nullptr && plan->relation == Relation::kOwned;
   return MakeError(
       Reason::kKeyConflict,
-      absl::StrCat("rows of table ", child_->DisplayName(), " refer to ", parents,
-                   " rows of table ", parent_->DisplayName(), " that are not there (foreign key ",
-                   facts_->name,
+      absl::StrCat(MissingRowsText(child_->DisplayName(), static_cast<int64_t>(parents),
+                                   parent_->DisplayName()),
+                   " (foreign key ", facts_->name,
                    in_snapshots ? "); bring those back first"
                                 : "), and no snapshot has those, since no tenant owns that table; "
                                   "put them back by other means",

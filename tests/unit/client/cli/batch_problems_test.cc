@@ -9,6 +9,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "storage/base/error.h"
+#include "storage/base/missing_rows.h"
 #include "storage/base/strings.h"
 
 namespace reinstate {
@@ -84,6 +85,47 @@ TEST(BatchProblems, TellsTheFirstOfMany) {
               AllOf(HasSubstr("TENANT_BUSY, 25 lines: lines 1, 2, "), HasSubstr("  line 10, "),
                     Not(HasSubstr("  line 11, ")), HasSubstr("  … and 15 more\n"),
                     HasSubstr("  Next: reinstate batch retry bat-1\n")));
+}
+
+// A line whose rows refer to missing ones, as the daemon says it.
+v1::BatchLine LineThatLacksRows(int64_t number, const std::string& tenant) {
+  v1::BatchLine line = Line(number, tenant, "KEY_CONFLICT");
+  line.set_state(v1::BATCH_LINE_STATE_FAILED);
+  line.mutable_problem()->set_message(MissingRowsText("links", 10, "issues") + " (foreign key k)");
+  v1::BatchLineRestore& restore = *line.add_restores();
+  restore.set_store("main");
+  restore.set_tenant(tenant);
+  return line;
+}
+
+TEST(BatchProblems, WhereRowsReferToMissingOnesRestoreAllButTheirTableAndRetry) {
+  v1::Batch batch = *Begun();
+  batch.mutable_spec()->set_store("main");
+  batch.add_points()->set_store("main");
+  batch.mutable_points(0)->mutable_point()->set_snapshot("snap-1-12");
+  const std::string command =
+      "reinstate restore create 1001 --store main --at snap-1-12 --mode create-missing ";
+  const v1::BatchLine line = LineThatLacksRows(2, "1001");
+  EXPECT_TRUE(RetryMayHelp(line));
+  EXPECT_EQ(NextStepFor(line, {.batch = batch}),
+            command + "--without-table links --wait, then reinstate batch retry bat-1");
+  // Of one that is limited to tables, of these.
+  batch.mutable_spec()->add_tables("links");
+  batch.mutable_spec()->add_tables("issues");
+  EXPECT_EQ(NextStepFor(line, {.batch = batch}),
+            command + "--table issues --wait, then reinstate batch retry bat-1");
+  // An undo restores nothing.
+  batch.set_kind(v1::RESTORE_KIND_UNDO);
+  EXPECT_THAT(NextStepFor(line, {.batch = batch}), Not(HasSubstr("restore create")));
+}
+
+TEST(BatchProblems, KeepApartWhatHasAnotherNextStepForTheSameReason) {
+  EXPECT_THAT(RenderProblems({Line(2, "1001", "KEY_CONFLICT"), LineThatLacksRows(3, "1002"),
+                              LineThatLacksRows(4, "1003")},
+                             {.batch = Begun()}),
+              AllOf(HasSubstr("KEY_CONFLICT, 2 lines: lines 3 and 4\n"),
+                    HasSubstr("  Next: reinstate restore create 1002 "),
+                    HasSubstr("KEY_CONFLICT, 1 line: line 2\n"), HasSubstr("lists the keys")));
 }
 
 TEST(BatchProblems, HaveANextStepForEveryReasonBeforeAndAfterTheStart) {

@@ -350,6 +350,34 @@ TEST_F(ProgramTest, OffersACommandThatLeavesUnresolvedTablesOutInEveryMode) {
   EXPECT_THAT(out_.str(), HasSubstr("It is not known how these relate to tenants: odd."));
 }
 
+TEST_F(ProgramTest, RestoresAllTablesButThoseThatAreNamedSo) {
+  answers_.watch_plan = [](const auto& /*request*/, auto* /*context*/, const auto& send) {
+    v1::Plan plan = MirrorPlan();
+    plan.clear_tables();
+    for (const char* table : {"issue", "links", "tenant"}) {
+      plan.add_tables()->set_table(table);
+    }
+    send(plan);
+    return grpc::Status::OK;
+  };
+  const std::vector<std::string> words = {"restore", "create", "1001", "--at", "2h"};
+  const auto without = [&](const std::vector<std::string>& tables) {
+    std::vector<std::string> all = words;
+    for (const std::string& table : tables) {
+      all.insert(all.end(), {"--without-table", table});
+    }
+    return Run(all);
+  };
+  EXPECT_EQ(without({"links"}), 0);
+  ASSERT_THAT(created_, SizeIs(1));
+  EXPECT_THAT(created_[0].spec().tables(), testing::ElementsAre("issue", "tenant"));
+  // A name that is mistyped leaves nothing out, and so restores nothing.
+  EXPECT_EQ(without({"links", "link"}), 5);
+  EXPECT_THAT(err_.str(), HasSubstr("would not touch a table link;"));
+  EXPECT_EQ(without({"links", "issue", "tenant"}), 2);
+  EXPECT_THAT(created_, SizeIs(1));
+}
+
 TEST_F(ProgramTest, OffersNoCommandForAPlanWithConflicts) {
   answers_.watch_plan = [](const auto& /*request*/, auto* /*context*/, const auto& send) {
     v1::Plan plan = MirrorPlan();

@@ -15,12 +15,14 @@ using ::testing::AllOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using ::testing::Not;
 using ::testing::SizeIs;
 
 // A batch of the tenants t0, t1, … of one store, whose restores are r0, r1, …
 class BlockedLinesTest : public testing::Test {
  protected:
-  void Add(int lines) {
+  // Of an undo if `undo_of` names the restores that it takes back.
+  void Add(int lines, const std::string& undo_of = "") {
     for (int i = 0; i < lines; ++i) {
       state::BatchLine line;
       line.set_number(i);
@@ -28,6 +30,7 @@ class BlockedLinesTest : public testing::Test {
       line.add_targets()->set_store("main");
       line.mutable_targets(0)->set_tenant(line.tenant());
       line.mutable_targets(0)->set_restore(absl::StrCat("r", i));
+      line.mutable_targets(0)->set_undo_of(undo_of);
       board_.Put(line);
     }
   }
@@ -116,11 +119,23 @@ TEST_F(BlockedLinesTest, ThoseThatNothingHasHelpedAreNamedTogether) {
   EXPECT_THAT(found.again, IsEmpty());
   ASSERT_THAT(found.stuck, SizeIs(2));
   EXPECT_EQ(found.stuck[0].first, "r0");
-  EXPECT_THAT(found.stuck[0].second.message(), AllOf(HasSubstr("tenant t0 cannot be restored"),
-                                                     HasSubstr("The same holds of tenant t1"),
-                                                     HasSubstr("refer to rows of table b")));
+  EXPECT_THAT(
+      found.stuck[0].second.message(),
+      AllOf(HasSubstr("tenant t0 cannot be restored"), HasSubstr("The same holds of tenant t1"),
+            HasSubstr("refer to rows of table b"), HasSubstr("(--without-table)")));
   EXPECT_EQ(found.stuck[1].first, "r1");
   EXPECT_THAT(found.stuck[1].second.message(), HasSubstr("The same holds of tenant t0"));
+}
+
+TEST_F(BlockedLinesTest, AnUndoIsNotToldToComeFirstWithoutATable) {
+  Add(2, "r9");
+  Block(0, 10);
+  Block(1, 11);
+  const BlockedLines found = FindBlockedLines(board_);
+  ASSERT_THAT(found.stuck, SizeIs(2));
+  EXPECT_THAT(found.stuck[0].second.message(),
+              AllOf(HasSubstr("tenant t0 cannot be undone"),
+                    HasSubstr("The same holds of tenant t1"), Not(HasSubstr("--without-table"))));
 }
 
 TEST_F(BlockedLinesTest, OneAloneFailsWithWhatItWaitedFor) {
