@@ -1,6 +1,7 @@
 #include <memory>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "client/cli/batch_commands.h"
@@ -81,6 +82,29 @@ absl::StatusOr<v1::Batch> WhatItDoes(const v1::Batch& batch, const v1::AddToBatc
   return PlanBatch(std::move(plan), session);
 }
 
+absl::StatusOr<v1::Batch> Check(v1::AddToBatchRequest request, Session& session) {
+  request.set_validate_only(true);
+  ASSIGN_OR_RETURN(ReinstateClient * client, session.Client());
+  return client->AddToBatch(std::move(request));
+}
+
+// The number of customers that can be added; what is wrong with the others is told.
+absl::StatusOr<int64_t> CheckAdded(const BatchAddOptions& options, AddedLines* lines,
+                                   Session& session) {
+  v1::AddToBatchRequest& request = lines->request;
+  ASSIGN_OR_RETURN(const v1::Batch checked, Check(request, session));
+  ASSIGN_OR_RETURN(const std::vector<v1::BatchLine> wrong,
+                   FoundWrong(checked, request.lines(), [&](const LineSpecs& rest) {
+                     v1::AddToBatchRequest again = request;
+                     *again.mutable_lines() = rest;
+                     return Check(std::move(again), session);
+                   }));
+  LeaveOutUnknown(wrong, lines->unknown, request.mutable_lines());
+  return CountValidLines(
+      {.sent = {request.lines().begin(), request.lines().end()}, .found_wrong = wrong},
+      options.skip_invalid, lines->context, session);
+}
+
 absl::Status Add(const BatchAddOptions& options, Session& session) {
   RETURN_IF_ERROR(CheckSummaryFile(options.follow));
   v1::GetBatchRequest get;
@@ -88,25 +112,15 @@ absl::Status Add(const BatchAddOptions& options, Session& session) {
   ASSIGN_OR_RETURN(ReinstateClient * client, session.Client());
   ASSIGN_OR_RETURN(const v1::Batch batch, client->GetBatch(get));
   ASSIGN_OR_RETURN(AddedLines lines, ReadLines(options, batch, session));
-  v1::AddToBatchRequest& request = lines.request;
-  v1::AddToBatchRequest check = request;
-  check.set_validate_only(true);
-  ASSIGN_OR_RETURN(const v1::Batch checked, client->AddToBatch(std::move(check)));
-  LeaveOutUnknown(checked.invalid(), lines.unknown, request.mutable_lines());
-  // The lines that the batch has already count as queued in `checked`.
-  ASSIGN_OR_RETURN(const int64_t count,
-                   CountValidLines({.sent = {request.lines().begin(), request.lines().end()},
-                                    .invalid = {checked.invalid().begin(), checked.invalid().end()},
-                                    .invalid_count = checked.lines().not_restored()},
-                                   options.skip_invalid, lines.context, session.console()));
+  ASSIGN_OR_RETURN(const int64_t count, CheckAdded(options, &lines, session));
   const bool asks = options.confirm.empty() && session.console().in_is_terminal;
-  ASSIGN_OR_RETURN(const v1::Batch shown, WhatItDoes(batch, request, asks, session));
+  ASSIGN_OR_RETURN(const v1::Batch shown, WhatItDoes(batch, lines.request, asks, session));
   RETURN_IF_ERROR(ConfirmBatch({.facts = BatchFacts(shown, count, session),
                                 .count = count,
                                 .digest = "",
                                 .given = options.confirm},
                                session.console()));
-  ASSIGN_OR_RETURN(v1::Batch grown, client->AddToBatch(request));
+  ASSIGN_OR_RETURN(v1::Batch grown, client->AddToBatch(lines.request));
   return ShowBegunBatch(std::move(grown), options.follow, session);
 }
 

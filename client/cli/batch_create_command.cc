@@ -166,13 +166,18 @@ absl::Status CreateFromList(const BatchCreateOptions& options, Session& session)
   ASSIGN_OR_RETURN(OrderOfList order, ReadOrder(options, session));
   v1::CreateBatchRequest& request = order.request;
   ASSIGN_OR_RETURN(const v1::Batch checked, Check(request, session));
-  LeaveOutUnknown(checked.invalid(), order.unknown, request.mutable_lines());
+  ASSIGN_OR_RETURN(const std::vector<v1::BatchLine> wrong,
+                   FoundWrong(checked, request.lines(), [&](const LineSpecs& lines) {
+                     v1::CreateBatchRequest again = request;
+                     *again.mutable_lines() = lines;
+                     return Check(std::move(again), session);
+                   }));
+  LeaveOutUnknown(wrong, order.unknown, request.mutable_lines());
   order.context.at = PointText(checked);
   ASSIGN_OR_RETURN(const int64_t count,
                    CountValidLines({.sent = {request.lines().begin(), request.lines().end()},
-                                    .invalid = {checked.invalid().begin(), checked.invalid().end()},
-                                    .invalid_count = checked.lines().not_restored()},
-                                   options.skip_invalid, order.context, session.console()));
+                                    .found_wrong = wrong},
+                                   options.skip_invalid, order.context, session));
   if (options.dry_run) {
     return DryRun(std::move(request), session);
   }

@@ -88,7 +88,7 @@ std::vector<v1::BatchLine> InvalidLines(const LineCheck& check) {
       known.insert(spec.line());
     }
   }
-  for (const v1::BatchLine& line : check.invalid) {
+  for (const v1::BatchLine& line : check.found_wrong) {
     if (!known.contains(line.line())) {
       lines.push_back(line);
     }
@@ -137,8 +137,7 @@ std::vector<v1::BatchLineSpec> LineSpecsOf(const ResolvedList& list, UnknownLine
   return specs;
 }
 
-void LeaveOutUnknown(const google::protobuf::RepeatedPtrField<v1::BatchLine>& found_wrong,
-                     const UnknownLines& unknown,
+void LeaveOutUnknown(const std::vector<v1::BatchLine>& found_wrong, const UnknownLines& unknown,
                      google::protobuf::RepeatedPtrField<v1::BatchLineSpec>* lines) {
   std::set<int64_t> wrong;
   for (const v1::BatchLine& line : found_wrong) {
@@ -165,31 +164,60 @@ ProblemContext ContextOf(const TenantListFile& file, const TenantList& list,
   return context;
 }
 
+absl::StatusOr<std::vector<v1::BatchLine>> FoundWrong(const v1::Batch& checked, LineSpecs lines,
+                                                      const CheckLines& again) {
+  std::vector<v1::BatchLine> wrong(checked.invalid().begin(), checked.invalid().end());
+  v1::Batch answer = checked;
+  while (answer.invalid_size() < answer.lines().not_restored()) {
+    std::set<int64_t> known;
+    for (const v1::BatchLine& line : answer.invalid()) {
+      known.insert(line.line());
+    }
+    const int before = lines.size();
+    // Those that were sent with a problem are known, too.
+    lines.erase(std::remove_if(lines.begin(), lines.end(),
+                               [&](const v1::BatchLineSpec& line) {
+                                 return line.has_problem() || known.contains(line.line());
+                               }),
+                lines.end());
+    if (lines.empty()) {
+      break;
+    }
+    if (lines.size() == before) {
+      return MakeError(Reason::kInternal, "The daemon does not say which lines are wrong.");
+    }
+    ASSIGN_OR_RETURN(answer, again(lines));
+    wrong.insert(wrong.end(), answer.invalid().begin(), answer.invalid().end());
+  }
+  return wrong;
+}
+
 absl::StatusOr<int64_t> CountValidLines(const LineCheck& check, bool skip_invalid,
-                                        const ProblemContext& context, const Console& console) {
+                                        ProblemContext context, const Session& session) {
   const std::vector<v1::BatchLine> lines = InvalidLines(check);
-  const auto listed = static_cast<int64_t>(lines.size());
+  const auto invalid = static_cast<int64_t>(lines.size());
   const auto sent = static_cast<int64_t>(check.sent.size());
-  const int64_t invalid = std::max(listed, check.invalid_count);
   const int64_t valid = sent - invalid;
   if (invalid == 0) {
     return valid;
   }
-  *console.err << RenderProblems(lines, context) << std::flush;
-  if (invalid > listed) {
-    console.Say(absl::StrCat("… and ", HumanNumber(invalid - listed, "more line"), "."));
+  const bool refused = valid <= 0 || !skip_invalid;
+  context.left_out = !refused;
+  *session.console().err << RenderProblems(lines, context) << std::flush;
+  if (!refused) {
+    session.console().Say(
+        absl::StrCat(HumanNumber(invalid, "line"), " left out, as --skip-invalid says."));
+    return valid;
   }
-  if (valid <= 0) {
-    return MakeError(Reason::kBatchLinesInvalid, "No line can be restored. Nothing was begun.");
+  if (!session.for_people()) {
+    RETURN_IF_ERROR(WriteProblems(lines, context, session.output()));
   }
-  if (!skip_invalid) {
-    return MakeError(Reason::kBatchLinesInvalid,
-                     absl::StrCat(HumanCount(invalid), " of ", HumanNumber(sent, "line"),
-                                  " cannot be restored. Nothing was begun. Correct them, or go on "
-                                  "without them: --skip-invalid."));
-  }
-  console.Say(absl::StrCat(HumanNumber(invalid, "line"), " left out, as --skip-invalid says."));
-  return valid;
+  return MakeError(
+      Reason::kBatchLinesInvalid,
+      valid <= 0 ? "No line can be restored. Nothing was begun."
+                 : absl::StrCat(HumanCount(invalid), " of ", HumanNumber(sent, "line"),
+                                " cannot be restored. Nothing was begun. Correct them, or go on "
+                                "without them: --skip-invalid."));
 }
 
 bool IsDigest(const std::string& text) {

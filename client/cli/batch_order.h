@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <string>
 #include <vector>
@@ -26,8 +27,7 @@ using UnknownLines = std::map<int64_t, v1::Failure>;
 std::vector<v1::BatchLineSpec> LineSpecsOf(const ResolvedList& list, UnknownLines* unknown);
 
 // Gives those of `lines` the problem that `unknown` has for them which the daemon found wrong.
-void LeaveOutUnknown(const google::protobuf::RepeatedPtrField<v1::BatchLine>& found_wrong,
-                     const UnknownLines& unknown,
+void LeaveOutUnknown(const std::vector<v1::BatchLine>& found_wrong, const UnknownLines& unknown,
                      google::protobuf::RepeatedPtrField<v1::BatchLineSpec>* lines);
 
 // What the next commands are about while there is no batch: `list` of `file`, `store` (empty: the
@@ -35,18 +35,29 @@ void LeaveOutUnknown(const google::protobuf::RepeatedPtrField<v1::BatchLine>& fo
 ProblemContext ContextOf(const TenantListFile& file, const TenantList& list,
                          const std::string& store, const std::string& at);
 
-// What a check of lines (`validate_only`) has shown.
+// Lines of a request.
+using LineSpecs = google::protobuf::RepeatedPtrField<v1::BatchLineSpec>;
+
+// Has the daemon check lines (`validate_only`).
+using CheckLines = std::function<absl::StatusOr<v1::Batch>(const LineSpecs& lines)>;
+
+// The lines of which the daemon says that they are wrong, by what it has `checked` of `lines`. It
+// lists only so many at once: the others are checked `again` until all are known, which costs a
+// call each. An error is that of the call.
+absl::StatusOr<std::vector<v1::BatchLine>> FoundWrong(const v1::Batch& checked, LineSpecs lines,
+                                                      const CheckLines& again);
+
+// What a check of lines has shown.
 struct LineCheck {
   std::vector<v1::BatchLineSpec> sent;
-  std::vector<v1::BatchLine> invalid;  // as the daemon lists them, which may be cut
-  int64_t invalid_count = 0;           // as the daemon counts them
+  std::vector<v1::BatchLine> found_wrong;
 };
 
 // The number of lines that can be restored. Lists on stderr what is wrong with the others, grouped
 // by reason with the next command for each. BATCH_LINES_INVALID if there are some and
-// `skip_invalid` is not set, or if none is left.
+// `skip_invalid` is not set, or if none is left; for programs each of them is on stdout then.
 absl::StatusOr<int64_t> CountValidLines(const LineCheck& check, bool skip_invalid,
-                                        const ProblemContext& context, const Console& console);
+                                        ProblemContext context, const Session& session);
 
 // What a person agrees to before a batch begins or is taken back.
 struct BatchConsent {

@@ -15,13 +15,16 @@
 #include "client/cli/restore_views.h"
 #include "client/cli/words.h"
 #include "client/lists/tenant_list.h"
+#include "google/protobuf/struct.pb.h"
 #include "storage/base/missing_rows.h"
 #include "storage/base/strings.h"
 
 namespace reinstate {
 namespace {
 
-constexpr size_t kLinesTold = 10;  // of a reason
+// Of a reason. A list of some hundreds of customers has never more ranges of lines.
+constexpr size_t kLinesTold = 10;
+constexpr size_t kRangesTold = 1'000;
 
 struct NextStep {
   std::string_view reason;
@@ -236,6 +239,44 @@ std::string RestoreAllBut(const v1::BatchLine& line, const v1::BatchLineRestore&
   return absl::StrCat(text, " --wait");
 }
 
+std::vector<int64_t> NumbersOf(const Group& group) {
+  std::vector<int64_t> numbers;
+  numbers.reserve(group.lines.size());
+  for (const v1::BatchLine* line : group.lines) {
+    numbers.push_back(line->line());
+  }
+  std::sort(numbers.begin(), numbers.end());
+  return numbers;
+}
+
+// How to have all lines of a group with what is wrong, where only the first are told.
+std::string AllLinesText(const ProblemContext& context) {
+  if (context.batch.has_value()) {
+    return absl::StrCat("reinstate batch summary ", ShellWord(context.batch->id()), " has all");
+  }
+  return context.left_out ? "reinstate batch summary has all" : "-o csv and -o json write all";
+}
+
+google::protobuf::Struct ProblemRecord(const v1::BatchLine& line, const ProblemContext& context) {
+  google::protobuf::Struct record;
+  auto& fields = *record.mutable_fields();
+  fields["line"].set_number_value(static_cast<double>(line.line()));
+  fields["input"].set_string_value(line.input());
+  fields["id"].set_string_value(line.tenant().tenant());
+  fields["reason"].set_string_value(ReasonOf(line));
+  fields["message"].set_string_value(line.problem().message());
+  fields["next"].set_string_value(NextStepFor(line, context));
+  return record;
+}
+
+Field<google::protobuf::Struct> RecordField(const std::string& title, const std::string& name) {
+  return {title, [name](const google::protobuf::Struct& record) {
+            const google::protobuf::Value& value = record.fields().at(name);
+            return value.has_number_value() ? CountValue(static_cast<int64_t>(value.number_value()))
+                                            : TextValue(value.string_value());
+          }};
+}
+
 }  // namespace
 
 ProblemContext ContextOf(const v1::Batch& batch) {
@@ -277,13 +318,9 @@ std::string NextStepFor(const v1::BatchLine& line, const ProblemContext& context
 std::string RenderProblems(const std::vector<v1::BatchLine>& lines, const ProblemContext& context) {
   std::string text;
   for (const Group& group : GroupsOf(lines, context)) {
-    std::vector<int64_t> numbers;
-    for (const v1::BatchLine* line : group.lines) {
-      numbers.push_back(line->line());
-    }
     absl::StrAppend(&text, Printable(group.reason), ", ",
-                    HumanNumber(static_cast<int64_t>(numbers.size()), "line"), ": ",
-                    LineNumbers(numbers), "\n");
+                    HumanNumber(static_cast<int64_t>(group.lines.size()), "line"), ": ",
+                    LineNumbers(NumbersOf(group), kRangesTold), "\n");
     const size_t told = std::min(group.lines.size(), kLinesTold);
     for (size_t i = 0; i < told; ++i) {
       const v1::BatchLine& line = *group.lines[i];
@@ -291,11 +328,27 @@ std::string RenderProblems(const std::vector<v1::BatchLine>& lines, const Proble
                       Printable(line.problem().message()), "\n");
     }
     if (group.lines.size() > told) {
-      absl::StrAppend(&text, "  … and ", group.lines.size() - told, " more\n");
+      absl::StrAppend(&text, "  … and ",
+                      HumanCount(static_cast<int64_t>(group.lines.size() - told)), " more; ",
+                      AllLinesText(context), "\n");
     }
     absl::StrAppend(&text, "  Next: ", Printable(NextStepFor(*group.lines.front(), context)), "\n");
   }
   return text;
+}
+
+absl::Status WriteProblems(const std::vector<v1::BatchLine>& lines, const ProblemContext& context,
+                           const Output& output) {
+  std::vector<google::protobuf::Struct> records;
+  records.reserve(lines.size());
+  for (const v1::BatchLine& line : lines) {
+    records.push_back(ProblemRecord(line, context));
+  }
+  return output.List(records,
+                     {RecordField("LINE", "line"), RecordField("INPUT", "input"),
+                      RecordField("ID", "id"), RecordField("REASON", "reason"),
+                      RecordField("MESSAGE", "message"), RecordField("NEXT", "next")},
+                     "");
 }
 
 }  // namespace reinstate

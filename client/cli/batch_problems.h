@@ -5,6 +5,8 @@
 #include <string>
 #include <vector>
 
+#include "absl/status/status.h"
+#include "client/cli/output.h"
 #include "reinstate/v1/batch_service.pb.h"
 
 namespace reinstate {
@@ -20,15 +22,22 @@ struct ProblemContext {
   std::string list_options = {};
 
   bool list_resolved = false;  // `batch resolve` has written the list
+  bool left_out = false;       // these lines are left out of a batch that begins
 };
 
 // What the next commands are about of a batch that was created.
 ProblemContext ContextOf(const v1::Batch& batch);
 
-// The lines with a problem by its reason, those with the most lines first: for each how many and
-// which, the first of them with what is wrong, and the next command. Printable, a line of text
-// each, with line ends. Pure.
+// The lines with a problem by its reason and by what to do next, those with the most lines first:
+// for each how many, the numbers of all of them (of many thousands of the first), the first of them
+// with what is wrong, how to have all of them with that, and the next command. Printable, a line of
+// text each, with line ends. Pure.
 std::string RenderProblems(const std::vector<v1::BatchLine>& lines, const ProblemContext& context);
+
+// Writes all of these lines for programs, in the format of `output`, which is not that for people:
+// line, input, id, reason, message, and the next step.
+absl::Status WriteProblems(const std::vector<v1::BatchLine>& lines, const ProblemContext& context,
+                           const Output& output);
 
 // What to do about a problem of `line`, as a sentence with a command. Pure.
 std::string NextStepFor(const v1::BatchLine& line, const ProblemContext& context);

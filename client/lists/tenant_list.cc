@@ -19,7 +19,6 @@
 namespace reinstate {
 namespace {
 
-constexpr size_t kMaxLinesTold = 10;
 constexpr size_t kReadBytes = 1 << 16;
 
 absl::Status TooLarge(const ListLimits& limits) {
@@ -183,18 +182,26 @@ absl::StatusOr<ListTable> ReadTable(const DecodedText& decoded, const ListOption
 
 }  // namespace
 
-std::string LineNumbers(const std::vector<int64_t>& lines) {
-  const size_t told = std::min(lines.size(), kMaxLinesTold);
+std::string LineNumbers(const std::vector<int64_t>& lines, size_t most) {
+  constexpr size_t kShortestRange = 3;
   std::vector<std::string> numbers;
-  for (size_t i = 0; i < told; ++i) {
-    numbers.push_back(absl::StrCat(lines[i]));
+  size_t told = 0;
+  while (told < lines.size() && numbers.size() < most) {
+    size_t end = told + 1;
+    while (end < lines.size() && lines[end] == lines[end - 1] + 1) {
+      ++end;
+    }
+    const bool range = end - told >= kShortestRange;
+    numbers.push_back(range ? absl::StrCat(lines[told], "-", lines[end - 1])
+                            : absl::StrCat(lines[told]));
+    told = range ? end : told + 1;
   }
   if (lines.size() > told) {
     numbers.push_back(absl::StrCat(lines.size() - told, " more"));
   }
   const std::string last = std::move(numbers.back());
   numbers.pop_back();
-  return numbers.empty() ? absl::StrCat("line ", last)
+  return numbers.empty() ? absl::StrCat(lines.size() > 1 ? "lines " : "line ", last)
                          : absl::StrCat("lines ", absl::StrJoin(numbers, ", "), " and ", last);
 }
 

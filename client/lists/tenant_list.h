@@ -85,8 +85,8 @@ absl::StatusOr<TenantList> ParseTenantList(std::string_view bytes, const ListOpt
 // As ParseTenantList for all that `in` still has. INVALID_ARGUMENT if it cannot be read.
 absl::StatusOr<TenantList> ReadTenantList(std::istream& in, const ListOptions& options);
 
-// "line 3", "lines 3, 5 and 9", "lines 3, 5, 9 and 20 more": at most ten of `lines`, which are not
-// empty.
-std::string LineNumbers(const std::vector<int64_t>& lines);
+// "line 3", "lines 3, 5 and 9", "lines 3-7, 12 and 20 more": of `lines`, which ascend and are not
+// empty, at most so many numbers and ranges of three and more.
+std::string LineNumbers(const std::vector<int64_t>& lines, size_t most = 10);
 
 }  // namespace reinstate

@@ -1,5 +1,6 @@
 // Lists and hooks that are wrong, as the real programs take them: a clear error, nothing half done.
 
+#include <algorithm>
 #include <chrono>
 #include <fstream>
 #include <string>
@@ -99,6 +100,21 @@ TEST_F(BatchBadInput, ATenantTwice) {
   const nlohmann::json batch = Json({"batch", "list"})[0];
   EXPECT_EQ(batch["lines"]["notRestored"], "1");
   EXPECT_EQ(batch["lines"]["succeeded"], "2");
+}
+
+// More than the daemon lists at once.
+TEST_F(BatchBadInput, ATenantFifteenHundredTimes) {
+  std::string list;
+  for (int i = 0; i < 1'500; ++i) {
+    absl::StrAppend(&list, "1001\n");
+  }
+  const ProgramResult refused = Create(list, {"-o", "csv"});
+  ExpectRefused(refused, 6,
+                AllOf(HasSubstr("TENANT_TWICE, 1,499 lines: lines 2-1500\n"),
+                      HasSubstr("  … and 1,489 more; -o csv and -o json write all\n"),
+                      HasSubstr("1,499 of 1,500 lines cannot be restored.")));
+  EXPECT_EQ(std::count(refused.out.begin(), refused.out.end(), '\n'), 1 + 1'499);
+  EXPECT_THAT(refused.out, HasSubstr("\r\n1500,1001,1001,TENANT_TWICE,"));
 }
 
 TEST_F(BatchBadInput, AMixOfStores) {

@@ -407,16 +407,21 @@ TEST_F(BatchCommandsTest, AddsLinesUnderThePointOfTheBatch) {
   EXPECT_THAT(err_.str(), HasSubstr("/bad --column Kunde --store main --at snap-1-12 > "));
 }
 
-// The daemon lists no more than so many of those that are wrong.
-TEST_F(BatchCommandsTest, CountsTheLinesToAddAsTheDaemonDoesAlsoWhereItDoesNotListAll) {
+// The daemon lists no more than so many at once of those that are wrong: here one.
+TEST_F(BatchCommandsTest, KnowsAllLinesToAddThatAreWrongAlsoWhereTheDaemonDoesNotListAllAtOnce) {
   std::vector<v1::AddToBatchRequest> added;
   answers_.add_to_batch = [&](const v1::AddToBatchRequest& request, v1::Batch* batch) {
     *batch = batch_;
     if (request.validate_only()) {
-      batch->mutable_lines()->set_not_restored(2);
-      v1::BatchLine* wrong = batch->add_invalid();
-      wrong->set_line(2);
-      wrong->mutable_problem()->set_reason("TENANT_NOT_FOUND");
+      int64_t invalid = 0;
+      for (const v1::BatchLineSpec& line : request.lines()) {
+        if (line.tenant() != "1001" && ++invalid == 1) {
+          v1::BatchLine* wrong = batch->add_invalid();
+          wrong->set_line(line.line());
+          wrong->mutable_problem()->set_reason("TENANT_NOT_FOUND");
+        }
+      }
+      batch->mutable_lines()->set_not_restored(invalid);
     } else {
       added.push_back(request);
     }
@@ -431,7 +436,7 @@ TEST_F(BatchCommandsTest, CountsTheLinesToAddAsTheDaemonDoesAlsoWhereItDoesNotLi
   add.back() = "1";
   EXPECT_EQ(Run(add), 0);
   EXPECT_THAT(added, SizeIs(1));
-  EXPECT_THAT(err_.str(), HasSubstr("… and 1 more line."));
+  EXPECT_THAT(err_.str(), HasSubstr("TENANT_NOT_FOUND, 2 lines: lines 2 and 3\n"));
 }
 
 TEST_F(BatchCommandsTest, EscapesWhatOthersWrote) {

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <fstream>
 #include <string>
 #include <vector>
@@ -158,15 +159,52 @@ TEST_F(BatchCreateTest, BeginsNothingWhereNoLineIsLeft) {
   EXPECT_THAT(created_, IsEmpty());
 }
 
-TEST_F(BatchCreateTest, CountsInvalidLinesThatTheDaemonDoesNotList) {
+TEST_F(BatchCreateTest, NamesAlsoThoseInvalidLinesThatTheDaemonDoesNotListAtOnce) {
+  const auto whole = answers_.create_batch;
+  answers_.create_batch = [&](const v1::CreateBatchRequest& request, v1::Batch* batch) {
+    const grpc::Status status = whole(request, batch);
+    batch->mutable_invalid()->DeleteSubrange(1, std::max(0, batch->invalid_size() - 1));
+    return status;
+  };
+  EXPECT_EQ(Run(Create("1009\n1001\nNobody\n1009\n1002\n1009\n", {"--confirm", "2"})), 6);
+  EXPECT_THAT(err_.str(), AllOf(HasSubstr("TENANT_NOT_AT_POINT, 3 lines: lines 1, 4 and 6\n"),
+                                HasSubstr("TENANT_NOT_FOUND, 1 line: line 3\n"),
+                                HasSubstr("4 of 6 lines cannot be restored.")));
+  EXPECT_EQ(checked_.size(), 3) << "what is known to be wrong is not checked again";
+  EXPECT_EQ(checked_.back().lines_size(), 3);
+  EXPECT_THAT(created_, IsEmpty());
+}
+
+TEST_F(BatchCreateTest, BeginsNothingWhereTheDaemonDoesNotSayWhichLinesAreWrong) {
   answers_.create_batch = [](const v1::CreateBatchRequest& /*request*/, v1::Batch* batch) {
-    batch->mutable_lines()->set_not_restored(2);
-    batch->add_invalid()->set_line(1);
-    batch->mutable_invalid(0)->mutable_problem()->set_reason("TENANT_TWICE");
+    batch->mutable_lines()->set_not_restored(1);
     return grpc::Status::OK;
   };
-  EXPECT_EQ(Run(Create("1001\n1001\n1001\n", {"--confirm", "3"})), 6);
-  EXPECT_THAT(err_.str(), AllOf(HasSubstr("… and 1 more line."), HasSubstr("2 of 3 lines")));
+  EXPECT_EQ(Run(Create("1001\n1002\n", {"--confirm", "2", "--skip-invalid"})), 1);
+  EXPECT_THAT(err_.str(), HasSubstr("does not say which lines are wrong. [INTERNAL]"));
+}
+
+TEST_F(BatchCreateTest, WritesEachLineThatIsWrongForPrograms) {
+  std::string list;
+  for (int i = 0; i < 60; ++i) {
+    list += i % 2 == 0 ? "1009\n" : "Twin\n";
+  }
+  EXPECT_EQ(Run(Create(list + "1001\n", {"--confirm", "1", "-o", "csv"})), 6);
+  const std::vector<std::string> rows = absl::StrSplit(out_.str(), "\r\n");
+  ASSERT_THAT(rows, SizeIs(1 + 60 + 1));
+  EXPECT_EQ(rows[0], "line,input,id,reason,message,next");
+  EXPECT_EQ(rows[59],
+            "59,1009,1009,TENANT_NOT_AT_POINT,It was not there at snap-1-12.,reinstate tenant show "
+            "1009 --versions says when it was there; choose another --at.");
+  EXPECT_THAT(rows[60], HasSubstr("60,Twin,,INVALID_ARGUMENT,\"The name is ambiguous, "));
+  EXPECT_EQ(Run(Create("1001\n1009\n", {"--confirm", "1", "-o", "json"})), 6);
+  EXPECT_THAT(out_.str(), AllOf(HasSubstr("\"line\": 2"), HasSubstr("\"input\": \"1009\""),
+                                HasSubstr("\"reason\": \"TENANT_NOT_AT_POINT\""),
+                                HasSubstr("\"message\": \"It was not there"),
+                                HasSubstr("\"next\": \"reinstate tenant show 1009 ")));
+  // What begins without them writes the batch, and nothing else.
+  EXPECT_EQ(Run(Create("1001\n1009\n", {"--confirm", "1", "--skip-invalid", "-o", "csv"})), 0);
+  EXPECT_THAT(out_.str(), AllOf(HasSubstr("bat-1"), Not(HasSubstr("1009"))));
 }
 
 TEST_F(BatchCreateTest, CutsWhatIsLongerThanALineMaySay) {

@@ -76,15 +76,48 @@ TEST(BatchProblems, OfferNoRetryWhereOnlyAHookAfterTheRestoreHasFailed) {
   EXPECT_THAT(NextStepFor(line, context), HasSubstr("do by hand what it was to do"));
 }
 
-TEST(BatchProblems, TellsTheFirstOfMany) {
+// Those with even numbers but 38 and 40, and all from 61 to 65.
+std::vector<v1::BatchLine> ManyLines(std::string_view reason) {
   std::vector<v1::BatchLine> lines;
-  for (int i = 1; i <= 25; ++i) {
-    lines.push_back(Line(i, "1001", "TENANT_BUSY"));
+  for (int i = 2; i <= 60; i += i == 36 ? 6 : 2) {
+    lines.push_back(Line(i, "1001", reason));
   }
+  for (int i = 61; i <= 65; ++i) {
+    lines.push_back(Line(i, "1001", reason));
+  }
+  return lines;
+}
+
+TEST(BatchProblems, NameAllLinesOfManyAndTellTheFirst) {
+  EXPECT_THAT(
+      RenderProblems(ManyLines("TENANT_NOT_AT_POINT"),
+                     {.file = "", .at = "2h", .batch = std::nullopt}),
+      AllOf(HasSubstr("TENANT_NOT_AT_POINT, 33 lines: lines 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, "
+                      "22, 24, 26, 28, 30, 32, 34, 36, 42, 44, 46, 48, 50, 52, 54, 56, 58 and "
+                      "60-65\n"),
+            HasSubstr("  line 20, "), Not(HasSubstr("  line 22, ")),
+            HasSubstr("  … and 23 more; -o csv and -o json write all\n  Next: ")));
+}
+
+TEST(BatchProblems, SayWhereAllLinesAreToldOnceThereIsABatch) {
+  const std::vector<v1::BatchLine> lines = ManyLines("TENANT_BUSY");
   EXPECT_THAT(RenderProblems(lines, {.file = "", .at = "2h", .batch = Begun()}),
-              AllOf(HasSubstr("TENANT_BUSY, 25 lines: lines 1, 2, "), HasSubstr("  line 10, "),
-                    Not(HasSubstr("  line 11, ")), HasSubstr("  … and 15 more\n"),
+              AllOf(HasSubstr("  … and 23 more; reinstate batch summary bat-1 has all\n"),
                     HasSubstr("  Next: reinstate batch retry bat-1\n")));
+  EXPECT_THAT(
+      RenderProblems(lines, {.file = "", .at = "2h", .batch = std::nullopt, .left_out = true}),
+      HasSubstr("  … and 23 more; reinstate batch summary has all\n"));
+}
+
+TEST(BatchProblems, AreOfBoundedLengthWhereNearlyAllOfAHundredThousandLinesAreWrong) {
+  std::vector<v1::BatchLine> lines;
+  for (int i = 1; i <= 200'000; i += 2) {
+    lines.push_back(Line(i, "1001", "TENANT_NOT_AT_POINT"));
+  }
+  const std::string text = RenderProblems(lines, {.file = "", .at = "2h", .batch = std::nullopt});
+  EXPECT_LT(text.size(), 10'000);
+  EXPECT_THAT(text, AllOf(HasSubstr("100,000 lines: lines 1, 3, "), HasSubstr(" and 99000 more\n"),
+                          HasSubstr("  … and 99,990 more; -o csv and -o json write all\n")));
 }
 
 // A line whose rows refer to missing ones, as the daemon says it.

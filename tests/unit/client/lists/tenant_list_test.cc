@@ -291,8 +291,11 @@ TEST(TenantList, ReadsAHundredThousandLines) {
 TEST(TenantList, NamesLinesBriefly) {
   EXPECT_EQ(LineNumbers({3}), "line 3");
   EXPECT_EQ(LineNumbers({3, 5}), "lines 3 and 5");
-  EXPECT_EQ(LineNumbers({1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12}),
-            "lines 1, 2, 3, 4, 5, 6, 7, 8, 9, 10 and 2 more");
+  EXPECT_EQ(LineNumbers({3, 4, 5, 6}), "lines 3-6");
+  EXPECT_EQ(LineNumbers({1, 3, 4, 5, 9, 10, 12}), "lines 1, 3-5, 9, 10 and 12");
+  EXPECT_EQ(LineNumbers({1, 3, 5, 7, 9, 11, 13, 15, 17, 20, 21, 22, 24}),
+            "lines 1, 3, 5, 7, 9, 11, 13, 15, 17, 20-22 and 1 more");
+  EXPECT_EQ(LineNumbers({1, 3, 5, 6, 7, 9}, 2), "lines 1, 3 and 4 more");
 }
 
 }  // namespace
