@@ -64,14 +64,15 @@ absl::StatusOr<AddedLines> ReadLines(const BatchAddOptions& options, const v1::B
   return lines;
 }
 
-// What is known of the new lines: where rows can be destroyed, and a person is asked, by a dry run.
+// What is known of the new lines: where rows can be destroyed, and somebody can consent, by a dry
+// run.
 absl::StatusOr<v1::Batch> WhatItDoes(const v1::Batch& batch, const v1::AddToBatchRequest& request,
-                                     bool asks, Session& session) {
+                                     bool may_consent, Session& session) {
   v1::Batch shown;
   *shown.mutable_spec() = batch.spec();
   *shown.mutable_points() = batch.points();
   *shown.mutable_store_addresses() = batch.store_addresses();
-  if (!asks || !CanDestroy(batch.spec().mode())) {
+  if (!may_consent || !CanDestroy(batch.spec().mode())) {
     return shown;
   }
   v1::CreateBatchRequest plan;
@@ -113,8 +114,8 @@ absl::Status Add(const BatchAddOptions& options, Session& session) {
   ASSIGN_OR_RETURN(const v1::Batch batch, client->GetBatch(get));
   ASSIGN_OR_RETURN(AddedLines lines, ReadLines(options, batch, session));
   ASSIGN_OR_RETURN(const int64_t count, CheckAdded(options, &lines, session));
-  const bool asks = options.confirm.empty() && session.console().in_is_terminal;
-  ASSIGN_OR_RETURN(const v1::Batch shown, WhatItDoes(batch, lines.request, asks, session));
+  const bool may_consent = !options.confirm.empty() || session.console().in_is_terminal;
+  ASSIGN_OR_RETURN(const v1::Batch shown, WhatItDoes(batch, lines.request, may_consent, session));
   RETURN_IF_ERROR(ConfirmBatch({.facts = BatchFacts(shown, count, session),
                                 .count = count,
                                 .digest = "",

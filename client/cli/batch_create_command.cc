@@ -181,8 +181,10 @@ absl::Status CreateFromList(const BatchCreateOptions& options, Session& session)
   if (options.dry_run) {
     return DryRun(std::move(request), session);
   }
-  const bool asks = options.confirm.empty() && session.console().in_is_terminal;
-  if (IsDigest(options.confirm) || (asks && CanDestroy(request.spec().mode()))) {
+  // What can destroy is shown, and bound to what was shown; where nobody can consent, no plan is
+  // made for nothing.
+  const bool may_consent = !options.confirm.empty() || session.console().in_is_terminal;
+  if (IsDigest(options.confirm) || (may_consent && CanDestroy(request.spec().mode()))) {
     v1::CreateBatchRequest planned = request;
     planned.clear_request_id();
     ASSIGN_OR_RETURN(const v1::Batch plan, PlanBatch(std::move(planned), session));

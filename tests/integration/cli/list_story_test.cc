@@ -61,5 +61,21 @@ TEST_F(ListStory, TellsWhoIsGoneAndNotOnTheList) {
   EXPECT_THAT(complete.out, AllOf(HasSubstr("gone,gone,1,1001,"), Not(HasSubstr("not-listed"))));
 }
 
+TEST_F(ListStory, AMirrorThatIsConfirmedBeforehandShowsWhatItDestroysAndDoesExactlyThat) {
+  ASSERT_EQ(Run({"record", "put", "1002", "issue", "newer", "written since"}).exit_code, 0);
+  const ProgramResult created = Run({"batch", "create", "-f", "-", "--at", "latest", "--mode",
+                                     "mirror", "--confirm", "2", "--accept-shrinking", "--wait"},
+                                    "1001\n1002\n");
+  EXPECT_EQ(created.exit_code, 0) << created.err;
+  EXPECT_THAT(created.err, AllOf(HasSubstr("51 inserted, 0 replaced, 1 deleted"),
+                                 HasSubstr("of 1002 \"Globex\": 0 replaced, 1 deleted")));
+  const nlohmann::json batches = Json({"batch", "list"});
+  ASSERT_EQ(batches.size(), 2);
+  EXPECT_EQ(batches[1]["dryRun"], true);
+  EXPECT_EQ(batches[0]["plan"], batches[1]["id"]);
+  EXPECT_EQ(Issues("1001"), 50);
+  EXPECT_EQ(Issues("1002"), 50);
+}
+
 }  // namespace
 }  // namespace reinstate

@@ -388,19 +388,22 @@ TEST_F(BatchCommandsTest, AddsLinesUnderThePointOfTheBatch) {
   const std::vector<std::string> add = {"batch", "add", "bat-1", "-f", File("list", "1002\n")};
   EXPECT_EQ(Run(add), 8);
   EXPECT_THAT(added, IsEmpty());
+  EXPECT_THAT(planned_, IsEmpty());
+  // What the mirror of these lines would destroy is seen, also if it is confirmed beforehand.
+  plan_.mutable_lines()->set_total(1);
+  plan_.mutable_lines()->set_succeeded(1);
   std::vector<std::string> confirmed = add;
   confirmed.insert(confirmed.end(), {"--confirm", "1"});
   EXPECT_EQ(Run(confirmed), 0);
+  EXPECT_THAT(err_.str(), HasSubstr("1,200 inserted, 34 replaced, 5 deleted"));
+  EXPECT_THAT(planned_, SizeIs(1));
   ASSERT_THAT(added, SizeIs(1));
   EXPECT_EQ(added[0].lines(0).tenant(), "1002");
   EXPECT_EQ(resolved_.back().at(), "snap-1-12");
-  // Who is asked sees what the mirror of these lines would destroy.
-  plan_.mutable_lines()->set_total(1);
-  plan_.mutable_lines()->set_succeeded(1);
   EXPECT_EQ(Run(add, "1\n"), 0);
   EXPECT_THAT(err_.str(), HasSubstr("1,200 inserted, 34 replaced, 5 deleted"));
-  ASSERT_THAT(planned_, SizeIs(1));
-  EXPECT_EQ(planned_[0].spec().at(), "snap-1-12");
+  ASSERT_THAT(planned_, SizeIs(2));
+  EXPECT_EQ(planned_[1].spec().at(), "snap-1-12");
   EXPECT_EQ(Run({"batch", "add", "bat-1", "-f", File("bad", "Kunde\nAkme\n"), "--column", "Kunde",
                  "--confirm", "1"}),
             6);

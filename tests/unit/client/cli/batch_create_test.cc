@@ -96,11 +96,37 @@ TEST_F(BatchCreateTest, TakesTheDigestOfADryRunAndNoOther) {
   EXPECT_EQ(created_[0].plan_digest(), kDigest);
 }
 
-TEST_F(BatchCreateTest, MakesNoPlanWhereTheNumberIsConfirmedBeforehand) {
-  EXPECT_EQ(Run(Create("1001\n1002\n", {"--mode", "mirror", "--confirm", "2"})), 0);
+TEST_F(BatchCreateTest, ShowsWhatIsDestroyedAndDoesExactlyThatAlsoIfConfirmedBeforehand) {
+  plan_.mutable_totals()->set_conflicts(3);
+  for (const char* mode : {"mirror", "overwrite"}) {
+    planned_.clear();
+    created_.clear();
+    EXPECT_EQ(Run(Create("1001\n1002\n", {"--mode", mode, "--confirm", "2"})), 0);
+    EXPECT_THAT(err_.str(), AllOf(HasSubstr("34 replaced, 5 deleted"), HasSubstr("3 in conflict"),
+                                  HasSubstr("of 1001 \"Acme Corp\": 34 replaced, 5 deleted"),
+                                  HasSubstr("db7.example.com, database shop")));
+    ASSERT_THAT(planned_, SizeIs(1));
+    EXPECT_EQ(planned_[0].lines_size(), 2);
+    ASSERT_THAT(created_, SizeIs(1));
+    EXPECT_EQ(created_[0].plan(), "bat-plan");
+    EXPECT_EQ(created_[0].plan_digest(), kDigest);
+  }
+}
+
+TEST_F(BatchCreateTest, BeginsNothingWhereAnotherNumberThanThatOfThePlanWasConfirmed) {
+  plan_.mutable_lines()->set_succeeded(1);
+  plan_.mutable_lines()->set_failed(1);
+  EXPECT_EQ(Run(Create("1001\n1002\n", {"--mode", "mirror", "--confirm", "2"})), 8);
+  EXPECT_THAT(err_.str(), AllOf(HasSubstr("34 replaced, 5 deleted"), HasSubstr("1 failed"),
+                                HasSubstr("is not the number of customers, 1.")));
+  EXPECT_THAT(created_, IsEmpty());
+}
+
+TEST_F(BatchCreateTest, MakesNoPlanOfWhatDestroysNothing) {
+  EXPECT_EQ(Run(Create("1001\n1002\n", {"--confirm", "2"})), 0);
   EXPECT_THAT(planned_, IsEmpty());
   ASSERT_THAT(created_, SizeIs(1));
-  EXPECT_EQ(created_[0].spec().mode(), v1::RESTORE_MODE_MIRROR);
+  EXPECT_EQ(created_[0].spec().mode(), v1::RESTORE_MODE_CREATE_MISSING);
 }
 
 TEST_F(BatchCreateTest, ListsWhatIsWrongByReasonWithTheNextCommandAndStops) {
