@@ -5,14 +5,18 @@
 Usage: readme_test.py REINSTATED REINSTATE THROWAWAY_POSTGRES
 """
 
+import contextlib
+import json
 import os
 import pathlib
+import pty
 import re
 import socket
 import subprocess
 import sys
 import tempfile
 import textwrap
+import time
 import unittest
 
 README = pathlib.Path(__file__).resolve().parents[2] / "README.md"
@@ -21,6 +25,20 @@ INCIDENT = "## The day of the incident"
 POSTGRES = "## Your own PostgreSQL"
 # What ends with another exit code than 0, as it is meant to: a list that needs a person.
 EXIT_CODES = {"reinstate batch resolve": 3}
+PATIENCE_SECONDS = 30
+# What the table of the incident tells to type while a batch is watched, in its order: how that begins, what is answered
+# on a terminal (None where nothing is asked), and what the batch becomes.
+CONTROLS = (
+    ("reinstate batch prioritize", None, lambda batch: counts(batch) == {"succeeded": 1, "queued": 2}),
+    ("reinstate batch pause", None, lambda batch: batch["state"] == "BATCH_STATE_PAUSED"),
+    ("reinstate batch resume", None, lambda batch: batch["state"] == "BATCH_STATE_RUNNING"),
+    ("reinstate batch add", "1", lambda batch: counts(batch) == {"succeeded": 1, "queued": 3}),
+    ("reinstate batch cancel", "4", lambda batch: counts(batch) == {"succeeded": 1, "cancelled": 3}),
+    ("reinstate batch retry", None, lambda batch: counts(batch) == {"succeeded": 1, "queued": 3}),
+    ("reinstate store throttle", None, lambda batch: counts(batch) == {"succeeded": 1, "queued": 3}),
+    ("reinstate store throttle", None, lambda batch: counts(batch) == {"succeeded": 4}),
+    ("reinstate batch undo", "4", lambda batch: counts(batch) == {"undone": 4}),
+)
 DAEMON, CLI, THROWAWAY_POSTGRES = (pathlib.Path(path).resolve() for path in sys.argv[1:4])
 
 
@@ -43,6 +61,35 @@ def commands(block):
             command += "\n"
 
 
+@contextlib.contextmanager
+def stdin_of(answers, on_terminal):
+    """A standard input with this text in it: a terminal with a line typed by a person, or else a file."""
+    if on_terminal is None:
+        with tempfile.TemporaryFile() as file:
+            file.write(answers.encode())
+            file.seek(0)
+            yield file
+        return
+    screen, terminal = pty.openpty()
+    try:
+        os.write(screen, (on_terminal + "\n").encode())
+        yield terminal
+    finally:
+        os.close(screen)
+        os.close(terminal)
+
+
+def counts(batch):
+    """The numbers of a batch's customers by state."""
+    return {state: int(count) for state, count in batch["lines"].items() if state != "total" and int(count) > 0}
+
+
+def table_commands(title):
+    """What the tables of a section tell to type: the first column of each row."""
+    section = README.read_text(encoding="utf-8").split(title)[1].split("\n## ")[0]
+    return re.findall(r"^\| `([^`]*)` \|", section, re.MULTILINE)
+
+
 def free_address():
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -62,7 +109,8 @@ class Tour:
         self._batch = ""
         self.output = {}  # by command
 
-    def type(self, command, answers=None):
+    def type(self, command, answers=None, on_terminal=None):
+        """Runs a command. `answers` is its input, and `on_terminal` a line that a person types where it asks."""
         if command.startswith(("deploy/build", "export PATH", "kill ")):
             return  # The programs are built already, and found by our own PATH; stop_daemon kills.
         if command.startswith("reinstated "):
@@ -70,16 +118,42 @@ class Tour:
             return
         # In a session of its own psql has no terminal to ask for a password, and takes it from its input.
         text = command.replace("RESTORE", self._restore).replace("BATCH", self._batch)
-        done = subprocess.run(text, shell=True, env=self._environment, check=False, input=answers or "",
-                              capture_output=True, text=True, timeout=60, cwd=README.parent, start_new_session=True)
+        with stdin_of(answers or "", on_terminal) as stdin:
+            done = subprocess.run(text, shell=True, env=self._environment, check=False, stdin=stdin,
+                                  capture_output=True, text=True, timeout=60, cwd=README.parent, start_new_session=True)
         expected = next((code for begin, code in EXIT_CODES.items() if command.startswith(begin)), 0)
         if done.returncode != expected:
             raise AssertionError(f"`{command}` exited with {done.returncode}: {done.stderr}")
+        if on_terminal is not None and "Type the number of customers to go on" not in done.stderr:
+            raise AssertionError(f"`{command}` has not asked: {done.stderr}")
         self.output[command] = done.stdout
         if command == "reinstate restore list":
             self._restore = next(word for word in done.stdout.split() if word.startswith("rst-"))
         if command == "reinstate batch list":
             self._batch = next(word for word in done.stdout.split() if word.startswith("bat-"))
+
+    def begin(self, command):
+        """Starts a command that goes on while others are typed."""
+        return subprocess.Popen("exec " + command.replace("BATCH", self._batch), shell=True, env=self._environment, text=True,
+                                stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+                                start_new_session=True)
+
+    def json(self, command):
+        """What a command writes for programs."""
+        done = subprocess.run(command.replace("BATCH", self._batch) + " -o json", shell=True, env=self._environment,
+                              check=True, capture_output=True, text=True, timeout=60, start_new_session=True)
+        return json.loads(done.stdout)
+
+    def await_batch(self, holds):
+        """The batch, once it is as it has to become."""
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while True:
+            batch = self.json("reinstate batch get BATCH")
+            if holds(batch):
+                return batch
+            if time.monotonic() > deadline:
+                raise AssertionError(f"this did not come about: {batch}")
+            time.sleep(0.05)
 
     def write_config(self, text):
         """As reinstated.toml, which the daemon is started with from now on."""
@@ -143,12 +217,44 @@ class ReadmeTest(unittest.TestCase):
                     tour.type(command)
             for customer in ("101", "102", "103"):
                 tour.type(f"reinstate record scan {customer} issue")
+            self.control_a_batch(tour, folder)
             self.assertEqual(tour.stop_daemon(), 0)
             summary = pathlib.Path(folder, "summary.csv").read_text(encoding="utf-8").splitlines()
         for customer in ("101", "102", "103"):
             self.assertIn("The anvil is late", tour.output[f"reinstate record scan {customer} issue"])
         self.assertEqual(len(summary), 1 + 3)
         self.assertTrue(all(",succeeded," in line for line in summary[1:]), summary)
+
+    def control_a_batch(self, tour, folder):
+        """Types the commands of the table, in its order, while a batch of three customers goes on, which the first one
+        watches. After each the batch must become what its row says."""
+        watch, *typed = table_commands(INCIDENT)
+        self.assertEqual(watch, "reinstate batch watch BATCH")
+        self.assertEqual(len(typed), len(CONTROLS))
+        later = pathlib.Path(folder, "later.csv")
+        later.write_text("id\n104\n", encoding="utf-8")
+        # After the first customer it owes minutes.
+        tour.type("reinstate store throttle main --bytes-per-second 1")
+        for customer in ("101", "102", "103", "104"):
+            tour.type(f"reinstate record delete-tenant {customer} --confirm {customer}")
+        tour.type(f"reinstate batch create -f {folder}/resolved.csv --at latest --accept-shrinking --confirm 3")
+        tour.type("reinstate batch list")
+        tour.await_batch(lambda batch: counts(batch) == {"succeeded": 1, "queued": 2})
+        watching = tour.begin(watch)
+        try:
+            for command, (begin, answer, holds) in zip(typed, CONTROLS):
+                self.assertTrue(command.startswith(begin), command)
+                tour.type(command.replace("FILE", str(later)), on_terminal=answer)
+                tour.await_batch(holds)
+            watched, _ = watching.communicate(timeout=PATIENCE_SECONDS)
+        finally:
+            watching.kill()
+            watching.wait()
+        self.assertEqual(watching.returncode, 3)  # It has seen the batch end as cancelled.
+        self.assertIn("cancelled", watched)
+        ended = {line["tenant"]["tenant"]: line["endTime"].rstrip("Z")
+                 for line in tour.json("reinstate batch get BATCH --lines")}
+        self.assertLess(ended["103"], ended["102"])
 
     def test_the_tour_of_postgresql_works_as_written(self):
         with tempfile.TemporaryDirectory() as folder, ThrowawayPostgres() as environment:
