@@ -6,26 +6,28 @@
 #include <fstream>
 #include <optional>
 #include <regex>
+#include <set>
 #include <string>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "tests/integration/daemon_fixture.h"
 #include "tests/support/http_get.h"
 #include "tests/support/prometheus_text.h"
+#include "tests/support/script.h"
 
 namespace reinstate {
 namespace {
 
 using ::testing::AllOf;
-using ::testing::ContainsRegex;
 using ::testing::HasSubstr;
 using ::testing::Not;
 
 class DaemonMetricsTest : public DaemonTest {
  protected:
-  void StartWithMetrics(const std::string& listen = "127.0.0.1:0") {
-    std::ofstream(Path("reinstated.toml")) << "[metrics]\nlisten = \"" << listen << "\"\n";
+  void StartWithMetrics(const std::string& listen = "127.0.0.1:0", const std::string& more = "") {
+    std::ofstream(Path("reinstated.toml")) << "[metrics]\nlisten = \"" << listen << "\"\n" << more;
     Start({"--config", Path("reinstated.toml")});
   }
 
@@ -211,15 +213,125 @@ TEST_F(DaemonMetricsTest, MethodsThatAreNotServedMakeNoSeries) {
   EXPECT_EQ(text.Sum(name, {}), 2);
 }
 
-TEST_F(DaemonMetricsTest, NeverNameATenant) {
-  StartWithMetrics();
-  Put("acme-corp", "1", "one");
-  MustTakeSnapshot();
-  DeleteTenant("acme-corp");
-  EXPECT_EQ(Restore("acme-corp").state(), v1::RESTORE_STATE_SUCCEEDED);
+// All that a restore can go through, over tenants with labels: it fails, is held back, is one of a
+// batch, has hooks, is undone.
+class MetricsOfABadDayTest : public DaemonMetricsTest {
+ protected:
+  // What runs as a hook gets the event on its standard input.
+  std::string HookText(const std::string& name, const std::string& when, const std::string& script,
+                       const std::string& more = "") const {
+    return absl::StrCat("[[hook]]\nname = \"", name, "\"\nwhen = \"", when, "\"\ncommand = [\"",
+                        WriteScript(Path(name), script), "\"]\nretries = 0\n", more);
+  }
+
+  void PutTenant(const std::string& tenant, const std::string& label) {
+    v1::PutRequest request;
+    request.mutable_record()->set_tenant(tenant);
+    request.mutable_record()->set_table("tenant");
+    request.mutable_record()->set_key("name");
+    request.mutable_record()->set_payload(label);
+    ASSERT_THAT(client_->PutRecord(request), IsOk());
+    Put(tenant, "1", "text");
+    Put(tenant, "2", "text");
+    names_.push_back(tenant);
+    names_.push_back(label);
+  }
+
+  void Throttle(int64_t rows_per_second) {
+    v1::ThrottleStoreRequest request;
+    request.set_store("main");
+    request.mutable_throttle()->set_rows_per_second(rows_per_second);
+    ASSERT_THAT(client_->ThrottleStore(request), IsOk());
+  }
+
+  std::vector<v1::BatchLine> RestoreInABatch(const std::vector<std::string>& tenants) {
+    v1::CreateBatchRequest request;
+    request.mutable_spec()->set_store("main");
+    request.mutable_spec()->set_at("latest");
+    for (const std::string& tenant : tenants) {
+      request.add_lines()->set_tenant(tenant);
+    }
+    const auto created = client_->CreateBatch(request);
+    EXPECT_THAT(created, IsOk());
+    const auto batch = client_->WaitForBatch(created->id(), {});
+    EXPECT_THAT(batch, IsOk());
+    EXPECT_EQ(batch->state(), v1::BATCH_STATE_SUCCEEDED);
+    names_.push_back(batch->id());
+    v1::ListBatchLinesRequest list;
+    list.set_batch(batch->id());
+    const auto lines = client_->ListBatchLines(list);
+    EXPECT_THAT(lines, IsOk());
+    for (const v1::BatchLine& line : *lines) {
+      EXPECT_EQ(line.restores_size(), 1);
+      names_.push_back(line.restores(0).restore());
+    }
+    return *lines;
+  }
+
+  void Undo(const std::string& restore) {
+    v1::UndoRestoreRequest request;
+    request.set_restore(restore);
+    const auto created = client_->UndoRestore(request);
+    ASSERT_THAT(created, IsOk());
+    const auto undo = client_->WaitForRestore(created->id(), {});
+    ASSERT_THAT(undo, IsOk());
+    EXPECT_EQ(undo->state(), v1::RESTORE_STATE_SUCCEEDED);
+    names_.push_back(undo->id());
+  }
+
+  std::vector<std::string> names_;  // of tenants, batches and restores
+};
+
+TEST_F(MetricsOfABadDayTest, NameNoTenantAndNoJob) {
+  StartWithMetrics("127.0.0.1:0",
+                   HookText("check", "before", "! grep -q globex-ltd", "required = true\n") +
+                       HookText("index", "after", "cat > /dev/null"));
+  PutTenant("acme-corp", "Acme Corporation");
+  PutTenant("globex-ltd", "Globex Limited");
+  PutTenant("initech-inc", "Initech Incorporated");
+  names_.push_back(MustTakeSnapshot());
+  for (const char* tenant : {"acme-corp", "globex-ltd", "initech-inc"}) {
+    DeleteTenant(tenant);
+  }
+  const v1::Restore failed = Restore("globex-ltd");
+  EXPECT_EQ(failed.state(), v1::RESTORE_STATE_FAILED);
+  names_.push_back(failed.id());
+  Throttle(1);
+  const std::vector<v1::BatchLine> lines = RestoreInABatch({"acme-corp", "initech-inc"});
+  EXPECT_EQ(lines[0].tenant().label(), "Acme Corporation");
+  Throttle(0);
+  Undo(lines[0].restores(0).restore());
+
   const std::string page = Page();
-  EXPECT_THAT(page, Not(HasSubstr("acme")));
-  EXPECT_THAT(page, Not(ContainsRegex("tenant=")));
+  const auto text = PrometheusText::Parse(page);
+  ASSERT_THAT(text, IsOk());
+  const auto ended = [&](const char* kind, const char* state) {
+    return text->Find("reinstate_restores_ended_total",
+                      {{"store", "main"}, {"kind", kind}, {"state", state}});
+  };
+  EXPECT_EQ(ended("restore", "failed"), 1);
+  EXPECT_EQ(ended("restore", "succeeded"), 2);
+  EXPECT_EQ(ended("undo", "succeeded"), 1);
+  EXPECT_GT(text->Find("reinstate_throttle_seconds_total",
+                       {{"store", "main"}, {"reason", "rows_per_second"}})
+                .value_or(0),
+            0);
+  EXPECT_EQ(text->Find("reinstate_hook_runs_total", {{"hook", "check"}, {"outcome", "failed"}}), 1);
+  EXPECT_GE(text->Sum("reinstate_hook_runs_total", {{"hook", "index"}}), 3);
+
+  for (const std::string& name : names_) {
+    ASSERT_FALSE(name.empty());
+    EXPECT_THAT(page, Not(HasSubstr(name)));
+  }
+  const std::set<std::string> known = {"code",     "hook",   "kind",  "le",    "method", "outcome",
+                                       "quantile", "reason", "state", "store", "version"};
+  for (const auto& [name, family] : text->families()) {
+    for (const PrometheusText::Sample& sample : family.samples) {
+      for (const auto& [label, value] : sample.labels) {
+        EXPECT_TRUE(known.contains(label)) << name << " has the label " << label;
+      }
+    }
+  }
 }
 
 }  // namespace
