@@ -239,6 +239,10 @@ void BatchShelf::HookRuns(const std::string& restore, const std::optional<HookAt
   Tell(Change(restore, [&](BatchBoard* board) { board->SetHook(restore, attempt); }), false);
 }
 
+void BatchShelf::HooksBeginAgain(const state::RestoreRecord& restore) {
+  Tell(Change(restore.id(), [&](BatchBoard* board) { board->Update(restore); }), false);
+}
+
 void BatchShelf::PlanEnded(const state::PlanRecord& plan) {
   Tell(Change(plan.id(), [&](BatchBoard* board) { board->Update(plan); }), true);
 }

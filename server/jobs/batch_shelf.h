@@ -74,6 +74,7 @@ class BatchShelf final : public JobObserver {
   void RestoreWaits(const state::RestoreRecord& restore) override;
   void RestoreChanged(const std::string& restore, bool running) override;
   void HookRuns(const std::string& restore, const std::optional<HookAttempt>& attempt) override;
+  void HooksBeginAgain(const state::RestoreRecord& restore) override;
   void HooksEnded(const state::RestoreRecord& restore) override { RestoreEnded(restore); }
   void PlanEnded(const state::PlanRecord& plan) override;
   void HistoryJobEnded(const state::HistoryJob& /*job*/) override {}

@@ -24,6 +24,10 @@ bool HasSucceeded(const state::RestoreRecord& record, const Hook& hook) {
   });
 }
 
+bool HasFailedAfter(const state::HookOutcome& outcome) {
+  return outcome.after() && !outcome.succeeded();
+}
+
 // In the place of what was known of the same hook.
 void Put(const state::HookOutcome& outcome, state::RestoreRecord* record) {
   for (state::HookOutcome& earlier : *record->mutable_hooks()) {
@@ -147,6 +151,26 @@ void HookJobs::Follow(const state::RestoreRecord& record) {
   if (HasEnded(record.state()) && record.hooks_pending()) {
     after_.Add(ToJob(record));
   }
+}
+
+absl::StatusOr<bool> HookJobs::RunFailedAgain(const std::string& id) {
+  ASSIGN_OR_RETURN(state::RestoreRecord record, state_->GetRestore(id));
+  if (!HasEnded(record.state()) || record.hooks_pending()) {
+    return false;
+  }
+  std::vector<state::HookOutcome> kept(record.hooks().begin(), record.hooks().end());
+  std::erase_if(kept, HasFailedAfter);
+  if (static_cast<int>(kept.size()) == record.hooks_size()) {
+    return false;
+  }
+  // What has no outcome is still to be run, also after a crash.
+  ASSIGN_OR_RETURN(record, state_->RecordHooks(id, kept, /*pending=*/true));
+  for (JobObserver* const observer : *observers_) {
+    observer->HooksBeginAgain(record);
+  }
+  watchers_->Notify(id);
+  Follow(record);
+  return true;
 }
 
 std::vector<const Hook*> HookJobs::Left(const state::RestoreRecord& record) const {

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "server/hooks/hook_runner.h"
 #include "server/jobs/job_observer.h"
 #include "server/jobs/job_runner.h"
@@ -47,6 +48,12 @@ class HookJobs {
 
   // Has the hooks after `record` run, if it has ended and any are pending.
   void Follow(const state::RestoreRecord& record);
+
+  // Has the hooks after the restore `id` run again that have failed, and not the others: durable
+  // once it returns. One that is not configured any more is not waited for. False, and nothing
+  // happens, if the restore has not ended, or none has failed or any is still to be run.
+  // RESTORE_NOT_FOUND; errors of the state.
+  absl::StatusOr<bool> RunFailedAgain(const std::string& id);
 
  private:
   absl::Status Keep(const std::string& id, const state::HookOutcome& outcome);

@@ -45,6 +45,9 @@ class JobObserver {
   // finished_us: it was interrupted, since the restore was cancelled or the daemon stops.
   virtual void HookRan(const state::HookOutcome& /*outcome*/, absl::Duration /*time*/) {}
 
+  // It was recorded that hooks that had failed after `restore` are to be run again.
+  virtual void HooksBeginAgain(const state::RestoreRecord& /*restore*/) {}
+
   // It was recorded what became of the hooks after `restore`, which had ended before.
   virtual void HooksEnded(const state::RestoreRecord& /*restore*/) {}
 

@@ -75,6 +75,9 @@ class RestoreJobs {
   absl::Status SetPriority(const std::string& id, int32_t priority);
   absl::Status RunAgain(const std::string& id);
   absl::Status GiveUp(const std::string& id, const state::Failure& failure);
+  absl::StatusOr<bool> RunFailedHooksAgain(const std::string& id) {
+    return hooks_.RunFailedAgain(id);
+  }
 
   absl::StatusOr<state::RestoreRecord> Cancel(const std::string& id, const state::Actor& actor,
                                               const std::string& reason);

@@ -58,6 +58,9 @@ class RestoreManagerImpl final : public RestoreManager {
   absl::Status GiveUp(const std::string& id, const state::Failure& failure) override {
     return restores_.GiveUp(id, failure);
   }
+  absl::StatusOr<bool> RunFailedHooksAgain(const std::string& id) override {
+    return restores_.RunFailedHooksAgain(id);
+  }
   absl::Status SetPriority(const std::string& id, int32_t priority) override {
     return restores_.SetPriority(id, priority);
   }

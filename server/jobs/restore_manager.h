@@ -83,6 +83,11 @@ class RestoreManager {
   virtual absl::Status RunAgain(const std::string& id) = 0;
   virtual absl::Status GiveUp(const std::string& id, const state::Failure& failure) = 0;
 
+  // Has the hooks after a restore run again that have failed, and nothing else; once it returns
+  // that is durable. False, and nothing happens, if the restore has not ended, or none has failed
+  // or any is still to be run. RESTORE_NOT_FOUND.
+  virtual absl::StatusOr<bool> RunFailedHooksAgain(const std::string& id) = 0;
+
   // Gives a restore another priority, which counts if it has not begun. RESTORE_NOT_FOUND.
   virtual absl::Status SetPriority(const std::string& id, int32_t priority) = 0;
 

@@ -44,7 +44,7 @@ class Scheduler {
   // Lets no job of `store` begin before `until`, in place of what was said before.
   void HoldStore(const std::string& store, absl::Time until);
 
-  // Queues a job. Its id is neither queued nor running.
+  // Queues a job, in the place of a queued one with its id. One that runs is run again after that.
   void Add(Job job);
 
   // Takes a queued job out again. False if it is not queued.

@@ -347,6 +347,41 @@ TEST_F(RestoreHooksTest, FollowARestoreInDoubtOnceItIsResolved) {
   EXPECT_THAT(Events(), ElementsAre("index SUCCEEDED"));
 }
 
+TEST_F(RestoreHooksTest, ThoseThatFailedAreRunAgainAfterARestoreIfAskedAndOnlyThose) {
+  Add("freeze", kBefore, "exit 1");
+  Add("index", kAfter, "test -e " + Path("go"));
+  Add("billing", kAfter);
+  Start();
+  const std::string id = Create("t1");
+  AwaitHooks(id);
+  WriteScript(Path("go"), "");
+  EXPECT_TRUE(*manager_->RunFailedHooksAgain(id));
+  const state::RestoreRecord record = AwaitHooks(id);
+  EXPECT_EQ(record.state(), state::SUCCEEDED);
+  EXPECT_THAT(Outcomes(record),
+              ElementsAre("freeze failed", "billing succeeded", "index succeeded"));
+  EXPECT_THAT(Events(), ElementsAre("freeze RUNNING", "index SUCCEEDED", "billing SUCCEEDED",
+                                    "index SUCCEEDED"));
+  EXPECT_FALSE(*manager_->RunFailedHooksAgain(id)) << "one before it is no longer to be run";
+  EXPECT_THAT(engine_->begun(), ElementsAre("t1"));
+}
+
+TEST_F(RestoreHooksTest, AreNotRunAgainBeforeTheyHaveFailed) {
+  Add("freeze", kBefore, "exit 1");
+  Add("index", kAfter, "sleep 600");
+  Start();
+  engine_->Write("t2", {.hold = true});
+  const std::string runs = Create("t2");
+  engine_->AwaitBegun(1);
+  EXPECT_FALSE(*manager_->RunFailedHooksAgain(runs));
+  const std::string ended = Create("t1");
+  AwaitState(ended, state::SUCCEEDED);
+  EXPECT_FALSE(*manager_->RunFailedHooksAgain(ended)) << "it is being run";
+  EXPECT_THAT(manager_->RunFailedHooksAgain("rst-nope").status(),
+              FailsWith(Reason::kRestoreNotFound));
+  engine_->Release("t2");
+}
+
 TEST_F(RestoreHooksTest, AreRunForAnUndoToo) {
   Add("index", kAfter);
   Start();
