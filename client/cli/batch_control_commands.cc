@@ -35,37 +35,53 @@ struct BatchControlOptions {
 using Options = std::shared_ptr<BatchControlOptions>;
 using ControlCall = absl::StatusOr<v1::Batch> (ReinstateClient::*)(v1::ControlBatchRequest);
 
-absl::Status Control(const BatchControlOptions& options, ControlCall call, Session& session) {
+absl::StatusOr<v1::Batch> Call(const BatchControlOptions& options, ControlCall call,
+                               Session& session) {
   v1::ControlBatchRequest request;
   request.set_batch(options.batch);
   request.set_reason(options.reason);
   request.set_request_id(options.request_id);
   ASSIGN_OR_RETURN(ReinstateClient * client, session.Client());
-  ASSIGN_OR_RETURN(v1::Batch batch, (client->*call)(std::move(request)));
-  if (options.follow.wait) {
-    return ShowBegunBatch(std::move(batch), options.follow, session);
+  return (client->*call)(std::move(request));
+}
+
+absl::Status Show(v1::Batch batch, const FollowOptions& follow, Session& session) {
+  if (follow.wait) {
+    return ShowBegunBatch(std::move(batch), follow, session);
   }
   return PrintBatch(batch, session);
 }
 
+absl::Status Control(const BatchControlOptions& options, ControlCall call, Session& session) {
+  ASSIGN_OR_RETURN(v1::Batch batch, Call(options, call, session));
+  return Show(std::move(batch), options.follow, session);
+}
+
 // Waits only for what goes on by itself: a person who has to act does not while this waits.
 absl::Status NothingToRetry(v1::Batch batch, const FollowOptions& follow, Session& session) {
-  session.Hint("Nothing of the batch has failed or was cancelled; there is nothing to retry.");
+  session.Hint(
+      "Nothing of the batch has failed, or was cancelled with it; there is nothing to retry.");
   if (follow.wait && GoOnCommand(batch).empty()) {
     return ShowBegunBatch(std::move(batch), follow, session);
   }
   return PrintBatch(batch, session);
 }
 
+// Whether a batch is as it was: what was begun of it since would show in one of these.
+bool IsAsBefore(const v1::Batch& before, const v1::Batch& now) {
+  return now.state() == before.state() &&
+         now.lines().SerializeAsString() == before.lines().SerializeAsString() &&
+         now.end_time().SerializeAsString() == before.end_time().SerializeAsString();
+}
+
 absl::Status Retry(const BatchControlOptions& options, Session& session) {
   v1::GetBatchRequest get;
   get.set_batch(options.batch);
   ASSIGN_OR_RETURN(ReinstateClient * client, session.Client());
-  ASSIGN_OR_RETURN(v1::Batch batch, client->GetBatch(get));
-  if (!batch.dry_run() && batch.lines().failed() + batch.lines().cancelled() == 0) {
-    return NothingToRetry(std::move(batch), options.follow, session);
-  }
-  return Control(options, &ReinstateClient::RetryBatch, session);
+  ASSIGN_OR_RETURN(const v1::Batch before, client->GetBatch(get));
+  ASSIGN_OR_RETURN(v1::Batch batch, Call(options, &ReinstateClient::RetryBatch, session));
+  return IsAsBefore(before, batch) ? NothingToRetry(std::move(batch), options.follow, session)
+                                   : Show(std::move(batch), options.follow, session);
 }
 
 std::vector<std::string> CancelFacts(const v1::Batch& batch) {
@@ -160,7 +176,7 @@ struct ControlVerb {
 constexpr ControlVerb kControlVerbs[] = {
     {"pause", "Begins no further restore; what runs rolls back and waits", Pause},
     {"resume", "Goes on after a pause; also although tenants still lose rows", Resume},
-    {"retry", "Restores again what failed or was cancelled, and nothing else", Retry},
+    {"retry", "Tries again what failed or was cancelled with the batch, be it only a hook", Retry},
 };
 
 void AddAuditOptions(CLI::App* command, const Options& options) {

@@ -29,8 +29,9 @@ constexpr size_t kRangesTold = 1'000;
 struct NextStep {
   std::string_view reason;
   // $LIST, $RESOLVED, $FILE, $AT, $BATCH, $TENANT and $RESTORE: what it is about. $PLAN_ONE, $PLAN,
-  // $UNDO and $ALL_BUT: commands that plan the restore or the batch anew, that undo what is left,
-  // and that restore all but the table whose rows refer to missing ones.
+  // $ANEW, $UNDO and $ALL_BUT: commands that plan the restore or the batch anew, that do what was
+  // cancelled, that undo what is left, and that restore all but the table whose rows refer to
+  // missing ones.
   std::string_view step;
 };
 
@@ -39,9 +40,11 @@ constexpr std::string_view kResolve =
     "file.";
 constexpr std::string_view kFillIn =
     "fill in the column id of these lines in $FILE, and give that file again.";
-constexpr std::string_view kDoByHand =
-    "mend the hook, and do by hand what it was to do: the rows are back, so there is nothing to "
-    "retry.";
+constexpr std::string_view kHookAgain =
+    "mend the hook; then reinstate batch retry $BATCH runs it again, and not the restore.";
+// A new order of somebody, since the retry keeps to the decision.
+constexpr std::string_view kCancelledAlone =
+    "a retry leaves out what somebody cancelled by itself; to do it after all: $ANEW";
 constexpr std::string_view kRestoreAllBut = "$ALL_BUT, ";
 constexpr std::string_view kRetry = "then reinstate batch retry $BATCH";
 
@@ -84,6 +87,11 @@ bool RowsAreBack(const v1::BatchLine& line) {
          std::ranges::all_of(line.restores(), [](const v1::BatchLineRestore& restore) {
            return restore.state() == v1::RESTORE_STATE_SUCCEEDED;
          });
+}
+
+// Whether somebody cancelled a restore of the line by itself, not its batch.
+bool WasCancelledAlone(const v1::BatchLine& line) {
+  return line.state() == v1::BATCH_LINE_STATE_CANCELLED && !line.problem().retryable();
 }
 
 // The restore of the line that failed, or else its first one; nothing in it if there is none.
@@ -144,7 +152,10 @@ std::string_view StepFor(const v1::BatchLine& line, const ProblemContext& contex
     return kFillIn;
   }
   if (RowsAreBack(line)) {
-    return kDoByHand;
+    return kHookAgain;
+  }
+  if (WasCancelledAlone(line) && CanRetry(context)) {
+    return kCancelledAlone;
   }
   return LacksRows(line, context) ? kRestoreAllBut : step;
 }
@@ -205,15 +216,26 @@ std::string OrderOptions(const v1::Batch& batch) {
   return text;
 }
 
+// A new batch of the lines of `batch` that are in `state`.
+std::string NewBatchOf(const v1::Batch& batch, const char* state) {
+  return absl::StrCat("reinstate batch get ", ShellWord(batch.id()), " --lines --state ", state,
+                      " -o csv > again.csv && reinstate batch create -f again.csv",
+                      OrderOptions(batch));
+}
+
 std::string PlanAgain(const ProblemContext& context) {
-  if (!context.batch.has_value() || IsUndo(context)) {
-    return "reinstate batch create -f FILE --at POINT --dry-run";
+  return !context.batch.has_value() || IsUndo(context)
+             ? "reinstate batch create -f FILE --at POINT --dry-run"
+             : absl::StrCat(NewBatchOf(*context.batch, "failed"), " --dry-run");
+}
+
+std::string CancelledAnew(const ProblemContext& context) {
+  if (!context.batch.has_value()) {
+    return "";
   }
-  const v1::Batch& batch = *context.batch;
-  return absl::StrCat("reinstate batch get ", ShellWord(batch.id()),
-                      " --lines --state failed -o csv > again.csv && reinstate batch create -f "
-                      "again.csv",
-                      OrderOptions(batch), " --dry-run");
+  return IsUndo(context)
+             ? absl::StrCat("reinstate batch undo ", ShellWord(context.batch->undo_of()))
+             : NewBatchOf(*context.batch, "cancelled");
 }
 
 // Of a line that LacksRows.
@@ -287,7 +309,7 @@ bool RetryMayHelp(const v1::BatchLine& line) {
   const std::string_view step = StepOf(ReasonOf(line));
   return (line.state() == v1::BATCH_LINE_STATE_FAILED ||
           line.state() == v1::BATCH_LINE_STATE_CANCELLED) &&
-         !RowsAreBack(line) && (step.empty() || step.ends_with(", "));
+         !WasCancelledAlone(line) && (step.empty() || step.ends_with(", "));
 }
 
 std::string NextStepFor(const v1::BatchLine& line, const ProblemContext& context) {
@@ -310,6 +332,7 @@ std::string NextStepFor(const v1::BatchLine& line, const ProblemContext& context
              {"$RESTORE", OrElse(restore.restore(), "RESTORE")},
              {"$UNDO", UndoAgain(context)},
              {"$ALL_BUT", RestoreAllBut(line, restore, context)},
+             {"$ANEW", CancelledAnew(context)},
              {"$PLAN_ONE", context.batch.has_value() ? PlanCommand(*context.batch, restore)
                                                      : "reinstate restore plan"},
              {"$PLAN", PlanAgain(context)}});

@@ -42,8 +42,9 @@ absl::Status WriteProblems(const std::vector<v1::BatchLine>& lines, const Proble
 // What to do about a problem of `line`, as a sentence with a command. Pure.
 std::string NextStepFor(const v1::BatchLine& line, const ProblemContext& context);
 
-// Whether `reinstate batch retry` tries `line` again and may restore it, be it once the cause is
+// Whether `reinstate batch retry` tries `line` again and may help it, be it once the cause is
 // mended: what was agreed to is tried again, so that it fails again if it was refused for that.
+// What somebody cancelled by itself is not tried again.
 bool RetryMayHelp(const v1::BatchLine& line);
 
 }  // namespace reinstate

@@ -18,7 +18,7 @@
 namespace reinstate {
 namespace {
 
-// The lines that were not restored.
+// The lines that were not restored, or that a required hook failed after.
 absl::StatusOr<std::vector<v1::BatchLine>> ProblemLines(const v1::Batch& batch, Session& session) {
   v1::ListBatchLinesRequest request;
   request.set_batch(batch.id());

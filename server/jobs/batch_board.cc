@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "absl/strings/str_cat.h"
+#include "server/jobs/batch_cancel_reason.h"
 #include "storage/base/error.h"
 #include "storage/state/restore_index.h"
 
@@ -15,17 +16,38 @@ bool HasYetToEnd(const BatchBoard::Target& target) {
   return (!HasEnded(target.state) && target.state != state::IN_DOUBT) || target.hooks_pending;
 }
 
-// The required hook that failed after a restore that had succeeded, or null.
-const state::HookOutcome* FailedHook(const state::RestoreRecord& restore) {
+// What hooks that failed after a restore that had succeeded make of it.
+void AddFailedHooks(const state::RestoreRecord& restore, BatchBoard::Target* target) {
+  target->hook_failed = false;
+  target->any_hook_failed = false;
   if (restore.state() != state::SUCCEEDED || restore.hooks_pending()) {
-    return nullptr;
+    return;
   }
   for (const state::HookOutcome& hook : restore.hooks()) {
-    if (hook.after() && hook.required() && !hook.succeeded()) {
-      return &hook;
+    if (!hook.after() || hook.succeeded()) {
+      continue;
+    }
+    target->any_hook_failed = true;
+    if (hook.required() && !target->hook_failed) {
+      target->hook_failed = true;
+      target->failure.set_reason(std::string(ReasonName(Reason::kHookFailed)));
+      target->failure.set_message(absl::StrCat("the rows are back, but hook ", hook.name(),
+                                               " after it failed: ", hook.message()));
     }
   }
-  return nullptr;
+}
+
+// Whether somebody cancelled the restore by itself, which those who look at its batch are told.
+void AddCancelledAlone(const state::RestoreRecord& restore, BatchBoard::Target* target) {
+  const bool cancelled = restore.state() == state::CANCELLED;
+  target->cancelled_alone = cancelled && !WasCancelledWithBatch(restore);
+  if (cancelled) {
+    target->failure.set_retryable(!target->cancelled_alone);
+  }
+  if (target->cancelled_alone) {
+    absl::StrAppend(target->failure.mutable_message(),
+                    "; a retry of the batch leaves it so, since it was cancelled by itself");
+  }
 }
 
 bool IsCancelled(const state::Failure& failure) {
@@ -287,13 +309,8 @@ void BatchBoard::Update(const state::RestoreRecord& restore) {
   next.rows = RowsOf(restore.plan());
   next.failure = restore.failure();
   next.hooks_pending = restore.state() == state::SUCCEEDED && restore.hooks_pending();
-  next.hook_failed = false;
-  if (const state::HookOutcome* const hook = FailedHook(restore); hook != nullptr) {
-    next.hook_failed = true;
-    next.failure.set_reason(std::string(ReasonName(Reason::kHookFailed)));
-    next.failure.set_message(absl::StrCat("the rows are back, but hook ", hook->name(),
-                                          " after it failed: ", hook->message()));
-  }
+  AddFailedHooks(restore, &next);
+  AddCancelledAlone(restore, &next);
   next.has_certificate = restore.state() == state::SUCCEEDED || restore.state() == state::UNDONE;
   next.started_us = restore.started_us() != 0 ? restore.started_us() : next.started_us;
   next.wait.reset();

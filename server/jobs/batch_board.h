@@ -64,6 +64,8 @@ class BatchBoard {
     std::optional<state::Failure> wait;
     bool hooks_pending = false;       // it succeeded, and hooks are still to follow
     bool hook_failed = false;         // one that is required, after it had succeeded
+    bool any_hook_failed = false;     // the same, whether required or not
+    bool cancelled_alone = false;     // CANCELLED, and not with its batch: a retry leaves it so
     std::optional<HookAttempt> hook;  // that is run now, before or after it
     RowCounts rows;
     state::Failure failure;

@@ -1,6 +1,7 @@
 #include "server/jobs/batch_control.h"
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include "absl/strings/escaping.h"
@@ -21,9 +22,8 @@ absl::Status Ended(const BatchDesk& desk, const state::BatchRecord& batch) {
   }
   bool retry_helps = false;
   desk.shelf->With(batch.id(), [&](const state::BatchRecord&, const BatchBoard& board) {
-    retry_helps =
-        !batch.order().dry_run() &&
-        board.Count(BatchLineState::kFailed) + board.Count(BatchLineState::kCancelled) > 0;
+    retry_helps = !batch.order().dry_run() &&
+                  std::any_of(board.lines().begin(), board.lines().end(), IsRetried);
   });
   return MakeError(Reason::kBatchEnded,
                    absl::StrCat("batch ", batch.id(), " has ended",
@@ -199,22 +199,26 @@ absl::StatusOr<BatchView> BatchControl::Retry(const std::string& id, const state
   }
   // A line that is retried in one store while it is undone in another would be neither.
   RETURN_IF_ERROR(CheckNotBeingUndone(*desk_, id, "retry"));
-  std::vector<BatchBoard::Line> failed;
+  std::vector<BatchBoard::Line> retried;
   desk_->shelf->With(id, [&](const state::BatchRecord&, const BatchBoard& board) {
-    for (const BatchBoard::Line& line : board.lines()) {
-      if (line.state == BatchLineState::kFailed || line.state == BatchLineState::kCancelled) {
-        failed.push_back(line);
-      }
-    }
+    std::copy_if(board.lines().begin(), board.lines().end(), std::back_inserter(retried),
+                 IsRetried);
   });
-  BatchParts parts;
-  for (BatchBoard::Line& line : failed) {
-    RETURN_IF_ERROR(AddRetry(*desk_, line, &parts));
-  }
-  if (parts.lines.empty()) {
+  if (retried.empty()) {
     return desk_->shelf->View(id);
   }
-  const AuditDraft audit = BatchAudit(batch, "batch.retried", actor, reason, parts.lines.size());
+  BatchParts parts;
+  for (const BatchBoard::Line& line : retried) {
+    RETURN_IF_ERROR(AddRetry(*desk_, line, &parts));
+  }
+  // Durable one by one, before the batch runs again: what a crash leaves of this is run by the next
+  // start, and ends the batch as it then is.
+  for (const BatchBoard::Line& line : retried) {
+    for (const std::string& restore : FailedHooksOf(line)) {
+      RETURN_IF_ERROR(desk_->restores->RunFailedHooksAgain(restore).status());
+    }
+  }
+  const AuditDraft audit = BatchAudit(batch, "batch.retried", actor, reason, retried.size());
   return Extend(id, std::move(parts), audit);
 }
 

@@ -8,6 +8,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "server/jobs/batch_cancel_reason.h"
 #include "server/jobs/blocked_lines.h"
 #include "server/jobs/job_failure.h"
 #include "storage/base/error.h"
@@ -166,7 +167,7 @@ absl::Status BatchCourse::CancelRest(const state::BatchRecord& batch) {
   const std::vector<std::string> restores = desk_->shelf->Unfinished(batch.id());
   for (const std::string& restore : restores) {
     const auto cancelled =
-        desk_->restores->CancelRestore(restore, batch.cancelled_by(), batch.cancel_reason());
+        desk_->restores->CancelRestore(restore, batch.cancelled_by(), BatchCancelReason(batch));
     // What commits, or has ended meanwhile, is told of when it has.
     if (!cancelled.ok() && !HasReason(cancelled.status(), Reason::kNotCancellable)) {
       return cancelled.status();
@@ -191,6 +192,7 @@ absl::Status BatchCourse::LeaveDue(const std::string& id) {
                   absl::StrCat("the batch was cancelled before its ",
                                batch.order().dry_run() ? "plan" : "restore", " in store ",
                                line.targets(static_cast<int>(target)).store(), " was begun")));
+    line.mutable_problem()->set_retryable(!batch.order().dry_run());
     parts.lines.push_back(std::move(line));
   }
   if (parts.lines.empty()) {

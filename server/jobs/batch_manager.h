@@ -88,8 +88,10 @@ class BatchManager {
   virtual absl::StatusOr<BatchView> Cancel(const std::string& id, const state::Actor& actor,
                                            const std::string& reason) = 0;
 
-  // New restores for the lines that FAILED or were CANCELLED. INVALID_ARGUMENT for a dry run;
-  // BATCH_ENDED while the batch is being undone.
+  // New restores for what FAILED, or was CANCELLED with the batch; what somebody cancelled by
+  // itself stays so. Of a restore that has SUCCEEDED, the hooks after it that failed, required or
+  // not, are run again, and nothing else. INVALID_ARGUMENT for a dry run; BATCH_ENDED while the
+  // batch is being undone.
   virtual absl::StatusOr<BatchView> Retry(const std::string& id, const state::Actor& actor,
                                           const std::string& reason) = 0;
 

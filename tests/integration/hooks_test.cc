@@ -125,6 +125,41 @@ TEST_F(DaemonHooksTest, OneThatKillNineInterruptedIsRunAfterTheNextStart) {
   EXPECT_EQ(Events().size(), 2);
 }
 
+TEST_F(DaemonHooksTest,
+       OneThatFailedIsRunAgainByARetryOfItsBatchWithoutTheRestoreAlsoAfterKillNine) {
+  Add("index", "after", absl::StrCat("test -e ", Path("up"), " || exit 1\n", WaitFor(Path("go"))),
+      "required = true");
+  StartWithHooks();
+  LoseATenant();
+  v1::CreateBatchRequest request;
+  request.mutable_spec()->set_store("main");
+  request.mutable_spec()->set_at("latest");
+  request.mutable_spec()->set_mode(v1::RESTORE_MODE_MIRROR);
+  request.add_lines()->set_tenant("acme");
+  absl::StatusOr<v1::Batch> batch = client_->CreateBatch(request);
+  ASSERT_THAT(batch, IsOk());
+  batch = client_->WaitForBatch(batch->id(), {});
+  ASSERT_THAT(batch, IsOk());
+  EXPECT_EQ(batch->state(), v1::BATCH_STATE_PARTLY_FAILED);
+  Put("acme", "1", "newer");
+  std::ofstream(Path("up")) << "\n";
+  v1::ControlBatchRequest retry;
+  retry.set_batch(batch->id());
+  const absl::StatusOr<v1::Batch> retried = client_->RetryBatch(retry);
+  ASSERT_THAT(retried, IsOk());
+  EXPECT_EQ(retried->state(), v1::BATCH_STATE_RUNNING);
+  AwaitEvents(2);
+  daemon_->Kill();
+  StartWithHooks();
+  AwaitEvents(3);
+  std::ofstream(Path("go")) << "\n";
+  batch = client_->WaitForBatch(batch->id(), {});
+  ASSERT_THAT(batch, IsOk());
+  EXPECT_EQ(batch->state(), v1::BATCH_STATE_SUCCEEDED);
+  EXPECT_EQ(Events(), std::vector<std::string>(3, Events()[0])) << "of one and the same restore";
+  EXPECT_EQ(*Get("acme", "1"), "newer");
+}
+
 TEST_F(DaemonHooksTest, FollowARestoreThatKillNineMetAfterItsCommit) {
   Add("freeze", "before", "exit 0", "required = true");
   Add("index", "after", "exit 0");

@@ -163,7 +163,7 @@ TEST_F(Waiting, EndsWith3WhereTheRowsAreBackAndARequiredHookFailed) {
   EXPECT_EQ(batch.exit_code, 1) << batch.err;
   EXPECT_THAT(batch.err, HasSubstr("0 of 2 lines of the batch"));
   EXPECT_THAT(batch.err, HasSubstr("HOOK_FAILED"));
-  EXPECT_THAT(batch.err, HasSubstr("do by hand what it was to do"));
+  EXPECT_THAT(batch.err, HasSubstr("runs it again, and not the restore"));
   EXPECT_EQ(Issues("1002"), 50);
 }
 

@@ -63,7 +63,7 @@ TEST(BatchProblems, NeverNameTheListAsTheFileThatTheNextCommandWrites) {
   }
 }
 
-TEST(BatchProblems, OfferNoRetryWhereOnlyAHookAfterTheRestoreHasFailed) {
+TEST(BatchProblems, SayThatARetryRunsOnlyTheHookWhereTheRestoreHasSucceeded) {
   v1::BatchLine line = Line(3, "1001", "HOOK_FAILED");
   line.set_state(v1::BATCH_LINE_STATE_FAILED);
   const ProblemContext context = {.file = "", .at = "2h", .batch = Begun()};
@@ -72,8 +72,34 @@ TEST(BatchProblems, OfferNoRetryWhereOnlyAHookAfterTheRestoreHasFailed) {
   EXPECT_TRUE(RetryMayHelp(line)) << "of a hook before it";
   EXPECT_EQ(NextStepFor(line, context), "mend the hook, then reinstate batch retry bat-1");
   restore.set_state(v1::RESTORE_STATE_SUCCEEDED);
-  EXPECT_FALSE(RetryMayHelp(line));
-  EXPECT_THAT(NextStepFor(line, context), HasSubstr("do by hand what it was to do"));
+  EXPECT_TRUE(RetryMayHelp(line));
+  EXPECT_EQ(NextStepFor(line, context),
+            "mend the hook; then reinstate batch retry bat-1 runs it again, and not the restore.");
+}
+
+TEST(BatchProblems, TellWhatWasCancelledWithTheBatchFromWhatWasByItself) {
+  std::vector<v1::BatchLine> lines;
+  for (const bool with_batch : {true, false}) {
+    v1::BatchLine& line = lines.emplace_back(Line(with_batch ? 3 : 4, "1001", "CANCELLED"));
+    line.set_state(v1::BATCH_LINE_STATE_CANCELLED);
+    line.mutable_problem()->set_retryable(with_batch);
+    EXPECT_EQ(RetryMayHelp(line), with_batch);
+  }
+  ProblemContext context = {.file = "", .at = "2h", .batch = Begun()};
+  context.batch->mutable_spec()->set_store("main");
+  context.batch->mutable_spec()->set_at("2h");
+  EXPECT_THAT(
+      RenderProblems(lines, context),
+      AllOf(
+          HasSubstr("CANCELLED, 1 line: line 3\n"),
+          HasSubstr("  Next: reinstate batch retry bat-1\n"),
+          HasSubstr("CANCELLED, 1 line: line 4\n"),
+          HasSubstr("  Next: a retry leaves out what somebody cancelled by itself; to do it after "
+                    "all: reinstate batch get bat-1 --lines --state cancelled -o csv > again.csv "
+                    "&& reinstate batch create -f again.csv --store main --at 2h --mode ")));
+  context.batch->set_kind(v1::RESTORE_KIND_UNDO);
+  context.batch->set_undo_of("bat-0");
+  EXPECT_THAT(NextStepFor(lines[1], context), HasSubstr("after all: reinstate batch undo bat-0"));
 }
 
 // Those with even numbers but 38 and 40, and all from 61 to 65.

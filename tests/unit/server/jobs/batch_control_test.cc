@@ -51,6 +51,11 @@ class BatchControlTest : public BatchFixture {
   absl::StatusOr<BatchView> Add(const std::string& id, const Strings& tenants) {
     return batches_->Add(id, Lines(tenants), {}, Ada(), "because");
   }
+  // Cancels the restore of one line by itself, for the same reason.
+  absl::Status CancelLine(const std::string& id, size_t line) {
+    return restores_->CancelRestore(AllLines(id)[line].targets.front().restore, Ada(), "because")
+        .status();
+  }
 };
 
 // --- Pause and resume ---
@@ -209,6 +214,56 @@ TEST_F(BatchControlTest, ARetryTriesOnlyWhatFailed) {
   AwaitState(id, state::BATCH_SUCCEEDED);
   EXPECT_THAT(Retry(id), IsOk());
   EXPECT_EQ(Restores(), Strings({"t1 SUCCEEDED", "t2 FAILED", "t2 SUCCEEDED", "t3 SUCCEEDED"}));
+}
+
+TEST_F(BatchControlTest, ARetryLeavesWhatSomebodyCancelledByItself) {
+  Write("t2", {.end = state::FAILED});
+  Hold("t3");
+  const std::string id = Create({"t1", "t2", "t3"});
+  ASSERT_THAT(CancelLine(id, 2), IsOk());
+  AwaitState(id, state::BATCH_PARTLY_FAILED);
+  Write("t2", {});
+  Write("t3", {});
+  ASSERT_THAT(Retry(id), IsOk());
+  AwaitCount(id, BatchLineState::kSucceeded, 2);
+  AwaitState(id, state::BATCH_PARTLY_FAILED);
+  EXPECT_THAT(Pause(id).status().message(), testing::EndsWith(" has ended"))
+      << "no retry is offered";
+  Begin();
+  ASSERT_THAT(Retry(id), IsOk());
+  EXPECT_EQ(StateOf(id), state::BATCH_PARTLY_FAILED);
+  EXPECT_EQ(Restores(), Strings({"t1 SUCCEEDED", "t2 FAILED", "t2 SUCCEEDED", "t3 CANCELLED"}));
+  const state::Failure failure = AllLines(id)[2].targets.front().seen.failure;
+  EXPECT_THAT(failure.message(), HasSubstr("a retry of the batch leaves it so"));
+  EXPECT_FALSE(failure.retryable());
+}
+
+TEST_F(BatchControlTest, ARetryDoesWhatTheCancelOfTheBatchEndedAndNotWhatWasCancelledBefore) {
+  const std::string id = CreateHeld();
+  ASSERT_THAT(CancelLine(id, 1), IsOk());
+  AwaitCount(id, BatchLineState::kCancelled, 1);
+  ASSERT_THAT(Cancel(id), IsOk());
+  AwaitState(id, state::BATCH_CANCELLED);
+  EXPECT_TRUE(AllLines(id)[0].targets.front().seen.failure.retryable());
+  ReleaseAll();
+  // It stays known also if the batch ends otherwise meanwhile, and after a restart.
+  ASSERT_THAT(Add(id, {"t5"}), IsOk());
+  AwaitState(id, state::BATCH_PARTLY_FAILED);
+  Begin();
+  ASSERT_THAT(Retry(id), IsOk());
+  AwaitState(id, state::BATCH_PARTLY_FAILED);
+  AwaitCount(id, BatchLineState::kSucceeded, 4);
+  EXPECT_EQ(AllLines(id)[1].state, BatchLineState::kCancelled);
+}
+
+TEST_F(BatchControlTest, WhatWasCancelledByItselfCanBeRestoredByANewBatch) {
+  Hold("t1");
+  const std::string id = Create({"t1"});
+  ASSERT_THAT(CancelLine(id, 0), IsOk());
+  AwaitState(id, state::BATCH_PARTLY_FAILED);
+  EXPECT_THAT(Add(id, {"t1"}), FailsWith(Reason::kBatchLinesInvalid));
+  Write("t1", {});
+  AwaitState(Create({"t1"}), state::BATCH_SUCCEEDED);
 }
 
 TEST_F(BatchControlTest, ARetryWhileItIsPausedWaitsForTheResume) {
@@ -509,11 +564,6 @@ class BatchCheckingTest : public BatchControlTest {
     }
   }
 
-  // Cancels the restore of one line by itself.
-  absl::Status CancelLine(const std::string& id, size_t line) {
-    return restores_->CancelRestore(AllLines(id)[line].targets.front().restore, Ada(), "").status();
-  }
-
   Mutex mu_;
   CondVar changed_;
   bool shrinks_ = true;  // a row less after every look
@@ -712,11 +762,11 @@ TEST_F(AddedCheckingTest, AreLookedAtAlsoIfTheBatchHadEndedAndAfterARestart) {
 TEST_F(AddedCheckingTest, AreLookedAtAlsoIfTheyAreCancelledAndRetried) {
   const std::string id = CreateRunning();
   Add(id, {"t6"});
-  const std::string restore = AllLines(id)[1].targets.front().restore;
-  ASSERT_THAT(restores_->CancelRestore(restore, Ada(), ""), IsOk());
-  ASSERT_THAT(batches_->Retry(id, Ada(), ""), IsOk());
+  ASSERT_THAT(Cancel(id), IsOk());
+  AwaitState(id, state::BATCH_CANCELLED);
+  ASSERT_THAT(Retry(id), IsOk());
   PassTimeUntil(id, state::BATCH_WAITING_FOR_CONSENT);
-  EXPECT_EQ(engine_->begun(), Strings({"t1"}));
+  EXPECT_EQ(engine_->begun(), Strings({"t1", "t1"}));
 }
 
 TEST_F(AddedCheckingTest, EndWithTheBatchIfTheyAreCancelledWhileTheyWaitForConsent) {
@@ -746,9 +796,11 @@ TEST_F(AddedCheckingTest, OneThatShrinksAndIsCancelledMeanwhileHoldsUpNobody) {
   ASSERT_THAT(CancelLine(id, 2), IsOk());
   PassTimeUntilBegun(2);
   EXPECT_EQ(engine_->begun(), Strings({"t1", "t3"}));
-  ASSERT_THAT(batches_->Retry(id, Ada(), ""), IsOk());
-  PassTimeUntil(id, state::BATCH_WAITING_FOR_CONSENT);
-  EXPECT_EQ(engine_->begun(), Strings({"t1", "t3"})) << "it is still to be looked at";
+  ASSERT_THAT(Retry(id), IsOk());
+  EXPECT_EQ(AllLines(id)[2].state, BatchLineState::kCancelled);
+  engine_->Release("t1");
+  AwaitState(id, state::BATCH_PARTLY_FAILED);
+  EXPECT_EQ(engine_->begun(), Strings({"t1", "t3"}));
 }
 
 TEST_F(AddedCheckingTest, OneThatIsCancelledMeanwhileIsNotTakenForShrunken) {
