@@ -25,6 +25,7 @@ std::vector<std::string> LostEmbeddedTenants::SiteArguments(const std::vector<st
                                                             const std::string& folder) {
   const std::string path = folder + "/reinstated.toml";
   std::ofstream config(path);
+  config << "[workers]\nrestores = 4\n";  // on every machine
   for (const std::string& store : stores) {
     config << "[[store]]\nname = \"" << store << "\"\n";
   }

@@ -2,6 +2,7 @@
 
 #include <cstdio>
 #include <cstdlib>
+#include <fstream>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -46,6 +47,7 @@ std::vector<std::string> TrackerWorld::DaemonArguments(int port) {
   const std::string path = folder_.path() + "/reinstated.toml";
   Require(WriteSiteConfig(port == 0 ? server_->port() : port, database_name_, path),
           "write the configuration");
+  std::ofstream(path, std::ios::app) << "[workers]\nrestores = 4\n";  // on every machine
   return {"--config", path};
 }
 
