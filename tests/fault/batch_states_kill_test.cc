@@ -1,6 +1,7 @@
 // kill -9 of the daemon while a batch over two stores is paused, is being cancelled, is being
-// undone, and while it is only planned, each with restores in flight at every step: what was
-// ordered holds after the next start, and the batch ends with each tenant before or after.
+// undone, and while it is only planned, each with restores in flight at every step, and a stop in
+// good order while it runs: what was ordered holds after the next start, and the batch ends with
+// each tenant before or after.
 
 #include <gtest/gtest.h>
 
@@ -139,6 +140,25 @@ TEST_F(BatchStatesKill, WhatIsPausedStaysSoAndIsDoneOnceResumed) {
 
   world_.Start();
   batches_.Resume(batch);
+  EXPECT_EQ(batches_.AwaitEnd(batch).state(), v1::BATCH_STATE_SUCCEEDED);
+  lost_->ExpectRestored(lost_->All());
+  ExpectRestores(lost_->All(), {{v1::RESTORE_STATE_SUCCEEDED, 1}});
+}
+
+TEST_F(BatchStatesKill, WhatAStopInterruptsGoesOnByItselfAfterTheNextStart) {
+  // Each restore takes a second, so that some run when the daemon is stopped.
+  world_.Start("restore.verifying=slow");
+  const std::string batch = Create();
+  batches_.Await(batch, [](const v1::Batch& seen) { return seen.lines().succeeded() > 0; });
+  absl::SleepFor(absl::Milliseconds(300));
+  ASSERT_EQ(world_.daemon()->Terminate(), 0) << world_.Output();
+  EXPECT_NE(world_.daemon()->Output().find("job interrupted, to be run again"), std::string::npos)
+      << "none was running";
+  const Parts restored = lost_->FindRestored("after the stop");
+  EXPECT_GT(restored.size(), 0);
+  EXPECT_LT(restored.size(), lost_->All().size());
+
+  world_.Start();
   EXPECT_EQ(batches_.AwaitEnd(batch).state(), v1::BATCH_STATE_SUCCEEDED);
   lost_->ExpectRestored(lost_->All());
   ExpectRestores(lost_->All(), {{v1::RESTORE_STATE_SUCCEEDED, 1}});
