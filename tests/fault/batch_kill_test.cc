@@ -19,9 +19,9 @@ namespace {
 
 // In the order in which a restore passes them.
 const std::vector<std::string> kPlaces = {
-    "restore.planning",      "restore.applying",     "restore.verifying",
-    "restore.before_intent", "restore.after_intent", "live.before_commit",
-    "live.after_commit",     "restore.after_commit", "state.before_batch",
+    "live.begin",        "restore.planning",      "restore.applying",     "restore.verifying",
+    "live.seal",         "restore.before_intent", "restore.after_intent", "live.before_commit",
+    "live.after_commit", "restore.after_commit",  "state.before_batch",
 };
 // Those between which what a line of a group does next is decided.
 const std::vector<std::string> kPlacesAroundTheCommit = {
@@ -54,6 +54,7 @@ TEST_F(BatchKillTest, AKillWith200RestoresInFlightLosesNothingAndRepeatsNothing)
   LostEmbeddedTenants lost(&world, {"main"}, /*tenants=*/200);
   BatchKiller killer(&world, &lost);
   Kill(kPlaces, /*hits=*/20, /*random_kills=*/8, &killer);
+  EXPECT_GT(killer.kills_in_the_middle(), 0) << "the kills must come while tenants are restored";
 }
 
 TEST_F(BatchKillTest, AKillOfABatchOverTwoStoresLosesNothingAndRepeatsNothing) {
