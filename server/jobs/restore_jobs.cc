@@ -344,7 +344,7 @@ absl::StatusOr<state::RestoreRecord> RestoreJobs::Postpone(const std::string& id
   return again ? why : Refuse(std::move(record), FailureOf(why));
 }
 
-// Of a restore that `why` kept from beginning while the hooks before it were run.
+// Of a restore that `why` kept from beginning, before the hooks before it were run or by them.
 absl::StatusOr<state::RestoreRecord> RestoreJobs::EndUnbegun(const std::string& id,
                                                              const absl::Status& why) {
   ASSIGN_OR_RETURN(state::RestoreRecord record, state_->GetRestore(id));
@@ -372,7 +372,11 @@ absl::StatusOr<state::RestoreRecord> RestoreJobs::RunChecked(const std::string& 
     return record.has_intent() ? store.status()
                                : Refuse(std::move(record), FailureOf(store.status()));
   }
-  const absl::Status identity = stores_->CheckIdentity(name);
+  const absl::Status identity =
+      stores_->CheckIdentity(name, [control] { return control->CheckWait(); });
+  if (const absl::Status ended = control->CheckWait(); !ended.ok() && !record.has_intent()) {
+    return EndUnbegun(id, ended);
+  }
   if (!identity.ok() && !HasReason(identity, Reason::kUnavailable) && !record.has_intent()) {
     return Refuse(std::move(record), FailureOf(identity));
   }

@@ -117,14 +117,14 @@ std::vector<const ServedStore*> StoreRegistry::List() const {
   return stores;
 }
 
-absl::Status StoreRegistry::CheckIdentity(const std::string& name) {
+absl::Status StoreRegistry::CheckIdentity(const std::string& name, const ShouldEnd& should_end) {
   ASSIGN_OR_RETURN(const ServedStore* store, Find(name));
   ASSIGN_OR_RETURN(const auto bound, Bound(name));
   if (bound.has_value()) {
     // Also if it cannot be asked now: it may answer, as another one, when it is used.
     store->live->Expect(bound->identity());
   }
-  ASSIGN_OR_RETURN(const StoreIdentity identity, store->live->Identity());
+  ASSIGN_OR_RETURN(const StoreIdentity identity, store->live->IdentityUnless(should_end));
   if (!bound.has_value()) {
     return Bind(*store, identity,
                 StoreAudit("store.registered", name, DetailsOf(identity, ""), Daemon()));

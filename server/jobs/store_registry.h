@@ -43,8 +43,8 @@ class StoreRegistry {
 
   // Asks the store who it is: STORE_IDENTITY_CHANGED if it is not the one that was registered;
   // UNAVAILABLE. Called before every snapshot and restore. Binds a store that was not reachable
-  // when it was registered.
-  absl::Status CheckIdentity(const std::string& name);
+  // when it was registered. Ends as `should_end` says, once it does.
+  absl::Status CheckIdentity(const std::string& name, const ShouldEnd& should_end = nullptr);
 
   // The tenant that `text` means in the store, as the history has it too: every id that comes from
   // outside goes through here. TENANT_ID_INVALID, STORE_NOT_FOUND. Of a store that cannot answer

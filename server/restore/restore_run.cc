@@ -80,12 +80,17 @@ absl::Status RestoreRun::Hit(const char* place) const {
   return faults == nullptr ? absl::OkStatus() : faults->Hit(place);
 }
 
+ShouldEnd RestoreRun::ShouldEndWait() const {
+  return [control = parts_.control] { return control->CheckWait(); };
+}
+
 absl::Status RestoreRun::Open() {
   Close();
   ASSIGN_OR_RETURN(const TenantId tenant, TenantId::Parse(record_.order().tenant()));
-  ASSIGN_OR_RETURN(
-      session_, parts_.store->OpenTenant(tenant, {.purpose = record_.id(),
-                                                  .lock_timeout = parts_.options->lock_timeout}));
+  ASSIGN_OR_RETURN(session_,
+                   parts_.store->OpenTenant(tenant, {.purpose = record_.id(),
+                                                     .lock_timeout = parts_.options->lock_timeout,
+                                                     .should_end = ShouldEndWait()}));
   parts_.control->Attach(session_.get());
   return absl::OkStatus();
 }
@@ -98,7 +103,7 @@ void RestoreRun::Close() {
 // Asked with the session open: by then another store may have the address of the one that was
 // checked when the job began.
 absl::Status RestoreRun::CheckStore() {
-  ASSIGN_OR_RETURN(identity_, parts_.store->Identity());
+  ASSIGN_OR_RETURN(identity_, parts_.store->IdentityUnless(ShouldEndWait()));
   return CheckBoundIdentity(*parts_.state, record_.order().store(), identity_);
 }
 
@@ -187,6 +192,8 @@ absl::Status RestoreRun::Attempt() {
     RETURN_IF_ERROR(Open());
   }
   RETURN_IF_ERROR(CheckStore());
+  // Asked of a store that has just answered: nothing would end the wait for one that does not.
+  find_conflicts_ = find_conflicts_ || FindsConflictsAtOnce();
   RETURN_IF_ERROR(session_->Begin());
   ProgressMeter meter(parts_.control, kPasses, record_.size_rows(), record_.size_bytes());
   RETURN_IF_ERROR(Hit("restore.planning"));
@@ -254,7 +261,7 @@ absl::Status RestoreRun::CommitWithIntent(state::Intent intent) {
 
 absl::StatusOr<CommitOutcome> RestoreRun::FindOutcome() {
   RETURN_IF_ERROR(Open());
-  ASSIGN_OR_RETURN(identity_, parts_.store->Identity());
+  ASSIGN_OR_RETURN(identity_, parts_.store->IdentityUnless(ShouldEndWait()));
   if (identity_.id != record_.intent().live_identity()) {
     return MakeError(Reason::kStoreIdentityChanged,
                      "the store is not the one that the restore was committed to; it cannot say "
@@ -278,6 +285,9 @@ absl::StatusOr<RestoreRun::Settlement> RestoreRun::SettleIntent() {
   parts_.control->ReportPhase(state::COMMITTING);
   for (int attempt = 0;; ++attempt) {
     const absl::StatusOr<CommitOutcome> outcome = FindOutcome();
+    if (HasReason(outcome.status(), Reason::kShuttingDown)) {
+      return outcome.status();  // the next run goes on with it
+    }
     if (!outcome.ok() && IsTransient(outcome.status())) {
       Close();
       // A store that does not answer settles nothing, and leaves no doubt either: it is asked
@@ -324,7 +334,6 @@ bool RestoreRun::RunsAgain(const absl::Status& status) {
 
 absl::Status RestoreRun::RunAttempts() {
   absl::Status status;
-  find_conflicts_ = FindsConflictsAtOnce();
   for (int attempt = 0; attempt < parts_.options->max_attempts; ++attempt) {
     if (attempt > 0) {
       RETURN_IF_ERROR(parts_.state->DiscardUndo(record_.id()));

@@ -78,6 +78,9 @@ class RestoreRun {
   absl::Status RecordWait(const absl::Status& cause);
   absl::StatusOr<state::RestoreRecord> EndWith(const absl::Status& cause);
 
+  // For waits for the store before there is a session to cancel.
+  ShouldEnd ShouldEndWait() const;
+
   absl::Status Hit(const char* place) const;
   absl::Time Now() const { return parts_.options->clock->Now(); }
 

@@ -1,9 +1,13 @@
 #include "server/restore/run_control.h"
 
+#include <utility>
+
 #include "storage/base/error.h"
 #include "storage/live/tenant_session.h"
 
 namespace reinstate {
+
+using std::chrono::steady_clock;
 
 void RunControl::Cancel() { Ask(End::kCancel); }
 
@@ -14,7 +18,9 @@ void RunControl::Ask(End end) {
   if (end_ == End::kNone) {
     end_ = end;
   }
-  stopping_ = stopping_ || end == End::kStop;
+  if (end == End::kStop && !std::exchange(stopping_, true)) {
+    settle_until_ = steady_clock::now() + kSettlementTime;
+  }
   // Under the lock, so that the session cannot be detached and destroyed meanwhile. Cancel does not
   // block.
   if (session_ != nullptr && !committing_) {
@@ -41,9 +47,21 @@ absl::Status RunControl::Check() const {
   return CheckLocked();
 }
 
+absl::Status RunControl::CheckStopLocked() const {
+  return stopping_ ? MakeError(Reason::kShuttingDown, "the daemon was stopped") : absl::OkStatus();
+}
+
 absl::Status RunControl::CheckStop() const {
   MutexLock lock(&mu_);
-  return stopping_ ? MakeError(Reason::kShuttingDown, "the daemon was stopped") : absl::OkStatus();
+  return CheckStopLocked();
+}
+
+absl::Status RunControl::CheckWait() const {
+  MutexLock lock(&mu_);
+  if (!committing_) {
+    return CheckLocked();
+  }
+  return steady_clock::now() < settle_until_ ? absl::OkStatus() : CheckStopLocked();
 }
 
 absl::Status RunControl::Sleep(absl::Duration duration) {
@@ -64,6 +82,7 @@ absl::Status RunControl::EnterCommit() {
 void RunControl::EnterSettlement() {
   MutexLock lock(&mu_);
   committing_ = true;
+  settle_until_ = steady_clock::now() + kSettlementTime;
 }
 
 absl::Status RunControl::SleepInSettlement(absl::Duration duration) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <functional>
 #include <utility>
 
@@ -41,6 +42,11 @@ class RunControl {
   // SHUTTING_DOWN if the daemon stops, whatever else was asked for: for what follows a commit.
   absl::Status CheckStop() const;
 
+  // For those who wait for the store to ask, over and over: as Check. While a commit is settled
+  // OK, unless the daemon stops and kSettlementTime have passed since it was told to, or since the
+  // settlement began: SHUTTING_DOWN then.
+  absl::Status CheckWait() const;
+
   // As Check, after waiting for `duration` or until asked to end.
   absl::Status Sleep(absl::Duration duration);
 
@@ -68,8 +74,12 @@ class RunControl {
  private:
   enum class End { kNone, kCancel, kStop };
 
+  // Enough for a store that answers. A store that does not must not keep a stop waiting.
+  static constexpr std::chrono::seconds kSettlementTime{2};
+
   void Ask(End end);
   absl::Status CheckLocked() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  absl::Status CheckStopLocked() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
 
   const Listener listener_;
   mutable Mutex mu_;
@@ -77,6 +87,8 @@ class RunControl {
   End end_ ABSL_GUARDED_BY(mu_) = End::kNone;  // what was asked for first
   bool stopping_ ABSL_GUARDED_BY(mu_) = false;
   bool committing_ ABSL_GUARDED_BY(mu_) = false;
+  // Until when a stop lets a settlement wait for the store.
+  std::chrono::steady_clock::time_point settle_until_ ABSL_GUARDED_BY(mu_);
   TenantSession* session_ ABSL_GUARDED_BY(mu_) = nullptr;
 };
 

@@ -22,9 +22,6 @@ constexpr size_t kMaxPurposeBytes = 256;
 constexpr size_t kMaxReadings = 16;
 constexpr absl::Duration kDefaultLockTimeout = absl::Seconds(10);
 
-// A wait for a lock is cut into pieces, so that it ends soon once nobody wants it any more.
-constexpr absl::Duration kLockWaitPiece = absl::Seconds(1);
-
 absl::Status OutOfOrder(std::string_view what) {
   return MakeError(Reason::kInvalidArgument,
                    absl::StrCat("the requests of a session are out of order: ",
@@ -56,9 +53,9 @@ void LiveSession::Cancel() {
   }
 }
 
-bool LiveSession::IsCancelled() {
+absl::Status LiveSession::CheckCancelled() {
   MutexLock lock(&mu_);
-  return cancelled_;
+  return cancelled_ ? MakeError(Reason::kCancelled, "the session was cancelled") : absl::OkStatus();
 }
 
 absl::Status LiveSession::Answer(SessionResponse response) {
@@ -166,20 +163,14 @@ absl::StatusOr<std::unique_ptr<TenantSession>> LiveSession::TakeLock(
     const v1::SessionOpen& request) {
   ASSIGN_OR_RETURN(LiveStore* const store, find_store_(request.store()));
   ASSIGN_OR_RETURN(const TenantId tenant, ParseTenant("open.tenant", request.tenant()));
-  absl::Duration left = kDefaultLockTimeout;
+  SessionOptions options{.purpose = Printable(request.purpose(), kMaxPurposeBytes),
+                         .lock_timeout = kDefaultLockTimeout,
+                         .should_end = [this] { return CheckCancelled(); }};
   if (request.has_lock_timeout()) {
-    ASSIGN_OR_RETURN(left, DurationFromWire("open.lock_timeout", request.lock_timeout()));
+    ASSIGN_OR_RETURN(options.lock_timeout,
+                     DurationFromWire("open.lock_timeout", request.lock_timeout()));
   }
-  while (true) {
-    const absl::Duration piece = std::min(left, kLockWaitPiece);
-    auto session = store->OpenTenant(
-        tenant, {.purpose = Printable(request.purpose(), kMaxPurposeBytes), .lock_timeout = piece});
-    left -= piece;
-    if (session.ok() || !HasReason(session.status(), Reason::kTenantBusy) ||
-        left <= absl::ZeroDuration() || IsCancelled()) {
-      return session;
-    }
-  }
+  return store->OpenTenant(tenant, options);
 }
 
 absl::Status LiveSession::Open(const v1::SessionOpen& request) {

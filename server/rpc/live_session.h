@@ -85,7 +85,7 @@ class LiveSession {
   absl::StatusOr<std::unique_ptr<TenantSession>> TakeLock(const v1::SessionOpen& request);
   absl::Status FillRows(Reading* reading, v1::SessionRows* rows);
   absl::Status AddPart(std::string_view field, v1::SessionChange* entry);
-  bool IsCancelled();
+  absl::Status CheckCancelled();
 
   const LiveStoreFinder find_store_;
   const Options options_;

@@ -12,6 +12,7 @@
 #include "absl/time/time.h"
 #include "storage/base/status_macros.h"
 #include "storage/live/cut.h"
+#include "storage/live/should_end.h"
 #include "storage/live/tenant_session.h"
 #include "storage/model/streams.h"
 #include "storage/model/tenant_id.h"
@@ -83,6 +84,8 @@ struct CutOptions {
 struct SessionOptions {
   std::string purpose;  // e.g. "rst-01J…"; shown by the store where it can
   absl::Duration lock_timeout = absl::Seconds(10);  // how long to wait for the tenant's lock
+  // Ends OpenTenant, whatever it waits for: the lock, or a store that does not answer.
+  ShouldEnd should_end = nullptr;
 };
 
 // A live multi-tenant store: all that the engine knows of one. There is no way to write but through
@@ -102,6 +105,12 @@ class LiveStore {
 
   // Which store the adapter is connected to, asked anew.
   virtual absl::StatusOr<StoreIdentity> Identity() = 0;
+
+  // As Identity, but ends as `should_end` says. Adapters that need not wait for an answer need not
+  // ask it.
+  virtual absl::StatusOr<StoreIdentity> IdentityUnless(const ShouldEnd& /*should_end*/) {
+    return Identity();
+  }
 
   // Says which store it must be from now on: cuts and sessions that find another one fail with
   // STORE_IDENTITY_CHANGED, and read and change nothing. Adapters that cannot come to another store
@@ -131,7 +140,7 @@ class LiveStore {
   // Takes the lock of `tenant`, in whichever of its texts it is given, waiting for it if need be;
   // no transaction is begun. The tenant need not have rows. At most one session a tenant exists at
   // any time, over all clients of the store; the application is not kept out. TENANT_BUSY if the
-  // lock is not had within options.lock_timeout.
+  // lock is not had within options.lock_timeout; what options.should_end gives, once it does.
   virtual absl::StatusOr<std::unique_ptr<TenantSession>> OpenTenant(
       const TenantId& tenant, const SessionOptions& options) = 0;
 

@@ -7,6 +7,7 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "storage/base/mutex.h"
+#include "storage/live/should_end.h"
 #include "storage/model/tenant_id.h"
 
 namespace reinstate {
@@ -31,8 +32,10 @@ class TenantLocks {
   };
 
   // Waits until the lock of `tenant` is free and takes it. TENANT_BUSY if it is not had within
-  // `timeout` of real time; a timeout of zero or less tries once. Waiters are not served in order.
-  absl::StatusOr<std::unique_ptr<Held>> Take(const TenantId& tenant, absl::Duration timeout);
+  // `timeout` of real time; a timeout of zero or less tries once; what `should_end` gives, once it
+  // does. Waiters are not served in order.
+  absl::StatusOr<std::unique_ptr<Held>> Take(const TenantId& tenant, absl::Duration timeout,
+                                             const ShouldEnd& should_end = nullptr);
 
  private:
   void Release(const std::string& tenant);

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "absl/time/clock.h"
+#include "storage/base/error.h"
 #include "tests/conformance/live_store_test.h"
 
 namespace reinstate {
@@ -24,6 +25,30 @@ TEST_P(RaceTest, KeepsASecondSessionOfTheTenantOutUntilTheFirstIsGone) {
       << "another tenant's is not kept out";
   first = nullptr;
   EXPECT_THAT(live()->OpenTenant(kAcme, {.lock_timeout = absl::Seconds(10)}), IsOk());
+}
+
+TEST_P(RaceTest, StopsWaitingForTheLockSoonAfterItIsNotWantedAnyMore) {
+  Put(kAcme, "issue", "1", "one");
+  auto holder = Transaction(kAcme);
+  const absl::Time wanted_until = absl::Now() + absl::Milliseconds(300);
+  const auto should_end = [&] {
+    return absl::Now() < wanted_until ? absl::OkStatus()
+                                      : MakeError(Reason::kShuttingDown, "not wanted any more");
+  };
+  EXPECT_THAT(
+      live()->OpenTenant(kAcme, {.lock_timeout = absl::Minutes(1), .should_end = should_end}),
+      FailsWith(Reason::kShuttingDown));
+  EXPECT_GE(absl::Now(), wanted_until) << "it waited until then";
+  EXPECT_LT(absl::Now() - wanted_until, absl::Seconds(2));
+
+  Apply(holder.get(), {Replace("issue", "1", "one", "uno")});
+  EXPECT_THAT(SealAndCommit(holder.get()), IsOk()) << "who has the lock is not disturbed";
+  holder = nullptr;
+  const auto later = live()->OpenTenant(
+      kAcme, {.lock_timeout = absl::Seconds(10), .should_end = [] { return absl::OkStatus(); }});
+  ASSERT_THAT(later, IsOk()) << "who gave up has left no lock behind";
+  EXPECT_THAT((*later)->Begin(), IsOk());
+  EXPECT_EQ(Read(later->get(), "issue"), (Rows{{"1", "uno"}}));
 }
 
 TEST_P(RaceTest, KeepsTheLockAcrossCommitAndRollback) {

@@ -61,7 +61,7 @@ absl::StatusOr<std::unique_ptr<TenantSession>> MemoryStore::OpenTenant(
     return MakeError(Reason::kTenantIdInvalid, "a session needs a tenant; the id is empty");
   }
   ASSIGN_OR_RETURN(std::unique_ptr<TenantLocks::Held> lock,
-                   state_->locks().Take(tenant, options.lock_timeout));
+                   state_->locks().Take(tenant, options.lock_timeout, options.should_end));
   return std::make_unique<MemorySession>(state_.get(), tenant, std::move(lock));
 }
 

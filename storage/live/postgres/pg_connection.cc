@@ -26,6 +26,9 @@ constexpr int kOldestServer = 150000;
 // How much may be waiting to be sent before more is put into libpq's buffer, which has no bound.
 constexpr size_t kSendBytes = 256 << 10;
 
+// How long one wait for the socket may be; longer ones go round.
+constexpr absl::Duration kLongestWait = absl::Minutes(1);
+
 class ResultHolder {
  public:
   explicit ResultHolder(pg_result* result) : result_(result) {}
@@ -64,8 +67,10 @@ std::string Address(const pg_conn* connection) {
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<PgConnection>> PgConnection::Connect(const PgOptions& options) {
+absl::StatusOr<std::unique_ptr<PgConnection>> PgConnection::Connect(const PgOptions& options,
+                                                                    ShouldEnd should_end) {
   std::unique_ptr<PgConnection> connection(new PgConnection(options));
+  connection->EndWhen(std::move(should_end));
   RETURN_IF_ERROR(connection->Open());
   RETURN_IF_ERROR(connection->CheckDirect());
   RETURN_IF_ERROR(connection->CheckIdentity());
@@ -593,16 +598,22 @@ absl::StatusOr<std::vector<PgResult>> PgConnection::ReadRows() {
   return rows;
 }
 
+absl::Status PgConnection::CheckShouldEnd() {
+  absl::Status end = uncancellable_ ? absl::OkStatus() : AskShouldEnd(should_end_);
+  return end.ok() ? end : Broken(std::move(end));
+}
+
 absl::StatusOr<bool> PgConnection::WaitForSocket(bool to_write, absl::Time until) {
+  const absl::Duration longest = should_end_ ? kAskShouldEndEvery : kLongestWait;
   while (true) {
-    const int64_t left = absl::ToInt64Milliseconds(until - absl::Now());
+    RETURN_IF_ERROR(CheckShouldEnd());
+    const absl::Duration left = std::clamp(until - absl::Now(), absl::ZeroDuration(), longest);
     std::array<pollfd, 2> fds = {
         pollfd{.fd = PQsocket(connection_),
                .events = static_cast<short>(to_write ? POLLIN | POLLOUT : POLLIN),
                .revents = 0},
         pollfd{.fd = uncancellable_ ? -1 : wake_, .events = POLLIN, .revents = 0}};
-    const int timeout = static_cast<int>(std::clamp<int64_t>(left, 0, 60000));
-    const int got = poll(fds.data(), fds.size(), timeout);
+    const int got = poll(fds.data(), fds.size(), static_cast<int>(absl::ToInt64Milliseconds(left)));
     if (got < 0 && errno != EINTR) {
       return Lost();
     }

@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -15,6 +16,7 @@
 #include "storage/live/postgres/pg_result.h"
 #include "storage/live/postgres/pg_settings.h"
 #include "storage/live/postgres/pg_status.h"
+#include "storage/live/should_end.h"
 
 namespace reinstate {
 
@@ -27,15 +29,17 @@ using PgParam = std::optional<std::string>;
 // are gone, and each further call fails with SESSION_LOST. Nothing is ever reused after an error.
 // Messages name what was being done (`doing`: "read the catalog"), never values of rows.
 //
-// Not thread-safe, but for Cancel. All waits end: by an answer, by Cancel, or by the time-outs of
-// the options.
+// Not thread-safe, but for Cancel. All waits end: by an answer, by Cancel, as EndWhen says, or by
+// the time-outs of the options.
 class PgConnection {
  public:
   // UNAVAILABLE if the server cannot be reached or does not take connections now, NOT_ALLOWED if it
   // refuses the role or its password or has no such database, UNSUPPORTED if it is older than 15 or
   // something (a pooler) is between it and us, STORE_IDENTITY_CHANGED if it is not the database of
-  // options.identity.
-  static absl::StatusOr<std::unique_ptr<PgConnection>> Connect(const PgOptions& options);
+  // options.identity. `should_end` as for EndWhen; the name of a host is looked up without asking
+  // it.
+  static absl::StatusOr<std::unique_ptr<PgConnection>> Connect(const PgOptions& options,
+                                                               ShouldEnd should_end = nullptr);
 
   ~PgConnection();
   PgConnection(const PgConnection&) = delete;
@@ -132,6 +136,10 @@ class PgConnection {
   // connection (by the thread that uses it, in its next or present call). Returns at once.
   void Cancel();
 
+  // From now on calls that wait end, and break it, with what `should_end` gives, once it does; a
+  // commit that was sent does not ask it.
+  void EndWhen(ShouldEnd should_end) { should_end_ = std::move(should_end); }
+
   // Whether Cancel was called.
   bool cancelled() const { return cancelled_; }
 
@@ -176,6 +184,8 @@ class PgConnection {
   absl::StatusOr<std::vector<PgResult>> ReadRows();
   absl::StatusOr<PgResult> ReadResult();
   absl::Status PutCopyEnd();
+  // What EndWhen was given says, or OK during a commit.
+  absl::Status CheckShouldEnd();
   // Waits until the socket can be read (or, if asked for, written); false if that did not happen
   // before `until`.
   absl::StatusOr<bool> WaitForSocket(bool to_write, absl::Time until);
@@ -197,10 +207,11 @@ class PgConnection {
   int wake_ = -1;  // readable once cancelled
   std::atomic<bool> cancelled_ = false;
   bool uncancellable_ = false;  // a commit is under way
-  int warnings_ = 0;            // notices of severity WARNING since it was set to 0
-  std::string doing_;           // the running call, for messages
-  char* line_ = nullptr;        // of NextLine
-  size_t copies_left_ = 0;      // of StartCopyOut
+  ShouldEnd should_end_;
+  int warnings_ = 0;        // notices of severity WARNING since it was set to 0
+  std::string doing_;       // the running call, for messages
+  char* line_ = nullptr;    // of NextLine
+  size_t copies_left_ = 0;  // of StartCopyOut
   int server_version_ = 0;
   int backend_pid_ = 0;
   std::string address_;

@@ -34,6 +34,9 @@ constexpr absl::Duration kFirstPoll = absl::Milliseconds(2);
 constexpr absl::Duration kLongestPoll = absl::Milliseconds(50);
 constexpr int kBeginAttempts = 4;
 
+// How long the end of a session waits for a server that is silent.
+constexpr absl::Duration kGiveBackPatience = absl::Seconds(2);
+
 absl::Status StatusOf(const absl::Status& status) { return status; }
 
 template <typename T>
@@ -62,8 +65,9 @@ auto PostgresSession::Run(Call call, Body body) -> decltype(body()) {
 absl::StatusOr<std::unique_ptr<PostgresSession>> PostgresSession::Open(Setup setup) {
   std::unique_ptr<PostgresSession> session(new PostgresSession(std::move(setup)));
   const Setup& its = session->setup_;
-  RETURN_IF_ERROR(session->Secure(&session->second_, its.second_pool, kSecondLock));
-  RETURN_IF_ERROR(session->Secure(&session->main_, its.main_pool, kMainLock));
+  const ShouldEnd& should_end = its.options.should_end;
+  RETURN_IF_ERROR(session->Secure(&session->second_, its.second_pool, kSecondLock, should_end));
+  RETURN_IF_ERROR(session->Secure(&session->main_, its.main_pool, kMainLock, should_end));
   return session;
 }
 
@@ -73,6 +77,15 @@ PostgresSession::PostgresSession(Setup setup)
       map_(setup_.map) {}
 
 PostgresSession::~PostgresSession() {
+  const absl::Time until = absl::Now() + kGiveBackPatience;
+  for (PgConnection* const connection : {main_.get(), second_.get()}) {
+    if (connection != nullptr) {
+      connection->EndWhen([until] {
+        return absl::Now() < until ? absl::OkStatus()
+                                   : MakeError(Reason::kSessionLost, "the server is silent");
+      });
+    }
+  }
   EndTransaction();
   GiveBack(std::move(main_), setup_.main_pool);
   GiveBack(std::move(second_), setup_.second_pool);
@@ -84,16 +97,19 @@ void PostgresSession::GiveBack(std::unique_ptr<PgConnection> connection, PgConne
   if (connection != nullptr && connection->Rollback().ok() && !connection->broken() &&
       connection->Execute("release the lock", "SELECT pg_catalog.pg_advisory_unlock_all()").ok() &&
       pool != nullptr) {
+    connection->EndWhen(nullptr);
     pool->Give(std::move(connection));
   }
 }
 
 absl::Status PostgresSession::Secure(std::unique_ptr<PgConnection>* place, PgConnectionPool* pool,
-                                     std::string_view lock_name) {
+                                     std::string_view lock_name, const ShouldEnd& should_end) {
   if (*place != nullptr && !(*place)->broken()) {
     return absl::OkStatus();
   }
-  ASSIGN_OR_RETURN(std::unique_ptr<PgConnection> connection, ConnectWithLock(pool, lock_name));
+  ASSIGN_OR_RETURN(std::unique_ptr<PgConnection> connection,
+                   ConnectWithLock(pool, lock_name, should_end));
+  connection->EndWhen(nullptr);
   MutexLock lock(&mu_);
   if (cancelled_) {
     connection->Cancel();
@@ -102,10 +118,15 @@ absl::Status PostgresSession::Secure(std::unique_ptr<PgConnection>* place, PgCon
   return absl::OkStatus();
 }
 
+absl::Status PostgresSession::SecureMain() {
+  return Secure(&main_, setup_.main_pool, kMainLock, [this] { return phase_.CheckCancelled(); });
+}
+
 absl::StatusOr<std::unique_ptr<PgConnection>> PostgresSession::ConnectWithLock(
-    PgConnectionPool* pool, std::string_view lock_name) {
+    PgConnectionPool* pool, std::string_view lock_name, const ShouldEnd& should_end) {
   std::unique_ptr<PgConnection> connection = pool == nullptr ? nullptr : pool->Take();
   if (connection != nullptr && connection->expected_identity() == setup_.connection.identity) {
+    connection->EndWhen(should_end);
     const absl::Status locked = TakeLock(connection.get(), lock_name);
     if (locked.ok()) {
       return connection;
@@ -114,7 +135,7 @@ absl::StatusOr<std::unique_ptr<PgConnection>> PostgresSession::ConnectWithLock(
       return locked;
     }
   }
-  ASSIGN_OR_RETURN(connection, PgConnection::Connect(setup_.connection));
+  ASSIGN_OR_RETURN(connection, PgConnection::Connect(setup_.connection, should_end));
   RETURN_IF_ERROR(TakeLock(connection.get(), lock_name));
   return connection;
 }
@@ -160,7 +181,7 @@ absl::Status PostgresSession::DoBegin() {
     RETURN_IF_ERROR(second_->Execute("look after the lock", "SELECT 1"));
   }
   for (int attempt = 0; attempt < kBeginAttempts; ++attempt) {
-    RETURN_IF_ERROR(Secure(&main_, setup_.main_pool, kMainLock));
+    RETURN_IF_ERROR(SecureMain());
     watch_.Begin({main_->backend_pid(), second_->backend_pid()});
     const absl::StatusOr<bool> begun = TryBegin();
     if (!begun.ok()) {
@@ -493,7 +514,7 @@ absl::StatusOr<CommitOutcome> PostgresSession::Resolve(const CommitToken& token)
 
 absl::StatusOr<CommitOutcome> PostgresSession::DoResolve(const CommitToken& token) {
   // Who has the lock of transactions knows that the one of the token has ended.
-  RETURN_IF_ERROR(Secure(&main_, setup_.main_pool, kMainLock));
+  RETURN_IF_ERROR(SecureMain());
   return ResolveCommitToken(token, second_.get());
 }
 

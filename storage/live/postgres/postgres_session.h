@@ -74,7 +74,8 @@ class PostgresSession final : public TenantSession {
   };
 
   // Connects and takes the locks. TENANT_BUSY if they are not had within
-  // setup.options.lock_timeout; UNSUPPORTED on a standby.
+  // setup.options.lock_timeout; what setup.options.should_end gives, once it does; UNSUPPORTED on a
+  // standby.
   static absl::StatusOr<std::unique_ptr<PostgresSession>> Open(Setup setup);
 
   ~PostgresSession() override;
@@ -98,11 +99,15 @@ class PostgresSession final : public TenantSession {
  private:
   explicit PostgresSession(Setup setup);
 
-  // Makes sure that `*place` is a connection with the lock of that name.
+  // Makes sure that `*place` is a connection with the lock of that name, unless `should_end` says
+  // that it is not wanted any more.
   absl::Status Secure(std::unique_ptr<PgConnection>* place, PgConnectionPool* pool,
-                      std::string_view lock_name);
+                      std::string_view lock_name, const ShouldEnd& should_end);
   absl::StatusOr<std::unique_ptr<PgConnection>> ConnectWithLock(PgConnectionPool* pool,
-                                                                std::string_view lock_name);
+                                                                std::string_view lock_name,
+                                                                const ShouldEnd& should_end);
+  // Secures main_, within a call: until Cancel, which cannot reach a connection that is not there.
+  absl::Status SecureMain();
   static void GiveBack(std::unique_ptr<PgConnection> connection, PgConnectionPool* pool);
   absl::Status TakeLock(PgConnection* connection, std::string_view lock_name);
   absl::Status DoBegin();

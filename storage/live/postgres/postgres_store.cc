@@ -199,20 +199,23 @@ StoreCapabilities PostgresStore::Capabilities() const {
   return {.resolves_tokens = false, .keys_span_tenants = true};
 }
 
-absl::StatusOr<std::unique_ptr<PgConnection>> PostgresStore::Connect() const {
-  ASSIGN_OR_RETURN(std::unique_ptr<PgConnection> connection, PgConnection::Connect(connecting_));
+absl::StatusOr<std::unique_ptr<PgConnection>> PostgresStore::Connect(
+    const ShouldEnd& should_end) const {
+  ASSIGN_OR_RETURN(std::unique_ptr<PgConnection> connection,
+                   PgConnection::Connect(connecting_, should_end));
   RETURN_IF_ERROR(CheckRole(connection.get(), options_.allow_superuser));
   return connection;
 }
 
-absl::Status PostgresStore::Ask(const Question& question) {
+absl::Status PostgresStore::Ask(const Question& question, const ShouldEnd& should_end) {
   std::unique_ptr<PgConnection> connection = of_questions_.Take();
   absl::Status answered;
   if (connection != nullptr) {
+    connection->EndWhen(should_end);
     answered = question(connection.get());
   }
   if (connection == nullptr || HasReason(answered, Reason::kSessionLost)) {
-    absl::StatusOr<std::unique_ptr<PgConnection>> connected = Connect();
+    absl::StatusOr<std::unique_ptr<PgConnection>> connected = Connect(should_end);
     if (!connected.ok()) {
       return WithoutSession(connected.status());
     }
@@ -220,25 +223,31 @@ absl::Status PostgresStore::Ask(const Question& question) {
     answered = question(connection.get());
   }
   if (connection->Rollback().ok()) {
+    connection->EndWhen(nullptr);
     of_questions_.Give(std::move(connection));
   }
   return WithoutSession(answered);
 }
 
-absl::Status PostgresStore::AskInTransaction(const Question& question) {
-  return Ask([&question](PgConnection* connection) -> absl::Status {
-    RETURN_IF_ERROR(connection->Begin({.repeatable_read = true, .read_only = true}));
-    return question(connection);
-  });
+absl::Status PostgresStore::AskInTransaction(const Question& question,
+                                             const ShouldEnd& should_end) {
+  return Ask(
+      [&question](PgConnection* connection) -> absl::Status {
+        RETURN_IF_ERROR(connection->Begin({.repeatable_read = true, .read_only = true}));
+        return question(connection);
+      },
+      should_end);
 }
 
-absl::StatusOr<StoreIdentity> PostgresStore::Identity() {
+absl::StatusOr<StoreIdentity> PostgresStore::IdentityUnless(const ShouldEnd& should_end) {
   StoreIdentity identity;
-  RETURN_IF_ERROR(Ask([&identity](PgConnection* connection) -> absl::Status {
-    ASSIGN_OR_RETURN(identity.id, connection->ReadIdentity());
-    identity.address = connection->address();
-    return absl::OkStatus();
-  }));
+  RETURN_IF_ERROR(Ask(
+      [&identity](PgConnection* connection) -> absl::Status {
+        ASSIGN_OR_RETURN(identity.id, connection->ReadIdentity());
+        identity.address = connection->address();
+        return absl::OkStatus();
+      },
+      should_end));
   return identity;
 }
 
@@ -268,21 +277,24 @@ void PostgresStore::Remember(std::shared_ptr<const PgTenantMap> map) {
   map_time_ = options_.clock->Now();
 }
 
-absl::StatusOr<std::shared_ptr<const PgTenantMap>> PostgresStore::ReadMap() {
+absl::StatusOr<std::shared_ptr<const PgTenantMap>> PostgresStore::ReadMapUnless(
+    const ShouldEnd& should_end) {
   std::shared_ptr<const PgTenantMap> map;
   RETURN_IF_ERROR(AskInTransaction(
-      [this, &map](PgConnection* connection) { return ReadMapWith(connection, &map); }));
+      [this, &map](PgConnection* connection) { return ReadMapWith(connection, &map); },
+      should_end));
   return map;
 }
 
-absl::StatusOr<std::shared_ptr<const PgTenantMap>> PostgresStore::RecentMap() {
+absl::StatusOr<std::shared_ptr<const PgTenantMap>> PostgresStore::RecentMap(
+    const ShouldEnd& should_end) {
   {
     MutexLock lock(&mu_);
     if (map_ != nullptr && absl::AbsDuration(options_.clock->Now() - map_time_) < kMapIsRecent) {
       return map_;
     }
   }
-  return ReadMap();
+  return ReadMapUnless(should_end);
 }
 
 absl::StatusOr<TenantMap> PostgresStore::Catalog() {
@@ -326,22 +338,24 @@ absl::StatusOr<TenantId> PostgresStore::CanonicalTenant(const TenantId& tenant) 
   return CanonicalTenantOf(*map, tenant);
 }
 
-absl::StatusOr<TenantId> PostgresStore::CanonicalTenantOf(const PgTenantMap& map, TenantId tenant) {
+absl::StatusOr<TenantId> PostgresStore::CanonicalTenantOf(const PgTenantMap& map, TenantId tenant,
+                                                          const ShouldEnd& should_end) {
   if (map.tenant_type().empty()) {
     return tenant;
   }
   const auto respell = [&](PgConnection* connection) { return Respell(map, connection, &tenant); };
   // The settings of a transaction can matter to the texts of other types.
-  RETURN_IF_ERROR(map.tenant_class() == PgTypeClass::kOther ? AskInTransaction(respell)
-                                                            : Ask(respell));
+  RETURN_IF_ERROR(map.tenant_class() == PgTypeClass::kOther ? AskInTransaction(respell, should_end)
+                                                            : Ask(respell, should_end));
   return tenant;
 }
 
 absl::StatusOr<std::unique_ptr<TenantSession>> PostgresStore::OpenTenant(
     const TenantId& tenant, const SessionOptions& options) {
-  ASSIGN_OR_RETURN(const std::shared_ptr<const PgTenantMap> map, RecentMap());
+  const ShouldEnd& should_end = options.should_end;
+  ASSIGN_OR_RETURN(const std::shared_ptr<const PgTenantMap> map, RecentMap(should_end));
   PostgresSession::Setup setup;
-  ASSIGN_OR_RETURN(setup.tenant, CanonicalTenantOf(*map, tenant));
+  ASSIGN_OR_RETURN(setup.tenant, CanonicalTenantOf(*map, tenant, should_end));
   setup.connection = options_.connection;
   setup.connection.identity = ExpectedIdentity();
   setup.config = options_.map;

@@ -31,7 +31,8 @@ class PostgresStore final : public LiveStore {
   StoreCapabilities Capabilities() const override;
 
   // NOT_ALLOWED also if the role may not execute pg_control_system().
-  absl::StatusOr<StoreIdentity> Identity() override;
+  absl::StatusOr<StoreIdentity> Identity() override { return IdentityUnless(nullptr); }
+  absl::StatusOr<StoreIdentity> IdentityUnless(const ShouldEnd& should_end) override;
 
   // Looked at on each connection that reads or changes rows.
   void Expect(const std::string& identity) override;
@@ -58,17 +59,18 @@ class PostgresStore final : public LiveStore {
   StoreHealth ProbeHealth() override { return health_.Probe(); }
 
   // The map as it is now, with its facts.
-  absl::StatusOr<std::shared_ptr<const PgTenantMap>> ReadMap();
+  absl::StatusOr<std::shared_ptr<const PgTenantMap>> ReadMap() { return ReadMapUnless(nullptr); }
 
  private:
   explicit PostgresStore(PostgresStoreOptions options);
 
   using Question = std::function<absl::Status(PgConnection*)>;
   // Asks on an idle connection, or on a new one; on a new one too if the idle one was lost.
-  absl::Status Ask(const Question& question);
+  // `should_end` ends the wait for the answer, and for a connection.
+  absl::Status Ask(const Question& question, const ShouldEnd& should_end = nullptr);
   // As Ask, within a transaction, for its settings and its view.
-  absl::Status AskInTransaction(const Question& question);
-  absl::StatusOr<std::unique_ptr<PgConnection>> Connect() const;
+  absl::Status AskInTransaction(const Question& question, const ShouldEnd& should_end = nullptr);
+  absl::StatusOr<std::unique_ptr<PgConnection>> Connect(const ShouldEnd& should_end) const;
   std::string ExpectedIdentity();
   // A view of the tables for something that may take long, on a connection of its own.
   struct Scan {
@@ -77,10 +79,13 @@ class PostgresStore final : public LiveStore {
   };
   absl::StatusOr<Scan> OpenScan();
   absl::Status ReadMapWith(PgConnection* connection, std::shared_ptr<const PgTenantMap>* map);
-  absl::StatusOr<TenantId> CanonicalTenantOf(const PgTenantMap& map, TenantId tenant);
+  absl::StatusOr<std::shared_ptr<const PgTenantMap>> ReadMapUnless(const ShouldEnd& should_end);
+  absl::StatusOr<TenantId> CanonicalTenantOf(const PgTenantMap& map, TenantId tenant,
+                                             const ShouldEnd& should_end = nullptr);
   void Remember(std::shared_ptr<const PgTenantMap> map);
   // The map of the last look, if it is not old, else a new one.
-  absl::StatusOr<std::shared_ptr<const PgTenantMap>> RecentMap();
+  absl::StatusOr<std::shared_ptr<const PgTenantMap>> RecentMap(
+      const ShouldEnd& should_end = nullptr);
 
   const PostgresStoreOptions options_;
   PgOptions connecting_;

@@ -34,7 +34,10 @@ WaiterWatch::WaiterWatch(PgOptions connection, absl::Duration give_way_after)
   thread_ = std::make_unique<PeriodicThread>(interval, [this] { Watch(); });
 }
 
-WaiterWatch::~WaiterWatch() { thread_ = nullptr; }
+WaiterWatch::~WaiterWatch() {
+  closing_ = true;
+  thread_ = nullptr;
+}
 
 void WaiterWatch::Begin(std::vector<int> pids) {
   MutexLock lock(&mu_);
@@ -76,7 +79,10 @@ absl::Status WaiterWatch::Look() {
     return absl::OkStatus();
   }
   if (watcher_ == nullptr) {
-    ASSIGN_OR_RETURN(watcher_, PgConnection::Connect(connecting_));
+    ASSIGN_OR_RETURN(watcher_, PgConnection::Connect(connecting_, [this] {
+                       return closing_ ? MakeError(Reason::kCancelled, "the session ends")
+                                       : absl::OkStatus();
+                     }));
   }
   ASSIGN_OR_RETURN(
       const PgResult waiting,

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <vector>
@@ -24,7 +25,7 @@ class WaiterWatch {
   // Others may wait for as long as `give_way_after`.
   WaiterWatch(PgOptions connection, absl::Duration give_way_after);
 
-  // Waits for a look that is under way.
+  // Cuts a look that is under way short.
   ~WaiterWatch();
   WaiterWatch(const WaiterWatch&) = delete;
   WaiterWatch& operator=(const WaiterWatch&) = delete;
@@ -53,6 +54,7 @@ class WaiterWatch {
   bool ending_ ABSL_GUARDED_BY(mu_) = false;    // they are being ended now
   absl::Status gave_way_ ABSL_GUARDED_BY(mu_);
 
+  std::atomic<bool> closing_ = false;
   std::unique_ptr<PgConnection> watcher_;  // of Watch only
   std::unique_ptr<PeriodicThread> thread_;
 };

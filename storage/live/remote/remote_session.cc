@@ -23,6 +23,9 @@ using v1::SessionResponse;
 // How many batches of changes may be unanswered. The protocol allows four.
 constexpr size_t kMaxAppliesUnderWay = 4;
 
+// How long the end of a session that was cancelled waits for the server's.
+constexpr absl::Duration kCancelledPatience = absl::Seconds(2);
+
 absl::Status TooLarge(std::string_view what, size_t limit_bytes) {
   return MakeError(Reason::kTooLarge,
                    absl::StrCat(Absl(what), " is over the limit of ", limit_bytes,
@@ -80,7 +83,8 @@ absl::StatusOr<std::unique_ptr<TenantSession>> RemoteSession::Open(
       new RemoteSession(SessionCall::Begin(stub, options.lease), options));
   const auto ticket =
       opened->call_->Send(OpenRequest(options, tenant, session), SessionResponse::kOpened);
-  ASSIGN_OR_RETURN(const SessionResponse answer, opened->call_->Next(*ticket, {}));
+  ASSIGN_OR_RETURN(const SessionResponse answer,
+                   opened->call_->Next(*ticket, {.should_end = session.should_end}));
   ASSIGN_OR_RETURN(const absl::Duration lease, live_wire::LeaseFromWire(answer.opened().lease()));
   opened->KeepLease(lease);
   return opened;
@@ -97,7 +101,10 @@ void RemoteSession::KeepLease(absl::Duration lease) {
   heartbeat_ = std::make_unique<PeriodicThread>(lease / 4, [this] { call_->Beat(); });
 }
 
-RemoteSession::~RemoteSession() { call_->Close(options_.lease); }
+RemoteSession::~RemoteSession() {
+  call_->Close(call_->CheckInterrupted().ok() ? options_.lease
+                                              : std::min(options_.lease, kCancelledPatience));
+}
 
 absl::StatusOr<SessionResponse> RemoteSession::Ask(SessionRequest request,
                                                    Response::ResponseCase expected) {

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <fstream>
+#include <functional>
 #include <iterator>
 #include <optional>
 #include <string_view>
@@ -19,6 +20,7 @@
 #include "reinstate/v1/live_store_service.grpc.pb.h"
 #include "storage/base/error.h"
 #include "storage/base/mutex.h"
+#include "storage/base/periodic_thread.h"
 #include "storage/base/status_macros.h"
 #include "storage/base/strings.h"
 #include "storage/live/remote/remote_cut.h"
@@ -107,26 +109,46 @@ struct RemoteStore::Connection {
   explicit Connection(const std::shared_ptr<grpc::Channel>& channel)
       : stub(v1::LiveStoreService::NewStub(channel)) {}
 
-  // Runs a call of which the request is no more than the name of the store.
+  // Runs a call of which the request is no more than the name of the store. `should_end` ends it.
   template <typename Request, typename Response>
   absl::StatusOr<Response> Ask(const RemoteStoreOptions& options,
                                grpc::Status (Stub::*method)(grpc::ClientContext*, const Request&,
-                                                            Response*)) {
+                                                            Response*),
+                               const ShouldEnd& should_end = nullptr) {
     Request request;
     request.set_store(options.store);
-    return Ask(options, method, request);
+    return Ask(options, method, request, should_end);
   }
 
   template <typename Request, typename Response>
   absl::StatusOr<Response> Ask(const RemoteStoreOptions& options,
                                grpc::Status (Stub::*method)(grpc::ClientContext*, const Request&,
                                                             Response*),
-                               const Request& request) {
+                               const Request& request, const ShouldEnd& should_end = nullptr) {
     Response response;
     grpc::ClientContext context;
     context.set_deadline(absl::ToChronoTime(absl::Now() + options.call_timeout));
-    RETURN_IF_ERROR(live_wire::FromGrpcStatus((*stub.*method)(&context, request, &response)));
+    const grpc::Status answered = RunUnless(
+        should_end, &context, [&] { return (*stub.*method)(&context, request, &response); });
+    if (!answered.ok()) {
+      RETURN_IF_ERROR(AskShouldEnd(should_end));
+    }
+    RETURN_IF_ERROR(live_wire::FromGrpcStatus(answered));
     return response;
+  }
+
+  // Runs a call that is cancelled as `should_end` says.
+  static grpc::Status RunUnless(const ShouldEnd& should_end, grpc::ClientContext* context,
+                                const std::function<grpc::Status()>& call) {
+    if (!should_end) {
+      return call();
+    }
+    const PeriodicThread watch(kAskShouldEndEvery, [&] {
+      if (!should_end().ok()) {
+        context->TryCancel();
+      }
+    });
+    return call();
   }
 
   const std::unique_ptr<Stub> stub;
@@ -162,9 +184,9 @@ StoreCapabilities RemoteStore::Capabilities() const {
       StoreCapabilities{.resolves_tokens = false, .keys_span_tenants = true});
 }
 
-absl::StatusOr<StoreIdentity> RemoteStore::Identity() {
+absl::StatusOr<StoreIdentity> RemoteStore::IdentityUnless(const ShouldEnd& should_end) {
   ASSIGN_OR_RETURN(const v1::GetIdentityResponse response,
-                   connection_->Ask(options_, &Stub::GetIdentity));
+                   connection_->Ask(options_, &Stub::GetIdentity, should_end));
   if (response.id().empty()) {
     return live_wire::ProtocolBroken("the store has no identity");
   }

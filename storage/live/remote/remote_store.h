@@ -53,7 +53,8 @@ class RemoteStore final : public LiveStore {
   // While the server cannot be asked: what it said last, or else what demands most care of the
   // caller.
   StoreCapabilities Capabilities() const override;
-  absl::StatusOr<StoreIdentity> Identity() override;
+  absl::StatusOr<StoreIdentity> Identity() override { return IdentityUnless(nullptr); }
+  absl::StatusOr<StoreIdentity> IdentityUnless(const ShouldEnd& should_end) override;
   absl::StatusOr<TenantMap> Catalog() override;
   absl::StatusOr<std::unique_ptr<Cut>> OpenCut(const CutOptions& options) override;
   absl::StatusOr<std::unique_ptr<TenantSession>> OpenTenant(const TenantId& tenant,

@@ -179,8 +179,14 @@ SessionResponse SessionCall::TakeAnswer(Ticket& ticket) {
 
 absl::StatusOr<SessionResponse> SessionCall::Next(Ticket& ticket, const Patience& patience) {
   const auto start = steady_clock::now();
-  MutexLock lock(&mu_);
+  const absl::Duration longest = patience.should_end ? kAskShouldEndEvery : kLongestWait;
   while (true) {
+    // Without our lock, since it may take one of its own.
+    if (absl::Status end = AskShouldEnd(patience.should_end); !end.ok()) {
+      Abort(end);
+      return end;
+    }
+    MutexLock lock(&mu_);
     if (absl::Status interrupted = CheckInterrupted();
         !interrupted.ok() && !patience.uninterrupted) {
       return interrupted;
@@ -197,7 +203,7 @@ absl::StatusOr<SessionResponse> SessionCall::Next(Ticket& ticket, const Patience
       AbortLocked(MakeError(Reason::kSessionLost, "the store's server did not answer in time"));
       return lost_;
     }
-    changed_.WaitFor(&mu_, std::min(left, kLongestWait));
+    changed_.WaitFor(&mu_, std::min(left, longest));
   }
 }
 

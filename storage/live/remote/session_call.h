@@ -14,6 +14,7 @@
 #include "absl/time/time.h"
 #include "reinstate/v1/live_store_service.grpc.pb.h"
 #include "storage/base/mutex.h"
+#include "storage/live/should_end.h"
 
 namespace reinstate {
 
@@ -64,10 +65,11 @@ class SessionCall final : private grpc::ClientBidiReactor<v1::SessionRequest, v1
   // failed with; with SESSION_LOST if the stream broke, or, before the session was opened, with why
   // it did; with INTERNAL if the server breaks the protocol (the stream is ended then); with
   // CANCELLED after InterruptWaits unless `uninterrupted`. If nothing comes within `timeout` of
-  // real time the stream is ended, as SESSION_LOST.
+  // real time the stream is ended, as SESSION_LOST, and as `should_end` says, once it does.
   struct Patience {
     absl::Duration timeout = absl::InfiniteDuration();
     bool uninterrupted = false;
+    ShouldEnd should_end = nullptr;
   };
   absl::StatusOr<v1::SessionResponse> Next(Ticket& ticket, const Patience& patience);
 

@@ -183,7 +183,7 @@ absl::StatusOr<std::unique_ptr<TenantSession>> EmbeddedStore::OpenTenant(
     return MakeError(Reason::kTenantIdInvalid, "a session needs a tenant; the id is empty");
   }
   ASSIGN_OR_RETURN(std::unique_ptr<TenantLocks::Held> lock,
-                   locks_.Take(tenant, options.lock_timeout));
+                   locks_.Take(tenant, options.lock_timeout, options.should_end));
   const EmbeddedParts parts{.db = db_.get(), .latches = latches_.get(), .remover = remover_.get()};
   return std::make_unique<EmbeddedSession>(parts, tenant, std::move(lock));
 }

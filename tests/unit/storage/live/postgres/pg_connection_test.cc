@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
+#include "storage/base/error.h"
 #include "tests/support/manual_clock.h"
 #include "tests/support/postgres_server.h"
 #include "tests/support/status_matchers.h"
@@ -210,6 +211,28 @@ TEST_F(PgConnectionTest, GivesUpAServerThatIsSilent) {
   EXPECT_THAT((*connection)->Query("look", "SELECT 1"), FailsWith(Reason::kSessionLost));
   options.connect_timeout = absl::Milliseconds(300);
   EXPECT_THAT(PgConnection::Connect(options), FailsWith(Reason::kUnavailable));
+}
+
+TEST_F(PgConnectionTest, StopsWaitingForAServerThatIsSilentOnceItIsNotWantedAnyMore) {
+  TcpProxy proxy(server_->port());
+  PgOptions options = OptionsFor(
+      absl::StrCat("host=127.0.0.1 port=", proxy.port(), " user=postgres dbname=", database_));
+  options.connect_timeout = absl::Minutes(1);
+  const auto connection = PgConnection::Connect(options);
+  ASSERT_THAT(connection, IsOk());
+  proxy.Inject({.direction = TcpProxy::Direction::kToClient, .action = TcpProxy::Action::kStall});
+  absl::Time wanted_until;
+  const auto should_end = [&] {
+    return absl::Now() < wanted_until ? absl::OkStatus()
+                                      : MakeError(Reason::kShuttingDown, "not wanted any more");
+  };
+  wanted_until = absl::Now() + absl::Milliseconds(200);
+  EXPECT_THAT(PgConnection::Connect(options, should_end), FailsWith(Reason::kShuttingDown));
+  wanted_until = absl::Now() + absl::Milliseconds(200);
+  (*connection)->EndWhen(should_end);
+  EXPECT_THAT((*connection)->Query("look", "SELECT 1"), FailsWith(Reason::kShuttingDown));
+  EXPECT_LT(absl::Now() - wanted_until, absl::Seconds(2));
+  EXPECT_THAT((*connection)->Query("look", "SELECT 1"), FailsWith(Reason::kSessionLost));
 }
 
 TEST_F(PgConnectionTest, SaysWhyItCannotConnect) {
