@@ -212,6 +212,7 @@ class ReadmeTest(unittest.TestCase):
     def test_the_day_of_the_incident_goes_as_written(self):
         with tempfile.TemporaryDirectory() as folder:
             tour = Tour(folder)
+            tour.write_config("[workers]\nrestores = 1\n")  # one after the other, so that who is first ends first
             for block in blocks(INCIDENT):
                 for command in commands(block.replace("/tmp/", f"{folder}/")):
                     tour.type(command)
