@@ -35,9 +35,10 @@ absl::Status MakeDaemonRole(const std::string& conninfo) {
                         : absl::InternalError(absl::StrCat("role.sql: ", psql->Err()));
 }
 
-absl::Status WriteSiteConfig(int port, const std::string& database, const std::string& path) {
+absl::Status WriteSiteConfig(int port, const std::string& database, const std::string& path,
+                             const std::string& first) {
   std::ofstream file(path);
-  file << absl::StrCat("[[store]]\nname = \"", kSiteStore,
+  file << absl::StrCat(first, "[[store]]\nname = \"", kSiteStore,
                        "\"\nadapter = \"postgres\"\nhost = \"127.0.0.1\"\nport = ", port,
                        "\ndatabase = \"", database, "\"\nuser = \"", kDaemonRole, "\"\n")
        << R"(tenant_table = "sites"

@@ -17,8 +17,10 @@ inline constexpr char kDaemonRole[] = "reinstate";
 // which those that the ticket tracker shares or excludes are only read.
 absl::Status MakeDaemonRole(const std::string& conninfo);
 
-// Writes the daemon's configuration for the ticket tracker in a database to the file `path`.
-absl::Status WriteSiteConfig(int port, const std::string& database, const std::string& path);
+// Writes the daemon's configuration for the ticket tracker in a database to the file `path`: what
+// is to come `first`, and the store.
+absl::Status WriteSiteConfig(int port, const std::string& database, const std::string& path,
+                             const std::string& first = "");
 
 // The ticket tracker as the engine sees it, for the daemon's role. `conninfo` is of any role.
 std::unique_ptr<LiveStore> OpenSiteStore(const std::string& conninfo);

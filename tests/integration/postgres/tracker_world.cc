@@ -2,7 +2,6 @@
 
 #include <cstdio>
 #include <cstdlib>
-#include <fstream>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -45,9 +44,10 @@ std::unique_ptr<PlainDatabase> TrackerWorld::Connect() const {
 
 std::vector<std::string> TrackerWorld::DaemonArguments(int port) {
   const std::string path = folder_.path() + "/reinstated.toml";
-  Require(WriteSiteConfig(port == 0 ? server_->port() : port, database_name_, path),
+  // Four workers on every machine. The store is last, so that tests can say more of it.
+  Require(WriteSiteConfig(port == 0 ? server_->port() : port, database_name_, path,
+                          "[workers]\nrestores = 4\n"),
           "write the configuration");
-  std::ofstream(path, std::ios::app) << "[workers]\nrestores = 4\n";  // on every machine
   return {"--config", path};
 }
 
