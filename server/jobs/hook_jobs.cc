@@ -155,11 +155,17 @@ void HookJobs::Follow(const state::RestoreRecord& record) {
 
 absl::StatusOr<bool> HookJobs::RunFailedAgain(const std::string& id) {
   ASSIGN_OR_RETURN(state::RestoreRecord record, state_->GetRestore(id));
-  if (!HasEnded(record.state()) || record.hooks_pending()) {
+  if (record.state() != state::SUCCEEDED || record.hooks_pending()) {
     return false;
   }
+  // The failure of one that is configured no longer stays, since nothing would make up for it.
+  const std::vector<const Hook*> hooks = runner_.For(Hook::When::kAfter, record.order().store());
   std::vector<state::HookOutcome> kept(record.hooks().begin(), record.hooks().end());
-  std::erase_if(kept, HasFailedAfter);
+  std::erase_if(kept, [&](const state::HookOutcome& outcome) {
+    return HasFailedAfter(outcome) &&
+           std::any_of(hooks.begin(), hooks.end(),
+                       [&](const Hook* hook) { return IsOf(outcome, *hook); });
+  });
   if (static_cast<int>(kept.size()) == record.hooks_size()) {
     return false;
   }

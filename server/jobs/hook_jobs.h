@@ -50,8 +50,8 @@ class HookJobs {
   void Follow(const state::RestoreRecord& record);
 
   // Has the hooks after the restore `id` run again that have failed, and not the others: durable
-  // once it returns. One that is not configured any more is not waited for. False, and nothing
-  // happens, if the restore has not ended, or none has failed or any is still to be run.
+  // once it returns. The failure of one that is not configured any more stays. False, and nothing
+  // happens, if the restore has not succeeded, or none has failed or any is still to be run.
   // RESTORE_NOT_FOUND; errors of the state.
   absl::StatusOr<bool> RunFailedAgain(const std::string& id);
 

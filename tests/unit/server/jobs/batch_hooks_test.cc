@@ -118,7 +118,19 @@ TEST_F(BatchHooksTest, OneThatIsToBeRunAgainIsSoAlsoIfTheBatchHadEndedByThen) {
   EXPECT_EQ(Runs("search"), 2U);
 }
 
-TEST_F(BatchHooksTest, ASiteGoesOnToItsNextStoreOnceTheHookOfTheOneBeforeHasSucceeded) {
+TEST_F(BatchHooksTest, TheFailureOfOneThatIsConfiguredNoLongerStays) {
+  Add("search", /*required=*/true, NeedsTheIndex());
+  Begin();
+  const std::string id = Create({"t1"});
+  AwaitState(id, state::BATCH_PARTLY_FAILED);
+  restore_hooks_.clear();
+  Begin();
+  ASSERT_THAT(Retry(id), IsOk());
+  AwaitState(id, state::BATCH_PARTLY_FAILED);
+  EXPECT_EQ(AllLines(id)[0].targets.front().seen.failure.reason(), "HOOK_FAILED");
+}
+
+TEST_F(BatchHooksTest, ARetryOfTheHookThatKeptASiteFromItsNextStoreGoesOnToIt) {
   Add("search", /*required=*/true, NeedsTheIndex());
   Begin();
   Write("t1", {.hold = true, .intent_before_hold = true});
