@@ -193,7 +193,7 @@ absl::Status RestoreRun::Attempt() {
   }
   RETURN_IF_ERROR(CheckStore());
   // Asked of a store that has just answered: nothing would end the wait for one that does not.
-  find_conflicts_ = find_conflicts_ || FindsConflictsAtOnce();
+  find_conflicts_ = find_conflicts_ || !parts_.store->Capabilities().keys_span_tenants;
   RETURN_IF_ERROR(session_->Begin());
   ProgressMeter meter(parts_.control, kPasses, record_.size_rows(), record_.size_bytes());
   RETURN_IF_ERROR(Hit("restore.planning"));
@@ -288,7 +288,9 @@ absl::StatusOr<RestoreRun::Settlement> RestoreRun::SettleIntent() {
     if (HasReason(outcome.status(), Reason::kShuttingDown)) {
       return outcome.status();  // the next run goes on with it
     }
-    if (!outcome.ok() && IsTransient(outcome.status())) {
+    // Nobody cancels a settlement: its session was ended by somebody else.
+    const bool cut_short = HasReason(outcome.status(), Reason::kCancelled);
+    if (!outcome.ok() && (cut_short || IsTransient(outcome.status()))) {
       Close();
       // A store that does not answer settles nothing, and leaves no doubt either: it is asked
       // again.
@@ -315,11 +317,6 @@ absl::StatusOr<RestoreRun::Settlement> RestoreRun::SettleIntent() {
   }
 }
 
-bool RestoreRun::FindsConflictsAtOnce() const {
-  return IsUndo(record_) || parts_.options->max_attempts == 1 ||
-         !parts_.store->Capabilities().keys_span_tenants;
-}
-
 // While an intent is open the rows may be committed: another attempt would throw their undo away.
 // The next run settles it.
 bool RestoreRun::RunsAgain(const absl::Status& status) {
@@ -334,6 +331,7 @@ bool RestoreRun::RunsAgain(const absl::Status& status) {
 
 absl::Status RestoreRun::RunAttempts() {
   absl::Status status;
+  find_conflicts_ = IsUndo(record_) || parts_.options->max_attempts == 1;
   for (int attempt = 0; attempt < parts_.options->max_attempts; ++attempt) {
     if (attempt > 0) {
       RETURN_IF_ERROR(parts_.state->DiscardUndo(record_.id()));
@@ -342,8 +340,11 @@ absl::Status RestoreRun::RunAttempts() {
     record_.set_attempts(record_.attempts() + 1);
     status = Attempt();
     if (HasReason(status, Reason::kCancelled)) {
-      // The session only knows that it was cut short; the control knows what for.
+      // The session only knows that it was cut short; the control knows what for. If by somebody
+      // else, as by an administrator of the store, that is no order to us.
       RETURN_IF_ERROR(parts_.control->Check());
+      status = MakeError(Reason::kSessionLost,
+                         absl::StrCat("somebody else has ended what it did: ", status.message()));
     }
     if (status.ok() || !RunsAgain(status)) {
       return status;

@@ -57,8 +57,6 @@ class RestoreRun {
   absl::StatusOr<TenantPlan> MakePlan(bool find_conflicts, ProgressMeter* meter);
 
   absl::Status RunAttempts();
-  // Whether conflicts are looked for from the first attempt on.
-  bool FindsConflictsAtOnce() const;
   // Whether another attempt can end better than one that ended with `status`; it looks for
   // conflicts.
   bool RunsAgain(const absl::Status& status);

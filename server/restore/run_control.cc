@@ -1,6 +1,6 @@
 #include "server/restore/run_control.h"
 
-#include <utility>
+#include <algorithm>
 
 #include "storage/base/error.h"
 #include "storage/live/tenant_session.h"
@@ -18,8 +18,10 @@ void RunControl::Ask(End end) {
   if (end_ == End::kNone) {
     end_ = end;
   }
-  if (end == End::kStop && !std::exchange(stopping_, true)) {
-    settle_until_ = steady_clock::now() + kSettlementTime;
+  if (end == End::kStop) {
+    const auto until = steady_clock::now() + kSettlementTime;
+    settle_until_ = stopping_ ? std::min(settle_until_, until) : until;
+    stopping_ = true;
   }
   // Under the lock, so that the session cannot be detached and destroyed meanwhile. Cancel does not
   // block.
@@ -82,7 +84,7 @@ absl::Status RunControl::EnterCommit() {
 void RunControl::EnterSettlement() {
   MutexLock lock(&mu_);
   committing_ = true;
-  settle_until_ = steady_clock::now() + kSettlementTime;
+  settle_until_ = steady_clock::now() + (stopping_ ? kHeldSettlementTime : kSettlementTime);
 }
 
 absl::Status RunControl::SleepInSettlement(absl::Duration duration) {

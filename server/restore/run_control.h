@@ -43,8 +43,8 @@ class RunControl {
   absl::Status CheckStop() const;
 
   // For those who wait for the store to ask, over and over: as Check. While a commit is settled
-  // OK, unless the daemon stops and kSettlementTime have passed since it was told to, or since the
-  // settlement began: SHUTTING_DOWN then.
+  // OK, unless the daemon stops and kSettlementTime have passed since it was told to, or, if that
+  // was before the settlement began, kHeldSettlementTime since then: SHUTTING_DOWN then.
   absl::Status CheckWait() const;
 
   // As Check, after waiting for `duration` or until asked to end.
@@ -76,6 +76,8 @@ class RunControl {
 
   // Enough for a store that answers. A store that does not must not keep a stop waiting.
   static constexpr std::chrono::seconds kSettlementTime{2};
+  // Of one that is run to settle although it is held: it has no other time to.
+  static constexpr std::chrono::seconds kHeldSettlementTime{30};
 
   void Ask(End end);
   absl::Status CheckLocked() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);

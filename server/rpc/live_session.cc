@@ -55,7 +55,9 @@ void LiveSession::Cancel() {
 
 absl::Status LiveSession::CheckCancelled() {
   MutexLock lock(&mu_);
-  return cancelled_ ? MakeError(Reason::kCancelled, "the session was cancelled") : absl::OkStatus();
+  // Not CANCELLED: nobody has cancelled the restore that waits, which can try again.
+  return cancelled_ ? MakeError(Reason::kSessionLost, "the server has ended the session")
+                    : absl::OkStatus();
 }
 
 absl::Status LiveSession::Answer(SessionResponse response) {

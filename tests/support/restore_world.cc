@@ -28,7 +28,7 @@ TenantId Id(const std::string& tenant) { return Require(TenantId::Parse(tenant),
 
 }  // namespace
 
-RestoreWorld::RestoreWorld(LiveStore* store, RecordStore* records)
+RestoreWorld::RestoreWorld(LiveStore* store, RecordStore* records, absl::Duration lock_timeout)
     : store_(store), records_(records) {
   state_ = Require(StateStore::Open({.path = folder_.path() + "/state", .reserve_bytes = 0}),
                    "open state");
@@ -41,7 +41,7 @@ RestoreWorld::RestoreWorld(LiveStore* store, RecordStore* records)
   Bind(Require(store_->Identity(), "identity").id);
   options_.spill_path = folder_.path() + "/spill";
   options_.memory_budget_bytes = 64 << 10;  // small, so that spilling happens in tests
-  options_.lock_timeout = absl::Seconds(2);
+  options_.lock_timeout = lock_timeout;
   options_.faults = &faults_;
   engine_ = Require(RestoreEngine::Create(options_, history_.get(), state_.get()), "engine");
 }

@@ -26,8 +26,10 @@ using StoreModel = std::map<std::string, TenantModel>;
 // the live store is given by the test. Failures of what a test takes for granted end the test.
 class RestoreWorld {
  public:
-  // `store` and `records` are the two sides of one store, borrowed.
-  RestoreWorld(LiveStore* store, RecordStore* records);
+  // `store` and `records` are the two sides of one store, borrowed. A restore waits for its
+  // tenant's lock for `lock_timeout`.
+  RestoreWorld(LiveStore* store, RecordStore* records,
+               absl::Duration lock_timeout = absl::Seconds(2));
 
   LiveStore* store() { return store_; }
   History* history() { return history_.get(); }

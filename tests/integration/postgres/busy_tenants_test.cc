@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <fstream>
 #include <memory>
 #include <string>
 #include <vector>
@@ -29,7 +30,7 @@ class PostgresBusyTenants : public testing::Test {
   PostgresBusyTenants()
       : tracker_(PostgresServer::Shared(), {60, 60, 60, 60, 60, 60, 60, 60}),
         proxy_(tracker_.server()->port()),
-        daemon_(tracker_.DaemonArguments(proxy_.port())) {
+        daemon_(Arguments()) {
     daemon_.Start();
     daemon_.TakeSnapshot();
     tracker_.Delete(victims_);
@@ -40,6 +41,14 @@ class PostgresBusyTenants : public testing::Test {
               TenantLockNumber(TenantId::FromStored(tracker_.Tenant(victim)), "session"), ")")),
           IsOk());
     }
+  }
+
+  // With a daemon that does not hold restores back after a database was slow to commit.
+  std::vector<std::string> Arguments() {
+    std::vector<std::string> arguments = tracker_.DaemonArguments(proxy_.port());
+    std::ofstream(arguments.back(), std::ios::app)
+        << "[store.health]\nmax_commit_latency = \"0s\"\n";
+    return arguments;
   }
 
   // Begins a batch of which all that run wait.

@@ -14,7 +14,8 @@ inline constexpr state::Mode kModes[] = {state::CREATE_MISSING, state::OVERWRITE
 // bystander.
 class RestoreEngineTest : public testing::Test {
  protected:
-  RestoreEngineTest() {
+  explicit RestoreEngineTest(absl::Duration lock_timeout = absl::Seconds(2))
+      : world_(&wrapped_, &store_, lock_timeout) {
     world_.Load(At());
     point_ = world_.TakeSnapshot();
     world_.Put("acme", "issues", "1", "changed");
@@ -39,7 +40,7 @@ class RestoreEngineTest : public testing::Test {
   MemoryStore store_;
   StoreHooks hooks_;
   WrappedStore wrapped_{&store_, &hooks_};
-  RestoreWorld world_{&wrapped_, &store_};
+  RestoreWorld world_;
   SnapshotInfo point_;
 };
 

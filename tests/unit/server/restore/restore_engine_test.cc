@@ -319,6 +319,18 @@ TEST_F(RestoreEngineTest, NothingHappensWhenItIsCancelledBeforeTheCommit) {
                              testing::HasSubstr(R"("ordered_by":"test")")));
 }
 
+TEST_F(RestoreEngineTest, WhatSomebodyElseCutsShortIsTriedAgain) {
+  int changes = 0;
+  hooks_.apply = [&](TenantSession* session, const Change& change) {
+    return ++changes == 1 ? MakeError(Reason::kCancelled, "by an administrator")
+                          : session->Apply(change);
+  };
+  const state::RestoreRecord restore = world_.Restore(Order(state::MIRROR));
+  ASSERT_EQ(restore.state(), state::SUCCEEDED) << restore.failure().message();
+  EXPECT_EQ(restore.attempts(), 2);
+  EXPECT_EQ(Live()["acme"], At()["acme"]);
+}
+
 TEST_F(RestoreEngineTest, ACancelDuringTheCommitHasNoEffect) {
   RunControl control;
   hooks_.before_commit = [&] {

@@ -85,6 +85,20 @@ TEST_F(RestoreEngineTest, AStoreThatDoesNotAnswerAfterACommitLeavesNoDoubtButIsA
   EXPECT_EQ(Live()["acme"], At()["acme"]);
 }
 
+TEST_F(RestoreEngineTest, ASettlementThatSomebodyElseCutsShortLeavesNoDoubtButIsTriedAgain) {
+  int asked = 0;
+  hooks_.after_commit = [&] {
+    hooks_.identity = [&] {
+      return ++asked == 1 ? MakeError(Reason::kCancelled, "by an administrator") : absl::OkStatus();
+    };
+    return MakeError(Reason::kCommitUnknown, "the answer was lost");
+  };
+  const state::RestoreRecord restore = world_.Restore(Order(state::MIRROR));
+  ASSERT_EQ(restore.state(), state::SUCCEEDED) << restore.failure().message();
+  EXPECT_GT(asked, 1);
+  EXPECT_EQ(Live()["acme"], At()["acme"]);
+}
+
 TEST_F(RestoreEngineTest, AStoreThatIsAwayIsNoFailureAndTheNextRunBeginsAnew) {
   const StoreModel before = Live();
   bool away = true;

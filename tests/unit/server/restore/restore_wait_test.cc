@@ -13,8 +13,12 @@
 namespace reinstate {
 namespace {
 
+constexpr absl::Duration kLockTimeout = absl::Seconds(20);
+
 class RestoreEngineWaitTest : public RestoreEngineTest {
  protected:
+  RestoreEngineWaitTest() : RestoreEngineTest(kLockTimeout) {}
+
   // From now on somebody else has the tenant, and `then` comes just before it is waited for.
   void HoldTenant(std::function<void()> then) {
     TakeTenant();
@@ -26,8 +30,7 @@ class RestoreEngineWaitTest : public RestoreEngineTest {
   absl::StatusOr<state::RestoreRecord> Run(const std::string& id) {
     const absl::Time start = absl::Now();
     auto restore = world_.engine()->Run(id, &wrapped_, &control_);
-    EXPECT_LT(absl::Now() - start, absl::Seconds(5))
-        << "half of the time that a lock is waited for";
+    EXPECT_LT(absl::Now() - start, kLockTimeout / 2);
     return restore;
   }
 
