@@ -1,5 +1,4 @@
 #include <memory>
-#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -9,6 +8,7 @@
 #include "client/cli/confirmation.h"
 #include "client/cli/display_text.h"
 #include "client/cli/restore_views.h"
+#include "client/cli/tables_but.h"
 #include "client/cli/words.h"
 #include "storage/base/error.h"
 #include "storage/base/status_macros.h"
@@ -57,27 +57,6 @@ absl::StatusOr<v1::Plan> MakePlan(v1::PlanRestoreRequest request, const std::str
   return plan;
 }
 
-// Names the tables of `spec`: all but those `without`, as a plan of all shows them.
-absl::Status NameTablesBut(const std::vector<std::string>& without, Session& session,
-                           v1::RestoreSpec* spec) {
-  v1::PlanRestoreRequest request;
-  *request.mutable_restore() = *spec;
-  ASSIGN_OR_RETURN(const v1::Plan plan, MakePlan(std::move(request), spec->tenant(), session));
-  std::set<std::string> left(without.begin(), without.end());
-  for (const v1::TableActions& table : plan.tables()) {
-    if (left.erase(table.table()) == 0) {
-      spec->add_tables(table.table());
-    }
-  }
-  if (!left.empty()) {
-    return MakeError(Reason::kTableNotFound,
-                     absl::StrCat("The restore would not touch a table ", Printable(*left.begin()),
-                                  "; see reinstate restore plan ", ShellWord(spec->tenant()),
-                                  " --at ", ShellWord(spec->at()), "."));
-  }
-  return spec->tables().empty() ? Missing("No table is left.") : absl::OkStatus();
-}
-
 absl::StatusOr<v1::RestoreSpec> SpecOf(const BeginOptions& options, Session& session) {
   if (options.tenant.empty()) {
     return Missing("Name the tenant by its id; reinstate tenant find finds it by name.");
@@ -96,7 +75,7 @@ absl::StatusOr<v1::RestoreSpec> SpecOf(const BeginOptions& options, Session& ses
   spec.set_accept_shrunken(options.accept_shrunken);
   spec.set_accept_uncovered_tables(options.accept_uncovered_tables);
   if (!options.without_tables.empty()) {
-    RETURN_IF_ERROR(NameTablesBut(options.without_tables, session, &spec));
+    RETURN_IF_ERROR(LimitToTablesBut(options.without_tables, session, &spec));
   }
   return spec;
 }

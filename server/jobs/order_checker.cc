@@ -1,7 +1,9 @@
 #include "server/jobs/order_checker.h"
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "server/restore/point_resolver.h"
@@ -12,12 +14,31 @@
 namespace reinstate {
 namespace {
 
-absl::Status CheckTables(const state::RestoreOrder& order, const SnapshotInfo& snapshot) {
-  for (const std::string& name : order.tables()) {
-    const bool covered =
-        std::any_of(snapshot.tables.begin(), snapshot.tables.end(),
-                    [&](const CoveredTable& table) { return table.schema.name == name; });
-    if (!covered) {
+bool IsIn(const SnapshotInfo& snapshot, const std::string& name) {
+  return std::any_of(snapshot.tables.begin(), snapshot.tables.end(),
+                     [&](const CoveredTable& table) { return table.schema.name == name; });
+}
+
+bool IsOfTenantsNow(const TenantMap& live, const std::string& name) {
+  return std::any_of(live.tables.begin(), live.tables.end(), [&](const MappedTable& table) {
+    return table.schema.name == name &&
+           (table.relation == Relation::kOwned || table.relation == Relation::kUnresolved);
+  });
+}
+
+// Tables that only the live store has, beside some of the snapshot, are for the plan to show, which
+// asks for consent where that is needed.
+absl::Status CheckTables(const state::RestoreOrder& order, const SnapshotInfo& snapshot,
+                         LiveStore* store) {
+  std::vector<std::string> others;
+  std::copy_if(order.tables().begin(), order.tables().end(), std::back_inserter(others),
+               [&](const std::string& name) { return !IsIn(snapshot, name); });
+  TenantMap live;
+  if (!others.empty() && std::ssize(others) < order.tables_size()) {
+    ASSIGN_OR_RETURN(live, store->Catalog());
+  }
+  for (const std::string& name : others) {
+    if (!IsOfTenantsNow(live, name)) {
       return MakeError(Reason::kTableNotFound,
                        absl::StrCat("snapshot ", snapshot.id.ToString(), " of store ",
                                     order.store(), " has no table ", Printable(name)));
@@ -88,7 +109,8 @@ absl::Status OrderChecker::CheckPoint(Consents consents, state::RestoreRecord* r
   const state::RestoreOrder& order = record->order();
   ASSIGN_OR_RETURN(const SnapshotId snapshot, SnapshotId::Parse(order.point().snapshot()));
   ASSIGN_OR_RETURN(const auto point, history_->OpenPoint(snapshot));
-  RETURN_IF_ERROR(CheckTables(order, point->snapshot()));
+  ASSIGN_OR_RETURN(const ServedStore* store, stores_->Find(order.store()));
+  RETURN_IF_ERROR(CheckTables(order, point->snapshot(), store->live));
   ASSIGN_OR_RETURN(const TenantId tenant, TenantId::Parse(order.tenant()));
   ASSIGN_OR_RETURN(const TenantManifest manifest, point->GetTenant(tenant));
   if (consents == Consents::kRequired && !order.accept_shrunken()) {

@@ -33,6 +33,27 @@ class RestoreStory : public CliSite {
   }
 };
 
+TEST_F(RestoreStory, WithoutATableAsksForTheSameConsentsAsWithAllAndNamesWhatItKeeps) {
+  DeleteTenant("1001");
+  ASSERT_EQ(Run({"record", "put", "1001", "made later", "1", "row"}).exit_code, 0);
+  std::vector<std::string> create = {"restore", "create", "1001",   "--at",      "latest",
+                                     "--mode",  "mirror", "--wait", "--confirm", "1001"};
+  const ProgramResult whole = Run(create);
+  EXPECT_THAT(whole.err, AllOf(HasSubstr("made later"), HasSubstr("[TABLES_UNCOVERED]")));
+  create.insert(create.end(), {"--without-table", "issue"});
+  const ProgramResult refused = Run(create);
+  EXPECT_EQ(refused.exit_code, whole.exit_code) << refused.err;
+  EXPECT_THAT(refused.err, AllOf(HasSubstr("made later"), HasSubstr("[TABLES_UNCOVERED]")));
+  create.emplace_back("--accept-uncovered-tables");
+  const ProgramResult restored = Run(create);
+  EXPECT_EQ(restored.exit_code, 0) << restored.err;
+  EXPECT_EQ(Issues("1001"), 0);
+  const nlohmann::json restores = Json({"restore", "list"});
+  EXPECT_EQ(restores[0]["totals"]["inserted"], "1") << restores[0];
+  EXPECT_THAT(Run({"restore", "certificate", restores[0]["id"]}).out,
+              HasSubstr("the snapshot does not cover them: made later"));
+}
+
 TEST_F(RestoreStory, PutsBackADeletedCustomerAndTakesItBackAgain) {
   DeleteTenant("1001");
   ASSERT_EQ(Issues("1001"), 0);

@@ -146,5 +146,19 @@ TEST_F(MutualReferences, ComeBackByTheNextStepsAlsoWhereExactlyADryRunWasAgreedT
   ExpectAllBack();
 }
 
+TEST_F(MutualReferences, ATableLeftOutDoesNotHideOthersOfWhichNobodyKnowsWhoseTheyAre) {
+  tracker_.Run(
+      "CREATE TABLE odd (id integer PRIMARY KEY, note text); GRANT ALL ON odd TO reinstate");
+  std::vector<std::string> create = {"restore", "create", tracker_.Tenant(kOne), "--at",
+                                     "latest",  "--wait", "--without-table",     "links"};
+  EXPECT_THAT(Run(create).err, AllOf(HasSubstr("odd"), HasSubstr("[TABLE_UNRESOLVED]")));
+  create.emplace_back("--accept-uncovered-tables");
+  MustRun(create);
+  EXPECT_EQ(Links(), "");
+  tracker_.ExpectAtFirst({kOne});
+  const std::string restore = Json({"restore", "list"})[0]["id"];
+  EXPECT_THAT(MustRun({"restore", "certificate", restore}).out, HasSubstr("cover them: odd"));
+}
+
 }  // namespace
 }  // namespace reinstate

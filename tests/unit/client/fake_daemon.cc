@@ -38,6 +38,28 @@ class FakeDaemon::Stores : public v1::StoreService::Service {
                         v1::Store* response) override {
     return Answered(answers_.get_store, request, response);
   }
+  grpc::Status DiscoverStore(grpc::ServerContext* /*context*/,
+                             const v1::DiscoverStoreRequest* request,
+                             v1::DiscoverStoreResponse* response) override {
+    return Answered(answers_.discover_store, request, response);
+  }
+
+ private:
+  const FakeAnswers& answers_;
+};
+
+class FakeDaemon::Snapshots : public v1::SnapshotService::Service {
+ public:
+  explicit Snapshots(const FakeAnswers& answers) : answers_(answers) {}
+
+  grpc::Status GetSnapshot(grpc::ServerContext* /*context*/, const v1::GetSnapshotRequest* request,
+                           v1::Snapshot* response) override {
+    return Answered(answers_.get_snapshot, request, response);
+  }
+  grpc::Status ResolvePoint(grpc::ServerContext* /*context*/,
+                            const v1::ResolvePointRequest* request, v1::Point* response) override {
+    return Answered(answers_.resolve_point, request, response);
+  }
 
  private:
   const FakeAnswers& answers_;
@@ -174,6 +196,7 @@ FakeDaemon::FakeDaemon(std::string socket_path, FakeAnswers answers)
     : socket_path_(std::move(socket_path)),
       answers_(std::move(answers)),
       stores_(std::make_unique<Stores>(answers_)),
+      snapshots_(std::make_unique<Snapshots>(answers_)),
       tenants_(std::make_unique<Tenants>(answers_)),
       restores_(std::make_unique<Restores>(answers_)),
       batches_(std::make_unique<Batches>(answers_)) {
@@ -186,6 +209,7 @@ void FakeDaemon::Start() {
   grpc::ServerBuilder builder;
   builder.AddListeningPort(address(), grpc::InsecureServerCredentials());
   builder.RegisterService(stores_.get());
+  builder.RegisterService(snapshots_.get());
   builder.RegisterService(tenants_.get());
   builder.RegisterService(restores_.get());
   builder.RegisterService(batches_.get());

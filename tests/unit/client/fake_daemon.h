@@ -9,6 +9,7 @@
 
 #include "reinstate/v1/batch_service.grpc.pb.h"
 #include "reinstate/v1/restore_service.grpc.pb.h"
+#include "reinstate/v1/snapshot_service.grpc.pb.h"
 #include "reinstate/v1/store_service.grpc.pb.h"
 #include "reinstate/v1/tenant_service.grpc.pb.h"
 #include "storage/base/error.h"
@@ -26,6 +27,9 @@ struct FakeAnswers {
 
   Unary<v1::ListStoresRequest, v1::ListStoresResponse> list_stores;
   Unary<v1::GetStoreRequest, v1::Store> get_store;
+  Unary<v1::DiscoverStoreRequest, v1::DiscoverStoreResponse> discover_store;
+  Unary<v1::GetSnapshotRequest, v1::Snapshot> get_snapshot;
+  Unary<v1::ResolvePointRequest, v1::Point> resolve_point;
   Unary<v1::FindTenantsRequest, v1::FindTenantsResponse> find_tenants;
   Unary<v1::PlanRestoreRequest, v1::Plan> plan_restore;
   Unary<v1::GetPlanRequest, v1::Plan> get_plan;
@@ -67,6 +71,7 @@ class FakeDaemon {
 
  private:
   class Stores;
+  class Snapshots;
   class Tenants;
   class Restores;
   class Batches;
@@ -74,6 +79,7 @@ class FakeDaemon {
   const std::string socket_path_;
   const FakeAnswers answers_;
   const std::unique_ptr<Stores> stores_;
+  const std::unique_ptr<Snapshots> snapshots_;
   const std::unique_ptr<Tenants> tenants_;
   const std::unique_ptr<Restores> restores_;
   const std::unique_ptr<Batches> batches_;

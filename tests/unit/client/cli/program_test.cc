@@ -350,32 +350,92 @@ TEST_F(ProgramTest, OffersACommandThatLeavesUnresolvedTablesOutInEveryMode) {
   EXPECT_THAT(out_.str(), HasSubstr("It is not known how these relate to tenants: odd."));
 }
 
-TEST_F(ProgramTest, RestoresAllTablesButThoseThatAreNamedSo) {
-  answers_.watch_plan = [](const auto& /*request*/, auto* /*context*/, const auto& send) {
-    v1::Plan plan = MirrorPlan();
-    plan.clear_tables();
-    for (const char* table : {"issue", "links", "tenant"}) {
-      plan.add_tables()->set_table(table);
-    }
-    send(plan);
-    return grpc::Status::OK;
-  };
-  const std::vector<std::string> words = {"restore", "create", "1001", "--at", "2h"};
-  const auto without = [&](const std::vector<std::string>& tables) {
-    std::vector<std::string> all = words;
+// A daemon whose point has some tables, and whose live store has some of them and others.
+class WithoutTableTest : public ProgramTest {
+ protected:
+  WithoutTableTest() {
+    answers_.resolve_point = [](const v1::ResolvePointRequest& request, v1::Point* point) {
+      point->set_snapshot(request.store() == "main" && request.at() == "2h" ? "snap-1-12" : "");
+      return grpc::Status::OK;
+    };
+    answers_.get_snapshot = [](const v1::GetSnapshotRequest& request, v1::Snapshot* snapshot) {
+      if (request.snapshot() == "snap-1-12") {
+        Cover("1", "issue", true, snapshot);
+        Cover("2", "links", true, snapshot);
+        Cover("3", "odd", false, snapshot);
+        Cover("4", "gone", true, snapshot);
+        Cover("5", "old name", true, snapshot);
+      }
+      return grpc::Status::OK;
+    };
+    answers_.discover_store = [](const auto& /*request*/, v1::DiscoverStoreResponse* response) {
+      v1::Catalog* catalog = response->mutable_catalog();
+      Have("1", "issue", v1::TABLE_RELATION_OWNED, catalog);
+      Have("2", "links", v1::TABLE_RELATION_OWNED, catalog);
+      Have("3", "odd", v1::TABLE_RELATION_UNRESOLVED, catalog);
+      Have("5", "new name", v1::TABLE_RELATION_OWNED, catalog);
+      Have("6", "made later", v1::TABLE_RELATION_OWNED, catalog);
+      Have("7", "stray", v1::TABLE_RELATION_UNRESOLVED, catalog);
+      Have("8", "country", v1::TABLE_RELATION_SHARED, catalog);
+      Have("9", "log", v1::TABLE_RELATION_EXCLUDED, catalog);
+      return grpc::Status::OK;
+    };
+  }
+
+  int CreateWithout(const std::vector<std::string>& tables) {
+    std::vector<std::string> words = {"restore", "create", "1001", "--at", "2h"};
     for (const std::string& table : tables) {
-      all.insert(all.end(), {"--without-table", table});
+      words.insert(words.end(), {"--without-table", table});
     }
-    return Run(all);
-  };
-  EXPECT_EQ(without({"links"}), 0);
+    return Run(words);
+  }
+
+ private:
+  static void Cover(const char* identity, const char* name, bool owned, v1::Snapshot* snapshot) {
+    v1::SnapshotTable* table = snapshot->add_tables();
+    table->set_identity(identity);
+    table->set_table(name);
+    table->set_owned(owned);
+  }
+
+  static void Have(const char* identity, const char* name, v1::TableRelation relation,
+                   v1::Catalog* catalog) {
+    v1::TableInfo* table = catalog->add_tables();
+    table->set_identity(identity);
+    table->set_name(name);
+    table->set_relation(relation);
+  }
+};
+
+TEST_F(WithoutTableTest, NamesAllOthersThatARestoreOfAllHasToDoWith) {
+  EXPECT_EQ(CreateWithout({"links"}), 0);
   ASSERT_THAT(created_, SizeIs(1));
-  EXPECT_THAT(created_[0].spec().tables(), testing::ElementsAre("issue", "tenant"));
-  // A name that is mistyped leaves nothing out, and so restores nothing.
-  EXPECT_EQ(without({"links", "link"}), 5);
-  EXPECT_THAT(err_.str(), HasSubstr("would not touch a table link;"));
-  EXPECT_EQ(without({"links", "issue", "tenant"}), 2);
-  EXPECT_THAT(created_, SizeIs(1));
+  EXPECT_THAT(created_[0].spec().tables(),
+              ElementsAre("gone", "issue", "made later", "new name", "odd", "old name", "stray"));
+  EXPECT_EQ(created_[0].spec().at(), "snap-1-12") << "whose tables these are";
+  EXPECT_FALSE(created_[0].spec().accept_uncovered_tables());
+  EXPECT_THAT(plans_, IsEmpty());
+  // Alike in a plan.
+  EXPECT_EQ(Run({"restore", "plan", "1001", "--at", "2h", "--without-table", "links"}), 0);
+  ASSERT_THAT(plans_, SizeIs(1));
+  EXPECT_EQ(plans_[0].restore().SerializeAsString(), created_[0].spec().SerializeAsString());
+}
+
+TEST_F(WithoutTableTest, LeavesATableThatWasRenamedOutByEitherName) {
+  for (const char* name : {"old name", "new name"}) {
+    created_.clear();
+    EXPECT_EQ(CreateWithout({name, "stray"}), 0);
+    ASSERT_THAT(created_, SizeIs(1));
+    EXPECT_THAT(created_[0].spec().tables(),
+                ElementsAre("gone", "issue", "links", "made later", "odd"));
+  }
+}
+
+TEST_F(WithoutTableTest, RestoresNothingWhereANameIsMistypedOrNoTableIsLeft) {
+  EXPECT_EQ(CreateWithout({"links", "link"}), 5);
+  EXPECT_THAT(err_.str(), HasSubstr("There is no table link, neither in snap-1-12 nor now;"));
+  EXPECT_EQ(CreateWithout({"gone", "issue", "links", "made later", "new name", "odd", "stray"}), 2);
+  EXPECT_THAT(created_, IsEmpty());
 }
 
 TEST_F(ProgramTest, OffersNoCommandForAPlanWithConflicts) {

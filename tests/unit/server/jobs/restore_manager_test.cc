@@ -187,6 +187,17 @@ TEST_F(RestoreManagerTest, RefusesWhatIsNotThere) {
   EXPECT_TRUE(Pins().empty());
 }
 
+TEST_F(RestoreManagerTest, TakesTablesOfTheLiveStoreOnlyBesideSomeOfThePoint) {
+  site_.Put("t1", "made later", "1", "payload");
+  state::RestoreOrder order = Order("t1");
+  order.add_tables("made later");
+  EXPECT_THAT(TryCreate(order), FailsWith(Reason::kTableNotFound));
+  order.add_tables("issues");
+  EXPECT_THAT(TryCreate(order), IsOk());
+  order.add_tables("nope");
+  EXPECT_THAT(TryCreate(order), FailsWith(Reason::kTableNotFound));
+}
+
 TEST_F(RestoreManagerTest, RefusesAPointAtWhichTheTenantHasShrunkenUntilThatIsAccepted) {
   for (int row = 0; row < 20; ++row) {
     site_.Delete("t5", "issues", absl::StrCat(row));
