@@ -7,6 +7,7 @@
 #include <string_view>
 #include <utility>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
 #include "client/cli/batch_views.h"
@@ -46,6 +47,7 @@ constexpr std::string_view kHookAgain =
 constexpr std::string_view kCancelledAlone =
     "a retry leaves out what somebody cancelled by itself; to do it after all: $ANEW";
 constexpr std::string_view kRestoreAllBut = "$ALL_BUT, ";
+constexpr std::string_view kPutBack = "put back the rows that are missing, ";
 constexpr std::string_view kRetry = "then reinstate batch retry $BATCH";
 
 constexpr std::array<NextStep, 19> kNextSteps = {{
@@ -139,10 +141,24 @@ bool CanRetry(const ProblemContext& context) {
 }
 
 // Whether rows of the line's tenant refer to rows that are not there, so that there is nothing to
-// free: they may be rows of a tenant that needs these in turn.
-bool LacksRows(const v1::BatchLine& line, const ProblemContext& context) {
-  return ReasonOf(line) == "KEY_CONFLICT" && CanRetry(context) && !IsUndo(context) &&
-         !ReferringTable(line.problem().message()).empty();
+// free.
+bool LacksRows(const v1::BatchLine& line) {
+  return ReasonOf(line) == "KEY_CONFLICT" && !ReferringTable(line.problem().message()).empty();
+}
+
+// Whether the order of `batch` has other tables than this one.
+bool HasTablesBut(const std::string& table, const v1::BatchSpec& spec) {
+  return spec.tables().empty() ||
+         std::ranges::any_of(spec.tables(), [&](const auto& name) { return name != table; });
+}
+
+// Whether the line LacksRows as others of the batch do, so that they may be rows of a tenant that
+// needs rows of this one in turn, and it can come first with its other tables.
+bool MayComeFirst(const v1::BatchLine& line, const ProblemContext& context) {
+  const std::string& message = line.problem().message();
+  return LacksRows(line) && CanRetry(context) && !IsUndo(context) &&
+         absl::StrContains(message, Absl(kIfOfEachOther)) &&
+         HasTablesBut(ReferringTable(message), context.batch->spec());
 }
 
 // The step for `line`, before what it is about is filled in; empty if there is none of its own.
@@ -157,7 +173,10 @@ std::string_view StepFor(const v1::BatchLine& line, const ProblemContext& contex
   if (WasCancelledAlone(line) && CanRetry(context)) {
     return kCancelledAlone;
   }
-  return LacksRows(line, context) ? kRestoreAllBut : step;
+  if (LacksRows(line)) {
+    return MayComeFirst(line, context) ? kRestoreAllBut : kPutBack;
+  }
+  return step;
 }
 
 struct Group {
@@ -238,10 +257,10 @@ std::string CancelledAnew(const ProblemContext& context) {
              : NewBatchOf(*context.batch, "cancelled");
 }
 
-// Of a line that LacksRows.
+// Of a line that MayComeFirst.
 std::string RestoreAllBut(const v1::BatchLine& line, const v1::BatchLineRestore& restore,
                           const ProblemContext& context) {
-  if (!LacksRows(line, context)) {
+  if (!MayComeFirst(line, context)) {
     return "";
   }
   const v1::Batch& batch = *context.batch;

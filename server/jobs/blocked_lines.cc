@@ -2,10 +2,14 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <iterator>
 #include <map>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "storage/base/missing_rows.h"
+#include "storage/base/strings.h"
 #include "storage/model/tenant_id.h"
 
 namespace reinstate {
@@ -50,20 +54,23 @@ std::string NamesBut(const BatchBoard& board, const std::vector<Place>& blocked,
                       more == 0 ? "" : absl::StrCat(" and ", more, " more"));
 }
 
-// Why a restore fails that nothing can help: one that is alone with that, as it is.
+// Whether what the restore at `place` lacks may come with others of the batch.
+bool LacksRowsOfTenants(const BatchBoard& board, Place place) {
+  return !absl::StrContains(board.At(place).wait->message(), Absl(kRowsOfNobody));
+}
+
+// Why a restore fails that nothing can help: one that is alone with that, as it is. `blocked` are
+// those that lack rows of tenants.
 state::Failure StuckFailure(const BatchBoard& board, const std::vector<Place>& blocked,
                             Place place) {
   state::Failure failure = *board.At(place).wait;
-  if (blocked.size() > 1) {
+  if (blocked.size() > 1 && LacksRowsOfTenants(board, place)) {
     const bool undo = !board.RecordAt(place).undo_of().empty();
     failure.set_message(absl::StrCat(
         "tenant ", Printable(board.RecordAt(place).tenant()), " cannot be ",
         undo ? "undone" : "restored", ", though all others of the batch have ended: ",
         failure.message(), ". The same holds of tenant ", NamesBut(board, blocked, place.line),
-        undo ? ""
-             : "; if they need rows of each other, none can come first: restore one of them "
-               "without the table whose rows refer to the others' (--without-table), then retry "
-               "the batch"));
+        undo ? "" : absl::StrCat("; ", Absl(kIfOfEachOther))));
   }
   return failure;
 }
@@ -82,9 +89,12 @@ void Judge(const BatchBoard& board, const StoreLines& lines, BlockedLines* found
   if (helped || lines.left > 0) {
     return;
   }
+  std::vector<Place> of_tenants;
+  std::copy_if(lines.blocked.begin(), lines.blocked.end(), std::back_inserter(of_tenants),
+               [&](Place place) { return LacksRowsOfTenants(board, place); });
   for (const Place place : lines.blocked) {
     found->stuck.emplace_back(board.RecordAt(place).restore(),
-                              StuckFailure(board, lines.blocked, place));
+                              StuckFailure(board, of_tenants, place));
   }
 }
 

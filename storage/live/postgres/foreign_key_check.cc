@@ -237,10 +237,8 @@ absl::Status ForeignKeyCheck::OfMissing(size_t parents) const {
       Reason::kKeyConflict,
       absl::StrCat(MissingRowsText(child_->DisplayName(), static_cast<int64_t>(parents),
                                    parent_->DisplayName()),
-                   " (foreign key ", facts_->name,
-                   in_snapshots ? "); bring those back first"
-                                : "), and no snapshot has those, since no tenant owns that table; "
-                                  "put them back by other means",
+                   " (foreign key ", facts_->name, ")",
+                   Absl(in_snapshots ? "; bring those back first" : kRowsOfNobody),
                    ", or leave the table out",
                    facts_->validated ? ""
                                      : "; since the key is NOT VALID, orphans in the configuration "

@@ -146,11 +146,13 @@ TEST(BatchProblems, AreOfBoundedLengthWhereNearlyAllOfAHundredThousandLinesAreWr
                           HasSubstr("  … and 99,990 more; -o csv and -o json write all\n")));
 }
 
-// A line whose rows refer to missing ones, as the daemon says it.
-v1::BatchLine LineThatLacksRows(int64_t number, const std::string& tenant) {
+// A line whose rows refer to missing ones, as the daemon says it of one alone, with `more`.
+v1::BatchLine LineThatLacksRows(int64_t number, const std::string& tenant,
+                                std::string_view more = "") {
   v1::BatchLine line = Line(number, tenant, "KEY_CONFLICT");
   line.set_state(v1::BATCH_LINE_STATE_FAILED);
-  line.mutable_problem()->set_message(MissingRowsText("links", 10, "issues") + " (foreign key k)");
+  line.mutable_problem()->set_message(MissingRowsText("links", 10, "issues") + " (foreign key k)" +
+                                      std::string(more));
   v1::BatchLineRestore& restore = *line.add_restores();
   restore.set_store("main");
   restore.set_tenant(tenant);
@@ -164,7 +166,7 @@ TEST(BatchProblems, WhereRowsReferToMissingOnesRestoreAllButTheirTableAndRetry) 
   batch.mutable_points(0)->mutable_point()->set_snapshot("snap-1-12");
   const std::string command =
       "reinstate restore create 1001 --store main --at snap-1-12 --mode create-missing ";
-  const v1::BatchLine line = LineThatLacksRows(2, "1001");
+  const v1::BatchLine line = LineThatLacksRows(2, "1001", kIfOfEachOther);
   EXPECT_TRUE(RetryMayHelp(line));
   EXPECT_EQ(NextStepFor(line, {.batch = batch}),
             command + "--without-table links --wait, then reinstate batch retry bat-1");
@@ -178,13 +180,32 @@ TEST(BatchProblems, WhereRowsReferToMissingOnesRestoreAllButTheirTableAndRetry) 
   EXPECT_THAT(NextStepFor(line, {.batch = batch}), Not(HasSubstr("restore create")));
 }
 
+TEST(BatchProblems, NeverRestoreAllTablesInPlaceOfNone) {
+  v1::Batch batch = *Begun();
+  batch.mutable_spec()->set_mode(v1::RESTORE_MODE_MIRROR);
+  batch.mutable_spec()->add_tables("links");
+  const v1::BatchLine line = LineThatLacksRows(2, "1001", kIfOfEachOther);
+  EXPECT_EQ(NextStepFor(line, {.batch = batch}),
+            "put back the rows that are missing, then reinstate batch retry bat-1");
+  batch.mutable_spec()->add_tables("tenant");
+  EXPECT_THAT(NextStepFor(line, {.batch = batch}), HasSubstr(" --mode mirror --table tenant "));
+}
+
+TEST(BatchProblems, LeaveNoTableOutForRowsThatNoOtherOfTheBatchBringsBack) {
+  const std::string put_back =
+      "put back the rows that are missing, then reinstate batch retry bat-1";
+  EXPECT_EQ(NextStepFor(LineThatLacksRows(2, "1001"), {.batch = Begun()}), put_back);
+  EXPECT_EQ(NextStepFor(LineThatLacksRows(2, "1001", kRowsOfNobody), {.batch = Begun()}), put_back);
+}
+
 TEST(BatchProblems, KeepApartWhatHasAnotherNextStepForTheSameReason) {
-  EXPECT_THAT(RenderProblems({Line(2, "1001", "KEY_CONFLICT"), LineThatLacksRows(3, "1002"),
-                              LineThatLacksRows(4, "1003")},
-                             {.batch = Begun()}),
-              AllOf(HasSubstr("KEY_CONFLICT, 2 lines: lines 3 and 4\n"),
-                    HasSubstr("  Next: reinstate restore create 1002 "),
-                    HasSubstr("KEY_CONFLICT, 1 line: line 2\n"), HasSubstr("lists the keys")));
+  EXPECT_THAT(
+      RenderProblems({Line(2, "1001", "KEY_CONFLICT"), LineThatLacksRows(3, "1002", kIfOfEachOther),
+                      LineThatLacksRows(4, "1003", kIfOfEachOther)},
+                     {.batch = Begun()}),
+      AllOf(HasSubstr("KEY_CONFLICT, 2 lines: lines 3 and 4\n"),
+            HasSubstr("  Next: reinstate restore create 1002 "),
+            HasSubstr("KEY_CONFLICT, 1 line: line 2\n"), HasSubstr("lists the keys")));
 }
 
 TEST(BatchProblems, HaveANextStepForEveryReasonBeforeAndAfterTheStart) {

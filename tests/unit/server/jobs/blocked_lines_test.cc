@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "storage/base/missing_rows.h"
 
 namespace reinstate {
 namespace {
@@ -45,14 +46,14 @@ class BlockedLinesTest : public testing::Test {
     restore.mutable_failure()->set_reason(reason);
     board_.Update(restore);
   }
-  // Its restore has begun then, and waits for others since.
-  void Block(int line, int64_t began) {
+  // Its restore has begun then, and waits for others since; `more` ends why.
+  void Block(int line, int64_t began, const std::string& more = "") {
     state::RestoreRecord restore;
     restore.set_id(absl::StrCat("r", line));
     restore.set_state(state::QUEUED);
     restore.mutable_wait()->set_began_us(began);
     restore.mutable_wait()->mutable_cause()->set_message(
-        "rows of table a refer to rows of table b");
+        absl::StrCat("rows of table a refer to rows of table b", more));
     board_.Update(restore);
   }
   void Succeed(int line, int64_t finished) { End(line, state::SUCCEEDED, finished - 1, finished); }
@@ -125,6 +126,20 @@ TEST_F(BlockedLinesTest, ThoseThatNothingHasHelpedAreNamedTogether) {
             HasSubstr("refer to rows of table b"), HasSubstr("(--without-table)")));
   EXPECT_EQ(found.stuck[1].first, "r1");
   EXPECT_THAT(found.stuck[1].second.message(), HasSubstr("The same holds of tenant t0"));
+}
+
+TEST_F(BlockedLinesTest, WhoLacksRowsOfNobodyIsNotNamedWithOthers) {
+  Add(3);
+  Block(0, 10);
+  Block(1, 11);
+  Block(2, 12, std::string(kRowsOfNobody));
+  const BlockedLines found = FindBlockedLines(board_);
+  ASSERT_THAT(found.stuck, SizeIs(3));
+  EXPECT_THAT(found.stuck[0].second.message(),
+              AllOf(HasSubstr("The same holds of tenant t1; if they need rows of each other"),
+                    Not(HasSubstr("t2"))));
+  EXPECT_THAT(found.stuck[2].second.message(), Not(HasSubstr("--without-table")));
+  EXPECT_THAT(found.stuck[2].second.message(), HasSubstr("put them back by other means"));
 }
 
 TEST_F(BlockedLinesTest, AnUndoIsNotToldToComeFirstWithoutATable) {
