@@ -72,6 +72,7 @@ void FillWhy(const BatchCreateOptions& options, v1::CreateBatchRequest* request)
 
 absl::StatusOr<v1::Batch> Check(v1::CreateBatchRequest request, Session& session) {
   request.set_validate_only(true);
+  request.clear_request_id();
   ASSIGN_OR_RETURN(ReinstateClient * client, session.Client());
   return client->CreateBatch(std::move(request));
 }
@@ -186,7 +187,10 @@ absl::Status CreateFromList(const BatchCreateOptions& options, Session& session)
   const bool may_consent = !options.confirm.empty() || session.console().in_is_terminal;
   if (IsDigest(options.confirm) || (may_consent && CanDestroy(request.spec().mode()))) {
     v1::CreateBatchRequest planned = request;
-    planned.clear_request_id();
+    if (!options.request_id.empty()) {
+      // So that the same command finds the same dry run, and then the same batch.
+      planned.set_request_id(absl::StrCat(options.request_id, " plan"));
+    }
     ASSIGN_OR_RETURN(const v1::Batch plan, PlanBatch(std::move(planned), session));
     RETURN_IF_ERROR(AgreeOnPlan(plan, options, &request, session));
   } else {

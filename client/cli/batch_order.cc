@@ -260,6 +260,10 @@ std::vector<std::string> BatchFacts(const v1::Batch& batch, int64_t count, const
   AppendLargest(batch, &facts);
   if (const std::string rest = RestText(batch.lines()); batch.dry_run() && !rest.empty()) {
     facts.push_back(absl::StrCat("  others    ", rest));
+    if (batch.lines().failed() > 0) {
+      absl::StrAppend(&facts.back(), "; those: reinstate batch get ", ShellWord(batch.id()),
+                      " --lines --state failed");
+    }
   }
   return facts;
 }

@@ -63,12 +63,27 @@ TEST_F(ListStory, TellsWhoIsGoneAndNotOnTheList) {
 
 TEST_F(ListStory, AMirrorThatIsConfirmedBeforehandShowsWhatItDestroysAndDoesExactlyThat) {
   ASSERT_EQ(Run({"record", "put", "1002", "issue", "newer", "written since"}).exit_code, 0);
-  const ProgramResult created = Run({"batch", "create", "-f", "-", "--at", "latest", "--mode",
-                                     "mirror", "--confirm", "2", "--accept-shrinking", "--wait"},
-                                    "1001\n1002\n");
+  const std::vector<std::string> create = {"batch",
+                                           "create",
+                                           "-f",
+                                           "-",
+                                           "--at",
+                                           "latest",
+                                           "--mode",
+                                           "mirror",
+                                           "--confirm",
+                                           "2",
+                                           "--accept-shrinking",
+                                           "--request-id",
+                                           "once",
+                                           "--wait"};
+  const ProgramResult created = Run(create, "1001\n1002\n");
   EXPECT_EQ(created.exit_code, 0) << created.err;
   EXPECT_THAT(created.err, AllOf(HasSubstr("51 inserted, 0 replaced, 1 deleted"),
                                  HasSubstr("of 1002 \"Globex\": 0 replaced, 1 deleted")));
+  // The same command once more is the same batch, and not another dry run.
+  const ProgramResult repeated = Run(create, "1001\n1002\n");
+  EXPECT_EQ(repeated.exit_code, 0) << repeated.err;
   const nlohmann::json batches = Json({"batch", "list"});
   ASSERT_EQ(batches.size(), 2);
   EXPECT_EQ(batches[1]["dryRun"], true);

@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <fstream>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -73,7 +74,7 @@ TEST_F(BatchCreateTest, ShowsWhatAMirrorDestroysAndDoesExactlyThat) {
                                 HasSubstr("db7.example.com, database shop")));
   ASSERT_THAT(planned_, SizeIs(1));
   EXPECT_EQ(planned_[0].lines_size(), 2);
-  EXPECT_NE(planned_[0].request_id(), "r-1");
+  EXPECT_EQ(planned_[0].request_id(), "r-1 plan");
   ASSERT_THAT(created_, SizeIs(1));
   EXPECT_EQ(created_[0].plan(), "bat-plan");
   EXPECT_EQ(created_[0].plan_digest(), kDigest);
@@ -117,9 +118,61 @@ TEST_F(BatchCreateTest, BeginsNothingWhereAnotherNumberThanThatOfThePlanWasConfi
   plan_.mutable_lines()->set_succeeded(1);
   plan_.mutable_lines()->set_failed(1);
   EXPECT_EQ(Run(Create("1001\n1002\n", {"--mode", "mirror", "--confirm", "2"})), 8);
-  EXPECT_THAT(err_.str(), AllOf(HasSubstr("34 replaced, 5 deleted"), HasSubstr("1 failed"),
+  EXPECT_THAT(err_.str(), AllOf(HasSubstr("34 replaced, 5 deleted"),
+                                HasSubstr("1 failed; those: reinstate batch get bat-plan --lines "
+                                          "--state failed\n"),
                                 HasSubstr("is not the number of customers, 1.")));
   EXPECT_THAT(created_, IsEmpty());
+}
+
+// A daemon that makes one batch of a request id, as the real one does.
+class RepeatedCreateTest : public BatchCreateTest {
+ protected:
+  RepeatedCreateTest() {
+    answers_.create_batch = [this, answer = answers_.create_batch](
+                                const v1::CreateBatchRequest& request, v1::Batch* batch) {
+      EXPECT_NE(request.request_id(), "");
+      const auto [one, is_new] = made_.try_emplace(request.request_id());
+      if (is_new) {
+        one->second.request = request.SerializeAsString();
+        const std::string id = plan_.id();
+        plan_.set_id(request.dry_run() ? "bat-plan-" + std::to_string(made_.size()) : id);
+        const grpc::Status status = answer(request, &one->second.batch);
+        EXPECT_TRUE(status.ok());
+      } else if (one->second.request != request.SerializeAsString()) {
+        return WireError(Reason::kRequestIdReused, "It was used for something else.");
+      }
+      *batch = one->second.batch;
+      return grpc::Status::OK;
+    };
+  }
+
+  struct Made {
+    std::string request;
+    v1::Batch batch;
+  };
+  std::map<std::string, Made> made_;
+};
+
+TEST_F(RepeatedCreateTest, TheSameCommandWithTheSameRequestIdIsOneBatchInEveryMode) {
+  for (const char* mode : {"mirror", "create-missing"}) {
+    created_.clear();
+    const std::vector<std::string> words =
+        Create("1001\n1002\n",
+               {"--mode", mode, "--confirm", "2", "--request-id", std::string("of a ") + mode});
+    EXPECT_EQ(Run(words), 0) << err_.str();
+    EXPECT_EQ(Run(words), 0) << err_.str();
+    EXPECT_THAT(created_, SizeIs(1)) << mode;
+  }
+  EXPECT_THAT(planned_, SizeIs(1));
+  // Without an id they are two.
+  created_.clear();
+  for (int i = 0; i < 2; ++i) {
+    EXPECT_EQ(Run(Create("1001\n1002\n", {"--mode", "mirror", "--confirm", "2"})), 0);
+  }
+  EXPECT_THAT(planned_, SizeIs(3));
+  ASSERT_THAT(created_, SizeIs(2));
+  EXPECT_NE(created_[0].plan(), created_[1].plan());
 }
 
 TEST_F(BatchCreateTest, MakesNoPlanOfWhatDestroysNothing) {
