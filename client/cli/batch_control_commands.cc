@@ -58,11 +58,15 @@ absl::Status Control(const BatchControlOptions& options, ControlCall call, Sessi
 }
 
 // Waits only for what goes on by itself: a person who has to act does not while this waits.
-absl::Status NothingToRetry(v1::Batch batch, const FollowOptions& follow, Session& session) {
+absl::Status NothingToRetry(v1::Batch batch, const BatchControlOptions& options, Session& session) {
+  const char* const otherwise =
+      options.request_id.empty() ? "" : ", unless a call with this --request-id came before";
   session.Hint(
-      "Nothing of the batch has failed, or was cancelled with it; there is nothing to retry.");
-  if (follow.wait && GoOnCommand(batch).empty()) {
-    return ShowBegunBatch(std::move(batch), follow, session);
+      absl::StrCat("Nothing of the batch has failed, or was cancelled with it; there is nothing to "
+                   "retry",
+                   otherwise, "."));
+  if (options.follow.wait && GoOnCommand(batch).empty()) {
+    return ShowBegunBatch(std::move(batch), options.follow, session);
   }
   return PrintBatch(batch, session);
 }
@@ -80,7 +84,7 @@ absl::Status Retry(const BatchControlOptions& options, Session& session) {
   ASSIGN_OR_RETURN(ReinstateClient * client, session.Client());
   ASSIGN_OR_RETURN(const v1::Batch before, client->GetBatch(get));
   ASSIGN_OR_RETURN(v1::Batch batch, Call(options, &ReinstateClient::RetryBatch, session));
-  return IsAsBefore(before, batch) ? NothingToRetry(std::move(batch), options.follow, session)
+  return IsAsBefore(before, batch) ? NothingToRetry(std::move(batch), options, session)
                                    : Show(std::move(batch), options.follow, session);
 }
 

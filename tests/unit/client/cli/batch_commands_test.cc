@@ -229,7 +229,9 @@ TEST_F(BatchCommandsTest, SaysThatThereIsNothingToRetryAndWaitsOnlyForWhatGoesOn
   EXPECT_TRUE(watched);
   batch_ = ended_;
   EXPECT_EQ(Run({"batch", "retry", "bat-1"}), 0);
-  EXPECT_THAT(err_.str(), HasSubstr("there is nothing to retry"));
+  EXPECT_THAT(err_.str(), HasSubstr("there is nothing to retry."));
+  EXPECT_EQ(Run({"batch", "retry", "bat-1", "--request-id", "r-1"}), 0);
+  EXPECT_THAT(err_.str(), HasSubstr(", unless a call with this --request-id came before."));
   answers_.control_batch = [&](const auto& /*method*/, const auto& /*request*/, v1::Batch* batch) {
     *batch = ended_;
     batch->set_state(v1::BATCH_STATE_RUNNING);
