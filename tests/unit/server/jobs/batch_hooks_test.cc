@@ -81,7 +81,7 @@ TEST_F(BatchHooksTest, ARetryRunsAlsoThoseAgainThatAreNotRequired) {
   const auto restore = state_->GetRestore(AllLines(id)[0].targets.front().restore);
   ASSERT_EQ(restore->hooks_size(), 1);
   EXPECT_TRUE(restore->hooks(0).succeeded());
-  EXPECT_EQ(engine_->begun(), Strings({"t1", "t2"}));
+  EXPECT_THAT(engine_->begun(), testing::UnorderedElementsAre("t1", "t2"));
 }
 
 TEST_F(BatchHooksTest, WhatARetryBeganGoesOnAfterARestartAndEndsTheBatch) {
