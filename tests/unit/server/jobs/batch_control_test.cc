@@ -765,6 +765,7 @@ TEST_F(AddedCheckingTest, AreLookedAtAlsoIfTheyAreCancelledAndRetried) {
   ASSERT_THAT(Cancel(id), IsOk());
   AwaitState(id, state::BATCH_CANCELLED);
   ASSERT_THAT(Retry(id), IsOk());
+  engine_->AwaitBegun(2);
   PassTimeUntil(id, state::BATCH_WAITING_FOR_CONSENT);
   EXPECT_EQ(engine_->begun(), Strings({"t1", "t1"}));
 }
