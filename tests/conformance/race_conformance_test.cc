@@ -39,7 +39,7 @@ TEST_P(RaceTest, StopsWaitingForTheLockSoonAfterItIsNotWantedAnyMore) {
       live()->OpenTenant(kAcme, {.lock_timeout = absl::Minutes(1), .should_end = should_end}),
       FailsWith(Reason::kShuttingDown));
   EXPECT_GE(absl::Now(), wanted_until) << "it waited until then";
-  EXPECT_LT(absl::Now() - wanted_until, absl::Seconds(2));
+  EXPECT_LT(absl::Now() - wanted_until, absl::Seconds(5));
 
   Apply(holder.get(), {Replace("issue", "1", "one", "uno")});
   EXPECT_THAT(SealAndCommit(holder.get()), IsOk()) << "who has the lock is not disturbed";
