@@ -88,6 +88,20 @@ absl::Status Unanswered(const absl::Status& status, const std::string& request_i
                    request_id, " it is done once."));
 }
 
+// What a call ends with whose last try was answered with `status`, or not at all.
+absl::Status EndOf(const ClientOptions& options, const grpc::Status& status,
+                   const std::string& request_id) {
+  if (IsOverdueCall(status)) {
+    return Unanswered(Overdue(options), request_id);
+  }
+  if (IsLostCall(status) && !IsRefusedCall(status)) {
+    return Unanswered(
+        Unreachable(options, absl::StrCat("does not answer (", status.error_message(), ")")),
+        request_id);
+  }
+  return StatusFromWire(status);
+}
+
 absl::Status AwaitConnected(const ClientOptions& options, grpc::Channel* channel) {
   const auto deadline = absl::ToChronoTime(absl::Now() + options.timeout);
   for (;;) {
@@ -119,27 +133,15 @@ absl::StatusOr<std::unique_ptr<Connection>> Connection::Open(ClientOptions optio
 absl::Status Connection::Call(const std::string& request_id, const Attempt& attempt) {
   const absl::Time deadline = absl::Now() + options_.timeout;
   Backoff backoff;
-  Refusals refusals(options_);
-  bool told_loss = false;
+  Repetitions repetitions(options_);
   for (;;) {
     grpc::ClientContext context;
     context.set_deadline(absl::ToChronoTime(deadline));
     const grpc::Status status = attempt(&context);
     const absl::Duration pause = backoff.Next();
-    const bool refused = refusals.Note(status);
-    const bool lost = !refused && IsLostCall(status);
-    if (!refused && !lost) {
-      return IsOverdueCall(status) ? Unanswered(Overdue(options_), request_id)
-                                   : StatusFromWire(status);
-    }
-    if (absl::Now() + pause >= deadline || interrupted()) {
-      return refused ? StatusFromWire(status)
-                     : Unanswered(Unreachable(options_, absl::StrCat("does not answer (",
-                                                                     status.error_message(), ")")),
-                                  request_id);
-    }
-    if (lost && !std::exchange(told_loss, true) && options_.on_loss) {
-      options_.on_loss();
+    const bool over = absl::Now() + pause >= deadline || interrupted();
+    if (over || !(repetitions.NoteRefused(status) || repetitions.NoteLost(status))) {
+      return EndOf(options_, status, request_id);
     }
     Pause(pause);
   }
@@ -148,11 +150,11 @@ absl::Status Connection::Call(const std::string& request_id, const Attempt& atte
 grpc::Status Connection::Stream(absl::Duration limit, const Attempt& attempt) {
   const absl::Time deadline = absl::Now() + options_.timeout;
   Backoff backoff;
-  Refusals refusals(options_);
+  Repetitions repetitions(options_);
   for (;;) {
     grpc::Status status = StreamOnce(limit, attempt);
     const absl::Duration pause = backoff.Next();
-    if (!refusals.Note(status) || absl::Now() + pause >= deadline || interrupted()) {
+    if (!repetitions.NoteRefused(status) || absl::Now() + pause >= deadline || interrupted()) {
       return status;
     }
     Pause(pause);
@@ -220,12 +222,22 @@ void Connection::Sleep(absl::Duration duration) {
   }
 }
 
-bool Refusals::Note(const grpc::Status& status) {
+bool Repetitions::NoteRefused(const grpc::Status& status) {
   if (!IsRefusedCall(status)) {
     return false;
   }
-  if (!std::exchange(told_, true) && options_.on_refusal) {
+  if (!std::exchange(told_refusal_, true) && options_.on_refusal) {
     options_.on_refusal(StatusFromWire(status));
+  }
+  return true;
+}
+
+bool Repetitions::NoteLost(const grpc::Status& status) {
+  if (!IsLostCall(status)) {
+    return false;
+  }
+  if (!std::exchange(told_loss_, true) && options_.on_loss) {
+    options_.on_loss();
   }
   return true;
 }

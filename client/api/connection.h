@@ -59,16 +59,19 @@ class Connection {
   std::set<grpc::ClientContext*> streams_ ABSL_GUARDED_BY(mu_);
 };
 
-// Says once of a call that it was refused. Not thread-safe.
-class Refusals {
+// Says once of a call that it is repeated since it was refused, and once since it was lost. Not
+// thread-safe.
+class Repetitions {
  public:
-  explicit Refusals(const ClientOptions& options) : options_(options) {}
-  // Whether `status` is of a refused call.
-  bool Note(const grpc::Status& status);
+  explicit Repetitions(const ClientOptions& options) : options_(options) {}
+  // Whether `status` is of a refused call, or of a lost one.
+  bool NoteRefused(const grpc::Status& status);
+  bool NoteLost(const grpc::Status& status);
 
  private:
   const ClientOptions& options_;
-  bool told_ = false;
+  bool told_refusal_ = false;
+  bool told_loss_ = false;
 };
 
 // What a wait ends with after Interrupt(), and when the daemon has not answered for too long.
