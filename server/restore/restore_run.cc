@@ -36,6 +36,12 @@ bool IsTransient(const absl::Status& status) {
          HasReason(status, Reason::kUnavailable) || HasReason(status, Reason::kSessionLost);
 }
 
+// Whether another try can say what became of a commit. Nobody cancels a settlement: its session was
+// ended by somebody else then.
+bool IsToBeAskedAgain(const absl::Status& status) {
+  return HasReason(status, Reason::kCancelled) || IsTransient(status);
+}
+
 // Whether a failed Commit says that nothing was committed.
 bool SurelyRolledBack(const absl::Status& status) {
   return HasReason(status, Reason::kLiveChanged) || HasReason(status, Reason::kDeadlineExceeded);
@@ -288,9 +294,7 @@ absl::StatusOr<RestoreRun::Settlement> RestoreRun::SettleIntent() {
     if (HasReason(outcome.status(), Reason::kShuttingDown)) {
       return outcome.status();  // the next run goes on with it
     }
-    // Nobody cancels a settlement: its session was ended by somebody else.
-    const bool cut_short = HasReason(outcome.status(), Reason::kCancelled);
-    if (!outcome.ok() && (cut_short || IsTransient(outcome.status()))) {
+    if (IsToBeAskedAgain(outcome.status())) {
       Close();
       // A store that does not answer settles nothing, and leaves no doubt either: it is asked
       // again.
