@@ -177,6 +177,11 @@ SessionResponse SessionCall::TakeAnswer(Ticket& ticket) {
   return answer;
 }
 
+absl::Status SessionCall::NoMoreOf(const Ticket& ticket) {
+  return ticket.status_.ok() ? MakeError(Reason::kInternal, "an answer was asked for twice")
+                             : ticket.status_;
+}
+
 absl::StatusOr<SessionResponse> SessionCall::Next(Ticket& ticket, const Patience& patience) {
   const auto start = steady_clock::now();
   const absl::Duration longest = patience.should_end ? kAskShouldEndEvery : kLongestWait;
@@ -195,8 +200,7 @@ absl::StatusOr<SessionResponse> SessionCall::Next(Ticket& ticket, const Patience
       return TakeAnswer(ticket);
     }
     if (ticket.complete_) {
-      return ticket.status_.ok() ? MakeError(Reason::kInternal, "an answer was asked for twice")
-                                 : ticket.status_;
+      return NoMoreOf(ticket);
     }
     const absl::Duration left = patience.timeout - absl::FromChrono(steady_clock::now() - start);
     if (left <= absl::ZeroDuration()) {

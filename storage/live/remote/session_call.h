@@ -111,6 +111,8 @@ class SessionCall final : private grpc::ClientBidiReactor<v1::SessionRequest, v1
   // Reading pauses while too much of an answer waits to be taken by somebody who still wants it.
   void ReadOn() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void LetGo() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // Why there is no further answer.
+  static absl::Status NoMoreOf(const Ticket& ticket);
   v1::SessionResponse TakeAnswer(Ticket& ticket) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
 
   grpc::ClientContext context_;
