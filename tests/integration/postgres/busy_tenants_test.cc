@@ -93,6 +93,15 @@ class PostgresBusyTenants : public testing::Test {
     EXPECT_LT(absl::Now() - start, kWorkerTime);
   }
 
+  // After a pause, once nobody else has the tenants any more.
+  void ExpectToGoOn() {
+    batches_.Resume(batch_);
+    holder_ = nullptr;
+    EXPECT_EQ(batches_.AwaitEnd(batch_).state(), v1::BATCH_STATE_SUCCEEDED);
+    tracker_.ExpectAtFirst(victims_);
+    tracker_.ExpectAllAsItMustBe();
+  }
+
   static constexpr size_t kBystander = 7;
   // More than run at once.
   const std::vector<size_t> victims_ = {0, 1, 2, 3, 4, 5};
@@ -108,12 +117,7 @@ TEST_F(PostgresBusyTenants, APauseReachesRestoresThatWaitForTheirTenants) {
   BeginBatch();
   Pause();
   ExpectFreeWorkers();
-
-  batches_.Resume(batch_);
-  holder_ = nullptr;
-  EXPECT_EQ(batches_.AwaitEnd(batch_).state(), v1::BATCH_STATE_SUCCEEDED);
-  tracker_.ExpectAtFirst(victims_);
-  tracker_.ExpectAllAsItMustBe();
+  ExpectToGoOn();
 }
 
 TEST_F(PostgresBusyTenants, ACancelReachesRestoresThatWaitForTheirTenants) {
@@ -138,11 +142,7 @@ TEST_F(PostgresBusyTenants, APauseReachesRestoresThatWaitForASilentDatabase) {
 
   proxy_.Reset();
   ExpectFreeWorkers();
-  batches_.Resume(batch_);
-  holder_ = nullptr;
-  EXPECT_EQ(batches_.AwaitEnd(batch_).state(), v1::BATCH_STATE_SUCCEEDED);
-  tracker_.ExpectAtFirst(victims_);
-  tracker_.ExpectAllAsItMustBe();
+  ExpectToGoOn();
 }
 
 }  // namespace

@@ -115,6 +115,18 @@ TEST(Scheduler, RunsOneJobOfATenantAtATimeInTheirOrder) {
   EXPECT_EQ(Take(&scheduler), Id(2));
 }
 
+TEST(Scheduler, RunsAJobAgainThatIsAddedWhileItRunsOnceItHasEnded) {
+  Scheduler scheduler(kAging);
+  scheduler.Add(Job(1, 10));
+  EXPECT_EQ(Take(&scheduler), Id(1));
+  scheduler.Add(Job(1, 10));
+  EXPECT_EQ(Take(&scheduler), "none");
+  scheduler.Finish(Id(1));
+  EXPECT_EQ(Take(&scheduler), Id(1));
+  scheduler.Finish(Id(1));
+  EXPECT_EQ(Take(&scheduler), "none");
+}
+
 TEST(Scheduler, KeepsTenantsOfTheSameNameInDifferentStoresApart) {
   Scheduler scheduler(kAging);
   Scheduler::Job other = Job(2, 1, "acme");
