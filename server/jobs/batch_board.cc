@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "absl/strings/str_cat.h"
-#include "server/jobs/batch_cancel_reason.h"
 #include "storage/base/error.h"
 #include "storage/state/restore_index.h"
 
@@ -40,7 +39,7 @@ void AddFailedHooks(const state::RestoreRecord& restore, BatchBoard::Target* tar
 // Whether somebody cancelled the restore by itself, which those who look at its batch are told.
 void AddCancelledAlone(const state::RestoreRecord& restore, BatchBoard::Target* target) {
   const bool cancelled = restore.state() == state::CANCELLED;
-  target->cancelled_alone = cancelled && !WasCancelledWithBatch(restore);
+  target->cancelled_alone = cancelled && restore.cancelled_alone();
   if (cancelled) {
     target->failure.set_retryable(!target->cancelled_alone);
   }

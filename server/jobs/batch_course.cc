@@ -8,7 +8,6 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
-#include "server/jobs/batch_cancel_reason.h"
 #include "server/jobs/blocked_lines.h"
 #include "server/jobs/job_failure.h"
 #include "storage/base/error.h"
@@ -167,7 +166,7 @@ absl::Status BatchCourse::CancelRest(const state::BatchRecord& batch) {
   const std::vector<std::string> restores = desk_->shelf->Unfinished(batch.id());
   for (const std::string& restore : restores) {
     const auto cancelled =
-        desk_->restores->CancelRestore(restore, batch.cancelled_by(), BatchCancelReason(batch));
+        desk_->restores->CancelWithBatch(restore, batch.cancelled_by(), batch.cancel_reason());
     // What commits, or has ended meanwhile, is told of when it has.
     if (!cancelled.ok() && !HasReason(cancelled.status(), Reason::kNotCancellable)) {
       return cancelled.status();

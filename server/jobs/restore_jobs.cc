@@ -41,12 +41,12 @@ absl::Status NotCancellable(const state::RestoreRecord& record, std::string_view
 }
 
 // The first who asked stays the one who did.
-void MarkCancelled(const state::Actor& actor, const std::string& reason,
-                   state::RestoreRecord* record) {
+void MarkCancelled(const RestoreJobs::CancelOrder& order, state::RestoreRecord* record) {
   if (!record->cancel_requested()) {
     record->set_cancel_requested(true);
-    *record->mutable_cancelled_by() = actor;
-    record->set_cancel_reason(reason);
+    *record->mutable_cancelled_by() = order.actor;
+    record->set_cancel_reason(order.reason);
+    record->set_cancelled_alone(!order.with_batch);
   }
 }
 
@@ -517,19 +517,17 @@ absl::Status RestoreJobs::EndCancelled(state::RestoreRecord record) {
 
 // Of a restore that is no longer queued, so that nobody else changes it. It is read again: it may
 // have run since it was looked at.
-absl::Status RestoreJobs::CancelRemoved(const std::string& id, const state::Actor& actor,
-                                        const std::string& reason) {
+absl::Status RestoreJobs::CancelRemoved(const std::string& id, const CancelOrder& order) {
   ASSIGN_OR_RETURN(state::RestoreRecord record, state_->GetRestore(id));
   if (record.has_intent()) {
     return NotCancellable(record, "it is being committed; undo it afterwards");
   }
-  MarkCancelled(actor, reason, &record);
+  MarkCancelled(order, &record);
   return EndCancelled(std::move(record));
 }
 
 absl::StatusOr<state::RestoreRecord> RestoreJobs::Cancel(const std::string& id,
-                                                         const state::Actor& actor,
-                                                         const std::string& reason) {
+                                                         const CancelOrder& order) {
   ASSIGN_OR_RETURN(const state::RestoreRecord record, Get(id));
   if (record.state() == state::CANCELLED) {
     return record;
@@ -546,7 +544,7 @@ absl::StatusOr<state::RestoreRecord> RestoreJobs::Cancel(const std::string& id,
     return NotCancellable(record, "it is being committed; undo it afterwards");
   }
   if (runner_.Remove(id)) {
-    const absl::Status ended = CancelRemoved(id, actor, reason);
+    const absl::Status ended = CancelRemoved(id, order);
     if (!ended.ok()) {
       Enqueue(record);
       return ended;
@@ -556,7 +554,7 @@ absl::StatusOr<state::RestoreRecord> RestoreJobs::Cancel(const std::string& id,
   }
   // Stored as well, so that it is not begun again if the daemon stops before it has ended.
   const auto marked = state_->UpdateRestore(id, [&](state::RestoreRecord* stored) {
-    MarkCancelled(actor, reason, stored);
+    MarkCancelled(order, stored);
     return absl::OkStatus();
   });
   runner_.Cancel(id);

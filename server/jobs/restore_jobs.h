@@ -79,8 +79,12 @@ class RestoreJobs {
     return hooks_.RunFailedAgain(id);
   }
 
-  absl::StatusOr<state::RestoreRecord> Cancel(const std::string& id, const state::Actor& actor,
-                                              const std::string& reason);
+  struct CancelOrder {
+    state::Actor actor;
+    std::string reason;
+    bool with_batch = false;  // not by itself
+  };
+  absl::StatusOr<state::RestoreRecord> Cancel(const std::string& id, const CancelOrder& order);
   absl::StatusOr<state::RestoreRecord> Resolve(const std::string& id, bool committed,
                                                const state::Actor& actor,
                                                const std::string& reason);
@@ -108,8 +112,7 @@ class RestoreJobs {
   void Enqueue(const state::RestoreRecord& record);
   absl::Status Resume(const state::RestoreRecord& record);
   absl::Status EndCancelled(state::RestoreRecord record);
-  absl::Status CancelRemoved(const std::string& id, const state::Actor& actor,
-                             const std::string& reason);
+  absl::Status CancelRemoved(const std::string& id, const CancelOrder& order);
 
   JobRunner::Outcome Run(const std::string& id, RunControl* control);
   absl::StatusOr<state::RestoreRecord> RunChecked(const std::string& id, RunControl* control);

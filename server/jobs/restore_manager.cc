@@ -83,7 +83,12 @@ class RestoreManagerImpl final : public RestoreManager {
   absl::StatusOr<state::RestoreRecord> CancelRestore(const std::string& id,
                                                      const state::Actor& actor,
                                                      const std::string& reason) override {
-    return restores_.Cancel(id, actor, reason);
+    return restores_.Cancel(id, {.actor = actor, .reason = reason});
+  }
+  absl::StatusOr<state::RestoreRecord> CancelWithBatch(const std::string& id,
+                                                       const state::Actor& actor,
+                                                       const std::string& reason) override {
+    return restores_.Cancel(id, {.actor = actor, .reason = reason, .with_batch = true});
   }
   absl::StatusOr<state::RestoreRecord> ResolveRestore(const std::string& id, bool committed,
                                                       const state::Actor& actor,

@@ -84,8 +84,9 @@ class RestoreManager {
   virtual absl::Status GiveUp(const std::string& id, const state::Failure& failure) = 0;
 
   // Has the hooks after a restore run again that have failed, and nothing else; once it returns
-  // that is durable. False, and nothing happens, if the restore has not ended, or none has failed
-  // or any is still to be run. RESTORE_NOT_FOUND.
+  // that is durable. The failure of a hook that is not configured any more stays. False, and
+  // nothing happens, if the restore has not succeeded, or none has failed or any is still to be
+  // run. RESTORE_NOT_FOUND.
   virtual absl::StatusOr<bool> RunFailedHooksAgain(const std::string& id) = 0;
 
   // Gives a restore another priority, which counts if it has not begun. RESTORE_NOT_FOUND.
@@ -115,6 +116,12 @@ class RestoreManager {
   virtual absl::StatusOr<state::RestoreRecord> CancelRestore(const std::string& id,
                                                              const state::Actor& actor,
                                                              const std::string& reason) = 0;
+
+  // As CancelRestore, of a restore of a batch that is cancelled as a whole: a retry of the batch
+  // does it after all, and leaves what was cancelled by itself.
+  virtual absl::StatusOr<state::RestoreRecord> CancelWithBatch(const std::string& id,
+                                                               const state::Actor& actor,
+                                                               const std::string& reason) = 0;
 
   // NOT_IN_DOUBT, unless it was settled before by the same word of the same person.
   virtual absl::StatusOr<state::RestoreRecord> ResolveRestore(const std::string& id, bool committed,

@@ -430,6 +430,7 @@ absl::Status RestoreRun::RecordEnd(state::JobState end, const absl::Status& caus
   record_.set_cancel_requested(stored.cancel_requested());
   *record_.mutable_cancelled_by() = stored.cancelled_by();
   record_.set_cancel_reason(stored.cancel_reason());
+  record_.set_cancelled_alone(stored.cancelled_alone());
   return parts_.state->RecordOutcome(record_, std::nullopt, CancelAudit(record_));
 }
 

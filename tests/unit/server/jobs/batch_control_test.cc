@@ -51,7 +51,7 @@ class BatchControlTest : public BatchFixture {
   absl::StatusOr<BatchView> Add(const std::string& id, const Strings& tenants) {
     return batches_->Add(id, Lines(tenants), {}, Ada(), "because");
   }
-  // Cancels the restore of one line by itself, for the same reason.
+  // Cancels the restore of one line by itself, for the reason of the batch's.
   absl::Status CancelLine(const std::string& id, size_t line) {
     return restores_->CancelRestore(AllLines(id)[line].targets.front().restore, Ada(), "because")
         .status();
